@@ -1,0 +1,14 @@
+export {
+  type ErrorDetails,
+  type ErrorKind,
+  type ErrorTemplate,
+  type SerializedError,
+  HoldfastError,
+  errorMaker,
+  isAbort,
+  isHoldfastError,
+  messageOf,
+  systemCode,
+} from "./errors.ts";
+export { Semaphore, forEachConcurrent, mapConcurrent } from "./concurrency.ts";
+export { Secret } from "./secret.ts";

@@ -1,0 +1,98 @@
+/**
+ * The contract between the engine and a place that holds a repository's bytes.
+ *
+ * Guarantees that every backend owes (the conformance suite in `testing/` checks them):
+ * - **Durable**: when `save` resolves, the bytes survive a crash of the process and, as far as the medium can, of the machine.
+ * - **Atomic**: a file is visible whole or not at all; a failed or aborted `save` leaves nothing under its name.
+ * - **Read after write**: `load`, `stat` and `list` see a file once its `save` has resolved, and do not see it once `remove` has.
+ * - Names are checked: a key that is not a well-formed name of its type is refused before anything is touched.
+ *
+ * A backend does not retry and does not cache: decorators do (`decorators/`), in the one order that `compose.ts` writes down.
+ * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
+ */
+
+/** The kinds of files in a repository. `pack` lives in the folder `data/xx/`. */
+export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack";
+
+/** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
+export interface FileKey {
+  readonly type: FileType;
+  readonly name: string;
+}
+
+/** What is known of a stored file without reading it. */
+export interface FileInfo {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** When the store received the file, if it can tell. Milliseconds since 1970. */
+  readonly receivedAtMs?: number;
+}
+
+/** A body that can be replayed, so that a retry can send it again. */
+export interface ByteSource {
+  readonly sizeBytes: number;
+  /** Starts a fresh pass over the bytes; may be called any number of times. Chunks are only valid until the next one is taken. */
+  open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/** A part of a file. Past its end is an error (`STORAGE_RANGE`), never a short read. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What a place can do; the engine asks here and never for a provider's name. */
+export interface Capabilities {
+  /** `save` without `ifAbsent` over an existing name replaces it atomically. */
+  readonly atomicReplace: boolean;
+  /** `save` with `ifAbsent` is decided by the store itself, safe against a concurrent writer. */
+  readonly conditionalPut: boolean;
+  /** `FileInfo.receivedAtMs` comes from the store's own clock. */
+  readonly serverTime: boolean;
+  /** How many calls at once make sense. */
+  readonly maxConcurrency: number;
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+export interface SaveOptions extends CallOptions {
+  /** Fail with `STORAGE_EXISTS` rather than replace. */
+  readonly ifAbsent?: boolean;
+}
+
+export interface Backend {
+  /** Where it is, for people and messages. Holds no secret. */
+  readonly location: string;
+  readonly capabilities: Capabilities;
+
+  /** Makes the empty layout. Harmless on one that is there already. */
+  initialize(options: CallOptions): Promise<void>;
+
+  /** Stores a file. @throws STORAGE_EXISTS, STORAGE_FULL, STORAGE_PERMISSION, STORAGE_UNAVAILABLE */
+  save(key: FileKey, body: ByteSource, options: SaveOptions): Promise<void>;
+
+  /**
+   * Hands the bytes of a file, or of one range, to `consume`, and returns what it returns. A decorator may call `consume`
+   * again after a failure, so it must start afresh each time. Chunks are only valid until the next one is taken.
+   * @throws STORAGE_NOT_FOUND, STORAGE_RANGE, STORAGE_PERMISSION, STORAGE_UNAVAILABLE
+   */
+  load<T>(
+    key: FileKey,
+    range: ByteRange | undefined,
+    consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+    options: CallOptions,
+  ): Promise<T>;
+
+  /** Facts of one file; `undefined` when it does not exist. */
+  stat(key: FileKey, options: CallOptions): Promise<FileInfo | undefined>;
+
+  /** Every file of one type, in no particular order. Foreign names in the place are skipped. */
+  list(type: FileType, options: CallOptions): AsyncIterable<FileInfo>;
+
+  /** Removes a file. @throws STORAGE_NOT_FOUND */
+  remove(key: FileKey, options: CallOptions): Promise<void>;
+
+  close(): Promise<void>;
+}

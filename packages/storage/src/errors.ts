@@ -1,0 +1,41 @@
+/** Every error that a backend may raise. `docs/errors.md` is generated from these tables. */
+import { errorMaker, type ErrorTemplate } from "@holdfast/base";
+
+export const STORAGE_ERRORS = {
+  STORAGE_NOT_FOUND: { kind: "not-found", message: "{location}: there is no {type} file {name}" },
+  STORAGE_EXISTS: { kind: "conflict", message: "{location}: the {type} file {name} exists already" },
+  STORAGE_RANGE: {
+    kind: "corrupt",
+    message: "{location}: the {type} file {name} ends before byte {end}",
+    hint: "The file is shorter than the index says. Run `holdfast check` to see what is affected.",
+  },
+  STORAGE_FULL: {
+    kind: "unavailable",
+    message: "{location}: no space left",
+    hint: "Free space there, or use another repository. What was written so far stays usable; the next run goes on from it.",
+  },
+  STORAGE_PERMISSION: {
+    kind: "permission",
+    message: "{location}: no permission for {path}",
+    hint: "Run as the user who owns the repository, or correct the permissions of that path.",
+  },
+  STORAGE_READ_ONLY: {
+    kind: "permission",
+    message: "{location}: the place is read-only",
+    hint: "Mount it writable, or add --no-lock for commands that only read.",
+  },
+  STORAGE_UNAVAILABLE: { kind: "unavailable", message: "{location}: {reason}", transient: true },
+  STORAGE_INVALID_NAME: { kind: "invalid-input", message: "'{name}' is not a name of a {type} file" },
+  STORAGE_INVALID_LOCATION: {
+    kind: "invalid-input",
+    message: "'{location}' does not name a repository: {reason}",
+    hint: "Give a folder, for example `-r /srv/backup`.",
+  },
+  STORAGE_UNSUPPORTED: {
+    kind: "unsupported",
+    message: "repositories at '{scheme}:' are not supported by this version",
+    hint: "This version stores repositories in local folders (also on mounted network shares).",
+  },
+} as const satisfies Record<string, ErrorTemplate>;
+
+export const storageError = errorMaker(STORAGE_ERRORS);
