@@ -1,0 +1,247 @@
+/**
+ * Makes a snapshot. The order is fixed: snapshots are listed before the index is read, packs are stored before indexes name
+ * them, and the snapshot is written last. Whatever ends the run early leaves a correct repository, whose stored packs the
+ * next run finds and uses.
+ */
+import { availableParallelism } from "node:os";
+import { loadIndex } from "../repository/load-index.ts";
+import { engineError } from "../errors.ts";
+import type { Id } from "../format/id.ts";
+import { formatGoTime } from "../format/go-time.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import { PackIntake } from "../packs/pack-intake.ts";
+import { PackPool } from "../packs/pack-pool.ts";
+import { BlobReader } from "../repository/blob-reader.ts";
+import type { Repository } from "../repository/repository.ts";
+import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
+import { TreeReader } from "../repository/tree-reader.ts";
+import { Counters } from "../workers/counters.ts";
+import { Coordinator } from "./coordinator.ts";
+import { BACKUP_COUNTERS, type BackupCounts, type Problem } from "./messages.ts";
+import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
+import { chooseParent } from "./parent-choice.ts";
+import { saveStream } from "./save-stream.ts";
+import { saveTargets, snapshotPaths } from "./save-targets.ts";
+import { countAhead, type Totals } from "./count-ahead.ts";
+
+/** Files from this size on are shared among the workers. */
+const LARGE_FILE_BYTES = 32 * 1024 * 1024;
+/** How long an interrupted run may take to record what it has stored. */
+const RECORD_MS = 700;
+
+export class Backup {
+  readonly #repository: Repository;
+  readonly #options: BackupOptions;
+  readonly #counters = Counters.create(BACKUP_COUNTERS);
+  readonly #problems: Record<Problem["code"], number> = {
+    unreadable: 0,
+    changed: 0,
+    vanished: 0,
+    metadata: 0,
+    "parent-tree": 0,
+  };
+  readonly #startedAtMs = performance.now();
+  readonly #startedAtNs = BigInt(Date.now()) * 1_000_000n;
+  #phase: BackupPhase = "index";
+  #coordinator: Coordinator | undefined;
+  #totals: Totals | undefined;
+
+  constructor(repository: Repository, options: BackupOptions) {
+    this.#repository = repository;
+    this.#options = options;
+  }
+
+  progress(): BackupProgress {
+    const counts = this.#counters.read();
+    return {
+      phase: this.#phase,
+      counts,
+      filesDone: filesDone(counts),
+      bytesDone: counts.bytesDone,
+      totalFiles: this.#totals?.files,
+      totalBytes: this.#totals?.bytes,
+      currentPaths: this.#coordinator?.currentPaths() ?? [],
+      problems: Object.values(this.#problems).reduce((sum, n) => sum + n, 0),
+      elapsedMs: performance.now() - this.#startedAtMs,
+    };
+  }
+
+  /**
+   * The repository must be locked by the caller (shared).
+   * @throws ENGINE_NOTHING_TO_BACK_UP, damage found in the repository's index, and what the backend throws; on abort the
+   * signal's reason, after what is stored so far was recorded in an index
+   */
+  async run(): Promise<BackupResult> {
+    const { signal, dryRun } = this.#options;
+    this.#enter("index");
+    const parent = await chooseParent(this.#repository, this.#options);
+    this.#options.onEvent({ kind: "parent", id: parent?.id });
+    const index = await loadIndex(this.#repository, { signal });
+    const coordinator = this.#makeCoordinator(index);
+    const intake = coordinator.intake;
+    const onAbort = (): void => coordinator.fail(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const counting = new AbortController();
+    try {
+      signal.throwIfAborted();
+      coordinator.start();
+      this.#enter("saving");
+      if (this.#options.scan && this.#options.stdin === undefined) this.#countAhead(counting.signal);
+      const treeId = await this.#save(coordinator, index, parent);
+      this.#enter("finishing");
+      if (!dryRun) await coordinator.flush();
+      await coordinator.stop();
+      await intake?.finish();
+      const snapshotId = await this.#snapshot(treeId, parent);
+      this.#enter("done");
+      return this.#result(snapshotId, treeId, parent?.id);
+    } catch (error) {
+      await coordinator.stop();
+      await intake?.recordInterrupted(AbortSignal.timeout(RECORD_MS));
+      throw error;
+    } finally {
+      counting.abort();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #makeCoordinator(index: BlobIndex): Coordinator {
+    const { config, masterKey } = this.#repository;
+    const options = this.#options;
+    const workers = options.workers ?? Math.max(2, availableParallelism());
+    // Three open packs, and as many on their way to the store as keep workers from waiting for it.
+    const pool = PackPool.create({ packSizeBytes: options.packSizeBytes, slots: 3 + Math.max(2, Math.ceil(workers / 2)) });
+    const coordinator = new Coordinator({
+      repository: this.#repository,
+      index,
+      pool,
+      workers,
+      workerData: {
+        key: masterKey,
+        polynomial: config.chunkerPolynomial,
+        repositoryVersion: config.version,
+        compression: options.compression,
+        index: index.shared,
+        pool: pool.shared,
+        counters: this.#counters.shared,
+        rules: options.rules,
+        reading: { ...options.reading, largeFileBytes: LARGE_FILE_BYTES },
+        dryRun: options.dryRun,
+      },
+      onProblem: (problem) => this.#problem(problem),
+      signal: options.signal,
+    });
+    if (!options.dryRun) {
+      coordinator.intake = new PackIntake({
+        repository: this.#repository,
+        index,
+        pool,
+        signal: options.signal,
+        onFailure: (error) => coordinator.fail(error),
+      });
+    }
+    this.#coordinator = coordinator;
+    return coordinator;
+  }
+
+  #save(coordinator: Coordinator, index: BlobIndex, parent: StoredSnapshot | undefined): Promise<Id> {
+    const { stdin, signal } = this.#options;
+    const saving = { coordinator, counters: this.#counters, options: this.#options };
+    if (stdin !== undefined) {
+      return saveStream({ ...saving, stream: stdin, polynomial: this.#repository.config.chunkerPolynomial });
+    }
+    const trees = new TreeReader(new BlobReader(this.#repository, index));
+    return saveTargets({
+      ...saving,
+      parentTree: parent?.snapshot.tree,
+      loadTree: (id) => trees.load(id, { signal }),
+      onProblem: (problem) => this.#problem(problem),
+    });
+  }
+
+  #countAhead(signal: AbortSignal): void {
+    countAhead(this.#options, signal).then(
+      (totals) => {
+        this.#totals = totals;
+      },
+      // Totals only serve the display: what cannot be counted is reported by the backup itself.
+      () => {},
+    );
+  }
+
+  async #snapshot(tree: Id, parent: StoredSnapshot | undefined): Promise<Id | undefined> {
+    const options = this.#options;
+    if (options.dryRun) return undefined;
+    if (options.skipIfUnchanged && parent?.snapshot.tree === tree) return undefined;
+    const counts = this.#counters.read();
+    return saveSnapshot(
+      this.#repository,
+      {
+        time: formatGoTime(options.timeNs ?? this.#startedAtNs),
+        parent: parent?.id,
+        tree,
+        paths: snapshotPaths(options),
+        hostname: options.hostname,
+        username: options.username,
+        uid: options.uid,
+        gid: options.gid,
+        excludes: options.excludes,
+        tags: options.tags,
+        original: undefined,
+        programVersion: options.programVersion,
+        summary: {
+          backupStart: formatGoTime(this.#startedAtNs),
+          backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
+          filesNew: counts.filesNew,
+          filesChanged: counts.filesChanged,
+          filesUnmodified: counts.filesUnmodified,
+          dirsNew: counts.dirsNew,
+          dirsChanged: counts.dirsChanged,
+          dirsUnmodified: counts.dirsUnmodified,
+          dataBlobs: counts.dataBlobs,
+          treeBlobs: counts.treeBlobs,
+          dataAdded: counts.dataAdded,
+          dataAddedPacked: counts.dataAddedPacked,
+          totalFilesProcessed: filesDone(counts),
+          totalBytesProcessed: counts.bytesDone,
+        },
+      },
+      { signal: options.signal },
+    );
+  }
+
+  #result(snapshotId: Id | undefined, treeId: Id, parentId: Id | undefined): BackupResult {
+    const counts = this.#counters.read();
+    return {
+      snapshotId,
+      treeId,
+      parentId,
+      counts,
+      filesDone: filesDone(counts),
+      bytesDone: counts.bytesDone,
+      problems: { ...this.#problems },
+      elapsedMs: performance.now() - this.#startedAtMs,
+    };
+  }
+
+  #problem(problem: Problem): void {
+    this.#problems[problem.code]++;
+    this.#options.onEvent({ kind: "problem", problem });
+  }
+
+  #enter(phase: BackupPhase): void {
+    this.#phase = phase;
+    this.#options.onEvent({ kind: "phase", phase });
+  }
+}
+
+function filesDone(counts: BackupCounts): number {
+  return counts.filesNew + counts.filesChanged + counts.filesUnmodified;
+}
+
+/** Refuses a run that has nothing to work on, before anything is locked or read. */
+export function checkTargets(options: Pick<BackupOptions, "targets" | "stdin">): void {
+  if (options.stdin === undefined && options.targets.length === 0) {
+    throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no path was given" });
+  }
+}

@@ -1,0 +1,60 @@
+/** The way of a blob in one worker: hash, known?, compress, seal, pack. */
+import { hashInto, idFromBytes, type BlobType, type Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { PackSealer } from "../packs/pack-pool.ts";
+import { Compressor, isLikelyIncompressible, type CompressionMode } from "../platform/zstd.ts";
+import type { Counters } from "../workers/counters.ts";
+import type { BACKUP_COUNTERS } from "./messages.ts";
+
+/** Below this size sampling costs more than it can save. */
+const SAMPLE_FROM_BYTES = 64 * 1024;
+
+export interface BlobStoreParts {
+  readonly index: BlobIndex;
+  readonly sealer: PackSealer;
+  readonly counters: Counters<typeof BACKUP_COUNTERS>;
+  readonly compression: CompressionMode;
+  readonly repositoryVersion: 1 | 2;
+  /** Hash and look up, but store nothing. */
+  readonly dryRun: boolean;
+}
+
+export class BlobStore {
+  readonly #parts: BlobStoreParts;
+  readonly #compressor: { data: Compressor; tree: Compressor };
+  readonly #id = new Uint8Array(32);
+
+  constructor(parts: BlobStoreParts) {
+    this.#parts = parts;
+    // Trees are compressed even when file content is not to be: they hold metadata only, and restic does the same.
+    const treeMode = parts.compression === "off" ? "auto" : parts.compression;
+    const tree = new Compressor(treeMode);
+    this.#compressor = { data: parts.compression === "off" ? tree : new Compressor(parts.compression), tree };
+  }
+
+  /** Stores a blob unless the repository has it. @throws ENGINE_ABORTED */
+  put(type: BlobType, bytes: Uint8Array): Id {
+    hashInto(bytes, this.#id, 0);
+    const { index, counters, sealer } = this.#parts;
+    if (index.claim(type, this.#id, 0)) {
+      const { payload, plainBytes } = this.#payload(type, bytes);
+      const stored = this.#parts.dryRun ? payload.length : sealer.store(type, this.#id, 0, payload, plainBytes);
+      counters.add(type === "data" ? "dataBlobs" : "treeBlobs", 1);
+      counters.add("dataAdded", bytes.length);
+      counters.add("dataAddedPacked", stored);
+    }
+    return idFromBytes(this.#id);
+  }
+
+  /** What is sealed: the blob compressed, or as it is where that is not smaller. */
+  #payload(type: BlobType, bytes: Uint8Array): { payload: Uint8Array; plainBytes: number } {
+    const raw = { payload: bytes, plainBytes: 0 };
+    if (this.#parts.repositoryVersion < 2 || bytes.length === 0) return raw;
+    if (type === "data") {
+      if (this.#parts.compression === "off") return raw;
+      if (bytes.length >= SAMPLE_FROM_BYTES && isLikelyIncompressible(bytes)) return raw;
+    }
+    const payload = this.#compressor[type].compress(bytes);
+    return payload.length < bytes.length ? { payload, plainBytes: bytes.length } : raw;
+  }
+}

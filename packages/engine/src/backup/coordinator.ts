@@ -1,0 +1,256 @@
+/** The main thread's side of a backup's workers: hands out tasks, routes results, collects packs and problems. */
+import { loadBytes } from "@holdfast/storage";
+import { messageOf } from "@holdfast/base";
+import { engineError } from "../errors.ts";
+import type { Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { PackIntake } from "../packs/pack-intake.ts";
+import type { PackPool } from "../packs/pack-pool.ts";
+import type { Repository } from "../repository/repository.ts";
+import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { LargeFile, type FileTask } from "./large-file.ts";
+import type { BackupWorkerData, EntriesTask, FromWorker, Problem, TaskResult, ToWorker } from "./messages.ts";
+
+/** Tree packs that are kept for the other workers after one has asked. */
+const TREE_PACK_CACHE_BYTES = 64 * 1024 * 1024;
+
+type Thread = WorkerThread<ToWorker, FromWorker>;
+type Assign = (task: number) => ToWorker;
+
+interface Pending {
+  readonly assign: Assign;
+  /** A giver has already taken one off the count of idle workers for it. */
+  readonly promised: boolean;
+  readonly settle: (result: TaskResult, message: ToWorker) => void;
+}
+
+export interface CoordinatorParts {
+  readonly repository: Repository;
+  readonly index: BlobIndex;
+  readonly pool: PackPool;
+  readonly workers: number;
+  readonly workerData: Omit<BackupWorkerData, "currentPath" | "idle">;
+  onProblem(problem: Problem): void;
+  readonly signal: AbortSignal;
+}
+
+export class Coordinator {
+  readonly #parts: CoordinatorParts;
+  readonly #threads: Thread[] = [];
+  readonly #paths: SharedArrayBuffer[] = [];
+  readonly #idle = new Int32Array(new SharedArrayBuffer(4));
+  readonly #resting = new Set<Thread>();
+  readonly #queue: Pending[] = [];
+  readonly #running = new Map<number, { pending: Pending; message: ToWorker }>();
+  readonly #files = new Set<{ file: LargeFile; finish: (file: LargeFile) => boolean }>();
+  readonly #treePacks = new Map<number, Promise<SharedArrayBuffer | undefined>>();
+  #treePackBytes = 0;
+  #tasks = 0;
+  #fail: (error: unknown) => void = () => {};
+  readonly #failed: Promise<never>;
+  intake: PackIntake | undefined;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Whoever waits for a task sees the failure; this keeps it from being "unhandled" in between.
+    this.#failed.catch(() => {});
+  }
+
+  start(): void {
+    for (let n = 0; n < this.#parts.workers; n++) {
+      const currentPath = new SharedArrayBuffer(4 + 1024);
+      this.#paths.push(currentPath);
+      const data: BackupWorkerData = {
+        ...this.#parts.workerData,
+        currentPath,
+        idle: this.#idle.buffer as SharedArrayBuffer,
+      };
+      const thread: Thread = new WorkerThread<ToWorker, FromWorker>(workerEntry("./worker", import.meta.url), data, {
+        onMessage: (message) => this.#receive(thread, message),
+        onFailure: (error) => this.fail(error),
+      });
+      this.#threads.push(thread);
+    }
+  }
+
+  /** Ends the backup with this error. */
+  fail(error: unknown): void {
+    this.#fail(error);
+    this.#parts.pool.abort();
+  }
+
+  /** The paths that the workers are at. */
+  currentPaths(): string[] {
+    return this.#paths.flatMap((shared) => {
+      const length = Atomics.load(new Int32Array(shared, 0, 1), 0);
+      return length === 0 ? [] : [Buffer.from(new Uint8Array(shared, 4, length).slice()).toString("utf8")];
+    });
+  }
+
+  /** Runs the entries of one folder; their encoded nodes come back in order, `null` where nothing is stored. */
+  async entries(work: Omit<EntriesTask, "task" | "kind">): Promise<readonly (string | null)[]> {
+    const result = await this.#run((task) => ({ kind: "entries", task, ...work }));
+    return result.kind === "entries" ? result.nodes : unexpected(result);
+  }
+
+  async tree(nodes: readonly string[]): Promise<Id> {
+    const result = await this.#run((task) => ({ kind: "tree", task, nodes }));
+    return result.kind === "tree" ? result.id : unexpected(result);
+  }
+
+  async blob(bytes: ArrayBuffer): Promise<Id> {
+    const result = await this.#run((task) => ({ kind: "blob", task, bytes }));
+    return result.kind === "blob" ? result.id : unexpected(result);
+  }
+
+  /** Finishes the open packs; only when no other task runs. */
+  async flush(): Promise<void> {
+    await this.#run((task) => ({ kind: "flush", task }));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+  }
+
+  #run(assign: Assign): Promise<TaskResult> {
+    return Promise.race([
+      new Promise<TaskResult>((resolve) => {
+        this.#queue.push({ assign, promised: false, settle: resolve });
+        this.#dispatch();
+      }),
+      this.#failed,
+    ]);
+  }
+
+  #receive(thread: Thread, message: FromWorker): void {
+    try {
+      this.#handle(thread, message);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #handle(thread: Thread, message: FromWorker): void {
+    switch (message.kind) {
+      case "idle":
+        this.#resting.add(thread);
+        return this.#dispatch();
+      case "done":
+        return this.#done(message.task, message.result);
+      case "given":
+        this.#queue.push({
+          assign: (task) => ({ ...message.work, task }),
+          promised: true,
+          settle: (result) => {
+            if (result.kind !== "entries") return unexpected(result);
+            thread.post({ kind: "returned", ticket: message.ticket, nodes: result.nodes });
+          },
+        });
+        return this.#dispatch();
+      case "large":
+        return this.#startLargeFile(thread, message);
+      case "needPack":
+        return this.#sendPack(thread, message.pack);
+      case "problem":
+        return this.#parts.onProblem(message.problem);
+      case "packed":
+        if (this.intake === undefined) throw new Error("a pack came from a dry run");
+        return this.intake.accept(message.pack);
+    }
+  }
+
+  #done(task: number, result: TaskResult): void {
+    const running = this.#running.get(task);
+    if (running === undefined) throw new Error(`no task ${task}`);
+    this.#running.delete(task);
+    running.pending.settle(result, running.message);
+    this.#dispatch();
+  }
+
+  #startLargeFile(thread: Thread, message: Extract<FromWorker, { kind: "large" }>): void {
+    const finish = (file: LargeFile): boolean => {
+      const result = file.result();
+      if (result === undefined) return false;
+      if ("failed" in result) {
+        thread.post({ kind: "largeFailed", ticket: message.ticket, problem: result.failed });
+        return true;
+      }
+      if (result.problem !== undefined) this.#parts.onProblem(result.problem);
+      const { content, sizeBytes } = result;
+      thread.post({ kind: "largeDone", ticket: message.ticket, content, sizeBytes });
+      return true;
+    };
+    this.#files.add({ file: new LargeFile(message.path, message.sizeBytes), finish });
+    this.#dispatch();
+  }
+
+  /** Gives tasks to resting workers: parts of large files first, since others wait for them. */
+  #dispatch(): void {
+    for (const thread of this.#resting) {
+      const pending = this.#nextFileTask() ?? this.#queue.shift();
+      if (pending === undefined) return;
+      const task = ++this.#tasks;
+      const message = pending.assign(task);
+      this.#running.set(task, { pending, message });
+      this.#resting.delete(thread);
+      if (!pending.promised) Atomics.sub(this.#idle, 0, 1);
+      thread.post(message);
+    }
+  }
+
+  #nextFileTask(): Pending | undefined {
+    for (const entry of this.#files) {
+      const assign = entry.file.next();
+      if (assign === undefined) continue;
+      return {
+        assign,
+        promised: false,
+        settle: (result, message) => {
+          entry.file.accept(message as FileTask, result);
+          if (entry.finish(entry.file)) this.#files.delete(entry);
+        },
+      };
+    }
+    return undefined;
+  }
+
+  #sendPack(thread: Thread, pack: number): void {
+    const known = this.#treePacks.get(pack) ?? this.#loadTreePack(pack);
+    this.#treePacks.set(pack, known);
+    void known.then((bytes) => thread.post({ kind: "pack", pack, bytes }));
+  }
+
+  async #loadTreePack(pack: number): Promise<SharedArrayBuffer | undefined> {
+    const name = this.#parts.index.packId(pack);
+    try {
+      const bytes = await loadBytes(this.#parts.repository.backend, { type: "pack", name }, undefined, {
+        signal: this.#parts.signal,
+      });
+      const shared = new SharedArrayBuffer(bytes.length);
+      new Uint8Array(shared).set(bytes);
+      this.#treePackBytes += bytes.length;
+      while (this.#treePackBytes > TREE_PACK_CACHE_BYTES && this.#treePacks.size > 1) await this.#dropOldestTreePack();
+      return shared;
+    } catch (error) {
+      this.#parts.onProblem({ code: "parent-tree", path: `pack ${name}`, reason: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  async #dropOldestTreePack(): Promise<void> {
+    const [oldest] = this.#treePacks;
+    if (oldest === undefined) return;
+    this.#treePacks.delete(oldest[0]);
+    this.#treePackBytes -= (await oldest[1])?.byteLength ?? 0;
+  }
+}
+
+function unexpected(result: TaskResult): never {
+  if (result.kind === "failed") {
+    throw engineError("ENGINE_WORKER_FAILED", { reason: `${result.problem.path}: ${result.problem.reason}` });
+  }
+  throw engineError("ENGINE_WORKER_FAILED", { reason: `unexpected answer '${result.kind}'` });
+}

@@ -1,0 +1,77 @@
+/** What a backup is told, what it says while it runs, and what it returns. */
+import type { Id } from "../format/id.ts";
+import type { CompressionMode } from "../platform/zstd.ts";
+import type { SnapshotGrouping } from "../repository/snapshots.ts";
+import type { BackupCounts, Problem } from "./messages.ts";
+import type { SelectionRules } from "./selection.ts";
+
+export interface BackupOptions {
+  /** Paths as the user gave them (surrogate-escaped); relative ones start at `cwd`. */
+  readonly targets: readonly string[];
+  readonly cwd: string;
+  /** One file from a stream, instead of targets. A failing stream fails the backup. */
+  readonly stdin?: { readonly name: string; readonly input: AsyncIterable<Uint8Array> };
+  readonly hostname: string;
+  readonly username: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly tags: readonly string[];
+  /** Time of the snapshot, nanoseconds since 1970; now if absent. */
+  readonly timeNs?: bigint;
+  /** Exclude options as given, recorded in the snapshot. */
+  readonly excludes: readonly string[];
+  readonly parent: ParentChoice;
+  readonly rules: SelectionRules;
+  readonly reading: { readonly withAtime: boolean; readonly ignoreInode: boolean; readonly ignoreCtime: boolean };
+  readonly compression: CompressionMode;
+  readonly packSizeBytes: number;
+  /** Threads that read, hash and compress; by default one a core, at least two. */
+  readonly workers?: number;
+  /** Count files and bytes ahead, so that progress knows the totals. */
+  readonly scan: boolean;
+  readonly skipIfUnchanged: boolean;
+  readonly dryRun: boolean;
+  readonly programVersion: string;
+  readonly signal: AbortSignal;
+  onEvent(event: BackupEvent): void;
+}
+
+/** Which snapshot unchanged files are compared with. */
+export type ParentChoice =
+  | { readonly kind: "none" }
+  | { readonly kind: "id"; readonly text: string }
+  /** The newest snapshot that agrees in these fields. */
+  | { readonly kind: "auto"; readonly groupBy: SnapshotGrouping };
+
+export type BackupPhase = "index" | "saving" | "finishing" | "done";
+
+export type BackupEvent =
+  | { readonly kind: "phase"; readonly phase: BackupPhase }
+  | { readonly kind: "parent"; readonly id: Id | undefined }
+  | { readonly kind: "problem"; readonly problem: Problem };
+
+export interface BackupProgress {
+  readonly phase: BackupPhase;
+  readonly counts: BackupCounts;
+  readonly filesDone: number;
+  readonly bytesDone: number;
+  /** Known once counting ahead has finished. */
+  readonly totalFiles: number | undefined;
+  readonly totalBytes: number | undefined;
+  readonly currentPaths: readonly string[];
+  readonly problems: number;
+  readonly elapsedMs: number;
+}
+
+export interface BackupResult {
+  /** `undefined` for a dry run, and when nothing changed and that was to be skipped. */
+  readonly snapshotId: Id | undefined;
+  readonly treeId: Id;
+  readonly parentId: Id | undefined;
+  readonly counts: BackupCounts;
+  readonly filesDone: number;
+  readonly bytesDone: number;
+  /** How many problems of each code there were. */
+  readonly problems: Readonly<Record<Problem["code"], number>>;
+  readonly elapsedMs: number;
+}

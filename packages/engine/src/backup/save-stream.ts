@@ -1,0 +1,102 @@
+/** Saves one file from a stream: the output of a command, or standard input. */
+import { posix } from "node:path";
+import { Semaphore } from "@holdfast/base";
+import { Chunker, MAX_CHUNK_BYTES } from "../chunker/chunker.ts";
+import type { Id } from "../format/id.ts";
+import { encodeNode, type TreeNode } from "../format/node.ts";
+import type { Counters } from "../workers/counters.ts";
+import type { Coordinator } from "./coordinator.ts";
+import type { BACKUP_COUNTERS } from "./messages.ts";
+import type { BackupOptions } from "./options.ts";
+
+/** Chunks on their way through the workers. */
+const IN_FLIGHT_BYTES = 48 * 1024 * 1024;
+
+export interface SaveStreamParts {
+  readonly coordinator: Coordinator;
+  readonly counters: Counters<typeof BACKUP_COUNTERS>;
+  readonly options: BackupOptions;
+  readonly stream: { readonly name: string; readonly input: AsyncIterable<Uint8Array> };
+  readonly polynomial: bigint;
+}
+
+/** @returns the snapshot's tree. Throws what the stream throws: then nothing is referenced by a snapshot. */
+export async function saveStream(parts: SaveStreamParts): Promise<Id> {
+  const { content, bytes } = await saveContent(parts);
+  parts.counters.add("filesNew", 1);
+  const names = posix.resolve("/", parts.stream.name).split("/").filter((name) => name !== "");
+  let json = encodeNode(fileNode(parts.options, names.pop() ?? "stdin", content, bytes));
+  for (;;) {
+    const tree = await parts.coordinator.tree([json]);
+    const folder = names.pop();
+    if (folder === undefined) return tree;
+    parts.counters.add("dirsNew", 1);
+    json = encodeNode({ ...fileNode(parts.options, folder, [], 0), ...FOLDER, subtree: tree });
+  }
+}
+
+const FOLDER = { type: "dir", mode: 0o755, content: null, links: 0 } as const;
+
+async function saveContent({ coordinator, counters, stream, polynomial, options }: SaveStreamParts): Promise<{ content: Id[]; bytes: number }> {
+  const chunker = new Chunker(polynomial, MAX_CHUNK_BYTES + 1024 * 1024);
+  const { buffer } = chunker;
+  const budget = new Semaphore(IN_FLIGHT_BYTES);
+  const ids: Promise<Id>[] = [];
+  let end = 0;
+  let bytes = 0;
+  const store = async (from: number, to: number): Promise<void> => {
+    const chunk = buffer.slice(from, to);
+    const release = await budget.acquire(chunk.length);
+    const id = coordinator.blob(chunk.buffer).finally(release);
+    // The failure is seen when all ids are awaited; until then it must not count as unhandled.
+    id.catch(() => {});
+    ids.push(id);
+  };
+  for await (const piece of stream.input) {
+    options.signal.throwIfAborted();
+    for (let taken = 0; taken < piece.length; ) {
+      const part = piece.subarray(taken, taken + buffer.length - end);
+      buffer.set(part, end);
+      taken += part.length;
+      end += part.length;
+      bytes += part.length;
+      counters.add("bytesDone", part.length);
+      let start = 0;
+      for (let cut = chunker.nextCut(start, end); cut > 0; cut = chunker.nextCut(start, end)) {
+        await store(start, cut);
+        start = cut;
+      }
+      buffer.copyWithin(0, start, end);
+      end -= start;
+    }
+  }
+  if (end > 0) await store(0, end);
+  return { content: await Promise.all(ids), bytes };
+}
+
+function fileNode(options: BackupOptions, name: string, content: Id[], size: number): TreeNode {
+  const timeNs = options.timeNs ?? BigInt(Date.now()) * 1_000_000n;
+  return {
+    name,
+    type: "file",
+    mode: 0o644,
+    mtimeNs: timeNs,
+    atimeNs: timeNs,
+    ctimeNs: timeNs,
+    uid: options.uid,
+    gid: options.gid,
+    user: options.username,
+    group: "",
+    inode: 0n,
+    deviceId: 0n,
+    size,
+    links: 0,
+    linkTarget: "",
+    extendedAttributes: [],
+    device: 0n,
+    content,
+    subtree: undefined,
+    error: "",
+    genericAttributes: undefined,
+  };
+}

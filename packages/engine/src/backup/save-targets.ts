@@ -1,0 +1,126 @@
+/** Saves the targets of a backup: the folders above them on the main thread, everything below in the workers. */
+import { readdirSync } from "node:fs";
+import { posix } from "node:path";
+import { messageOf } from "@holdfast/base";
+import { engineError } from "../errors.ts";
+import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
+import { lstatNs, readNode } from "../filesystem/read-metadata.ts";
+import type { Id } from "../format/id.ts";
+import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
+import type { Counters } from "../workers/counters.ts";
+import type { Coordinator } from "./coordinator.ts";
+import type { BACKUP_COUNTERS, Problem } from "./messages.ts";
+import type { BackupOptions } from "./options.ts";
+import { expandTargets, isLeaf, targetTree, type TargetFolder, type TargetLeaf } from "./targets.ts";
+
+export interface SaveTargetsParts {
+  readonly coordinator: Coordinator;
+  readonly counters: Counters<typeof BACKUP_COUNTERS>;
+  readonly options: BackupOptions;
+  readonly parentTree: Id | undefined;
+  readonly loadTree: (id: Id) => Promise<TreeNode[]>;
+  readonly onProblem: (problem: Problem) => void;
+}
+
+/** @returns the snapshot's tree. @throws ENGINE_NOTHING_TO_BACK_UP */
+export async function saveTargets(parts: SaveTargetsParts): Promise<Id> {
+  const { targets, cwd } = parts.options;
+  const expanded = expandTargets(targets, (path) => listNames(posix.resolve(cwd, path)));
+  const nodes = await saveFolder(parts, targetTree(expanded, cwd), parts.parentTree);
+  if (nodes.length === 0) {
+    throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no target could be read, or all are excluded" });
+  }
+  return parts.coordinator.tree(nodes);
+}
+
+/** The absolute paths that the snapshot names, sorted as restic does not: in the order given. */
+export function snapshotPaths({ targets, cwd, stdin }: BackupOptions): string[] {
+  return stdin === undefined ? targets.map((target) => posix.resolve(cwd, target)) : [posix.resolve("/", stdin.name)];
+}
+
+/** The encoded nodes of a folder above the targets, in the order of their names. */
+async function saveFolder(parts: SaveTargetsParts, folder: TargetFolder, parentTree: Id | undefined): Promise<string[]> {
+  const previous = await loadPrevious(parts, parentTree);
+  const saved = new Map<string, string>();
+  const leaves: [string, TargetLeaf][] = [];
+  const folders: [string, TargetFolder][] = [];
+  for (const [name, child] of folder.children) {
+    if (isLeaf(child)) leaves.push([name, child]);
+    else folders.push([name, child]);
+  }
+  await Promise.all([
+    ...groupLeaves(leaves).map((group) => saveLeaves(parts, group, parentTree, saved)),
+    ...folders.map(async ([name, child]) => {
+      const json = await saveSubfolder(parts, { name, child, previous: previous.get(name) });
+      if (json !== undefined) saved.set(name, json);
+    }),
+  ]);
+  return [...saved].sort(([a], [b]) => compareNames(a, b)).map(([, json]) => json);
+}
+
+async function saveSubfolder(
+  parts: SaveTargetsParts,
+  { name, child, previous }: { name: string; child: TargetFolder; previous: TreeNode | undefined },
+): Promise<string | undefined> {
+  const path = child.path as string;
+  const nodes = await saveFolder(parts, child, previous?.type === "dir" ? previous.subtree : undefined);
+  if (nodes.length === 0) return undefined;
+  const { node, problems } = readNode(path, name, lstatNs(path), { withAtime: parts.options.reading.withAtime });
+  for (const reason of problems) parts.onProblem({ code: "metadata", path, reason });
+  const json = `${encodeNodeHead(node)}"content":null,"subtree":"${await parts.coordinator.tree(nodes)}"}`;
+  const before = previous === undefined ? undefined : encodeNode(previous);
+  parts.counters.add(before === undefined ? "dirsNew" : before === json ? "dirsUnmodified" : "dirsChanged", 1);
+  return json;
+}
+
+interface LeafGroup {
+  readonly dir: string;
+  readonly explicit: boolean;
+  readonly leaves: [string, TargetLeaf][];
+}
+
+/** Targets that lie in the same real folder are one task. */
+function groupLeaves(leaves: readonly [string, TargetLeaf][]): LeafGroup[] {
+  const groups = new Map<string, LeafGroup>();
+  for (const entry of leaves) {
+    const { path, explicit } = entry[1];
+    const dir = posix.dirname(path);
+    const key = `${explicit}${dir}`;
+    const group = groups.get(key) ?? { dir, explicit, leaves: [] };
+    group.leaves.push(entry);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+async function saveLeaves(
+  { coordinator }: SaveTargetsParts,
+  { dir, explicit, leaves }: LeafGroup,
+  parentTree: Id | undefined,
+  saved: Map<string, string>,
+): Promise<void> {
+  // The cursor over the parent's tree needs the names in order.
+  const sorted = leaves.sort(([a], [b]) => compareNames(a, b));
+  const storedNames = sorted.map(([name]) => name);
+  const names = sorted.map(([, leaf]) => posix.basename(leaf.path));
+  const nodes = await coordinator.entries({ dir, names, storedNames, parentTree, explicit, device: undefined });
+  nodes.forEach((json, n) => {
+    if (json !== null) saved.set(storedNames[n] as string, json);
+  });
+}
+
+async function loadPrevious(parts: SaveTargetsParts, tree: Id | undefined): Promise<Map<string, TreeNode>> {
+  if (tree === undefined) return new Map();
+  try {
+    return new Map((await parts.loadTree(tree)).map((node) => [node.name, node]));
+  } catch (error) {
+    if (parts.options.signal.aborted) throw error;
+    // A damaged parent costs time, not data: everything is read again.
+    parts.onProblem({ code: "parent-tree", path: `tree ${tree}`, reason: messageOf(error) });
+    return new Map();
+  }
+}
+
+function listNames(path: string): string[] {
+  return readdirSync(fsPath(path), { encoding: "buffer" }).map(decodePath);
+}

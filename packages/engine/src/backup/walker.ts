@@ -1,0 +1,357 @@
+/**
+ * Walks folders depth-first in one worker, without promises: an explicit stack of frames. When another worker has nothing
+ * to do, the frame nearest to the root gives away half of what it has left; the frame then completes when that comes back.
+ */
+import { readdirSync } from "node:fs";
+import { isHoldfastError, messageOf, systemCode } from "@holdfast/base";
+import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
+import { lstatNs, readNode, type RawStat } from "../filesystem/read-metadata.ts";
+import { idToBytes, parseId, type Id } from "../format/id.ts";
+import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { Counters } from "../workers/counters.ts";
+import type { BlobStore } from "./blob-store.ts";
+import type { FileContentReader } from "./file-content.ts";
+import { Frame } from "./frame.ts";
+import type { BACKUP_COUNTERS, EntriesTask, FromWorker, Problem, ReadingOptions } from "./messages.ts";
+import type { ParentEntry, ParentTree, ParentTrees } from "./parent-tree.ts";
+import type { Selection } from "./selection.ts";
+
+/** Entries handled between two looks at the messages. */
+const STEP_ENTRIES = 16;
+/** Most entries given away at once. */
+const GIVE_ENTRIES = 512;
+/** A frame on top of the stack holds mostly files; fewer than this are not worth a message. */
+const GIVE_FROM_TOP = 32;
+
+export interface WalkerParts {
+  readonly blobs: BlobStore;
+  readonly contents: FileContentReader;
+  readonly counters: Counters<typeof BACKUP_COUNTERS>;
+  readonly index: BlobIndex;
+  readonly parentTrees: ParentTrees;
+  readonly reading: ReadingOptions;
+  readonly selection: Selection;
+  readonly idle: Int32Array;
+  send(message: FromWorker): void;
+  showPath(path: string): void;
+}
+
+interface Awaited {
+  readonly frame: Frame;
+  readonly at: number;
+  /** The node of a large file, whose content is read elsewhere. */
+  readonly node: TreeNode | undefined;
+  readonly previous: ParentEntry | undefined;
+}
+
+export class Walker {
+  readonly #parts: WalkerParts;
+  readonly #stack: Frame[] = [];
+  readonly #awaited = new Map<number, Awaited>();
+  #tickets = 0;
+
+  constructor(parts: WalkerParts) {
+    this.#parts = parts;
+  }
+
+  /** True when nothing can be done before a message comes. */
+  get resting(): boolean {
+    return this.#stack.length === 0;
+  }
+
+  start(task: EntriesTask): void {
+    this.#stack.push(
+      new Frame({
+        owner: { kind: "task", task: task.task },
+        dir: task.dir,
+        names: task.names,
+        storedNames: task.storedNames,
+        explicit: task.explicit,
+        device: task.device,
+        parentTree: this.#openParent(task.parentTree, task.dir),
+        parentTreeId: task.parentTree,
+      }),
+    );
+  }
+
+  /** Handles a few entries of the top frame. */
+  step(): void {
+    const frame = this.#stack.at(-1);
+    if (frame === undefined) return;
+    for (let n = 0; n < STEP_ENTRIES && frame === this.#stack.at(-1) && !frame.started; n++) {
+      this.#entry(frame, frame.next++);
+    }
+    if (frame === this.#stack.at(-1) && frame.started) {
+      this.#stack.pop();
+      this.#finishIfComplete(frame);
+    }
+    if (Atomics.load(this.#parts.idle, 0) > 0) this.#giveAway();
+  }
+
+  /** Nodes of entries that another worker handled. */
+  returned(ticket: number, nodes: readonly (string | null)[]): void {
+    const { frame, at } = this.#take(ticket);
+    nodes.forEach((node, n) => frame.set(at + n, node));
+    this.#finishIfComplete(frame);
+  }
+
+  /** A large file was read by the others. */
+  largeDone(ticket: number, content: readonly Id[], sizeBytes: number): void {
+    const { frame, at, node, previous } = this.#take(ticket);
+    if (node === undefined) throw new Error("not the ticket of a large file");
+    this.#reportLateChange(`${frame.dir}/${frame.names[at]}`, node);
+    frame.set(at, this.#fileDone({ ...node, content: [...content], size: sizeBytes }, previous));
+    this.#finishIfComplete(frame);
+  }
+
+  largeFailed(ticket: number, problem: Problem): void {
+    const { frame, at } = this.#take(ticket);
+    this.#problem(problem);
+    frame.set(at, null);
+    this.#finishIfComplete(frame);
+  }
+
+  /** A large file is opened many times, so only a look at the end tells whether it stayed the same. */
+  #reportLateChange(path: string, node: TreeNode): void {
+    try {
+      if (lstatNs(path).mtimeNs === node.mtimeNs) return;
+    } catch {
+      // It is gone by now: its content was read all the same, and the next backup will not find it.
+      return;
+    }
+    this.#problem({ code: "changed", path, reason: "it was written to while it was read" });
+  }
+
+  #take(ticket: number): Awaited {
+    const awaited = this.#awaited.get(ticket);
+    if (awaited === undefined) throw new Error(`unknown ticket ${ticket}`);
+    this.#awaited.delete(ticket);
+    return awaited;
+  }
+
+  #await(awaited: Awaited): number {
+    const ticket = ++this.#tickets;
+    this.#awaited.set(ticket, awaited);
+    return ticket;
+  }
+
+  #giveAway(): void {
+    const top = this.#stack.length - 1;
+    const at = this.#stack.findIndex((frame, depth) => frame.end - frame.next >= (depth === top ? GIVE_FROM_TOP : 1));
+    const frame = this.#stack[at];
+    if (frame === undefined) return;
+    // Take back the claim when another worker was faster in seeing the same idle one.
+    if (Atomics.sub(this.#parts.idle, 0, 1) <= 0) {
+      Atomics.add(this.#parts.idle, 0, 1);
+      return;
+    }
+    const count = Math.min(GIVE_ENTRIES, Math.ceil((frame.end - frame.next) / 2));
+    frame.end -= count;
+    this.#parts.send({
+      kind: "given",
+      ticket: this.#await({ frame, at: frame.end, node: undefined, previous: undefined }),
+      work: {
+        kind: "entries",
+        dir: frame.dir,
+        names: frame.names.slice(frame.end, frame.end + count),
+        storedNames: frame.storedNames.slice(frame.end, frame.end + count),
+        parentTree: frame.parentTreeId,
+        explicit: frame.explicit,
+        device: frame.device,
+      },
+    });
+  }
+
+  #entry(frame: Frame, at: number): void {
+    const name = frame.names[at] as string;
+    const path = frame.dir === "/" ? `/${name}` : `${frame.dir}/${name}`;
+    this.#parts.showPath(path);
+    try {
+      this.#storeEntry(frame, at, path);
+    } catch (error) {
+      if (isHoldfastError(error)) throw error;
+      const vanished = systemCode(error) === "ENOENT" && !frame.explicit;
+      this.#problem({ code: vanished ? "vanished" : "unreadable", path, reason: messageOf(error) });
+      frame.set(at, null);
+    }
+  }
+
+  #storeEntry(frame: Frame, at: number, path: string): void {
+    const { selection, counters } = this.#parts;
+    if (!frame.explicit && selection.excludesPath(path)) return this.#exclude(frame, at);
+    const stat = lstatNs(path);
+    const type = stat.type;
+    const foreign = frame.device !== undefined && stat.deviceId !== frame.device;
+    if (!frame.explicit && type !== "dir" && (foreign || selection.excludesSize(stat.size))) {
+      return this.#exclude(frame, at);
+    }
+    if (type === "socket") {
+      counters.add("socketsSkipped", 1);
+      frame.set(at, null);
+      return;
+    }
+    const storedName = frame.storedNames[at] as string;
+    const { node, problems } = readNode(path, storedName, stat, { withAtime: this.#parts.reading.withAtime });
+    for (const reason of problems) this.#problem({ code: "metadata", path, reason });
+    const previous = frame.parentTree?.find(storedName);
+    if (type === "dir") this.#enter(frame, at, { path, stat, node, previous, foreign });
+    else if (type === "file") this.#file(frame, at, { path, node, previous });
+    else {
+      counters.add("othersDone", 1);
+      frame.set(at, encodeNode(node));
+    }
+  }
+
+  #exclude(frame: Frame, at: number): void {
+    this.#parts.counters.add("excluded", 1);
+    frame.set(at, null);
+  }
+
+  #enter(
+    frame: Frame,
+    at: number,
+    found: { path: string; stat: RawStat; node: TreeNode; previous: ParentEntry | undefined; foreign: boolean },
+  ): void {
+    const { path, node, previous } = found;
+    const subtree = previous?.decode();
+    const parentTreeId = subtree?.type === "dir" ? subtree.subtree : undefined;
+    const device = this.#parts.selection.oneFileSystem ? (frame.device ?? found.stat.deviceId) : undefined;
+    this.#stack.push(
+      new Frame({
+        owner: { kind: "folder", parent: frame, at, head: encodeNodeHead(node), previous: previous?.json },
+        dir: path,
+        names: found.foreign ? [] : this.#parts.selection.withoutTagged(path, listFolder(path)),
+        explicit: false,
+        device,
+        parentTree: this.#openParent(parentTreeId, path),
+        parentTreeId,
+      }),
+    );
+  }
+
+  #file(frame: Frame, at: number, found: { path: string; node: TreeNode; previous: ParentEntry | undefined }): void {
+    const { path, node, previous } = found;
+    if (previous !== undefined) {
+      const unchanged = this.#unchanged(node, previous, path);
+      if (unchanged !== undefined) {
+        this.#parts.counters.add("bytesDone", node.size);
+        frame.set(at, unchanged);
+        return;
+      }
+    }
+    if (node.size >= this.#parts.reading.largeFileBytes) {
+      this.#parts.send({
+        kind: "large",
+        ticket: this.#await({ frame, at, node, previous }),
+        path,
+        sizeBytes: node.size,
+      });
+      return;
+    }
+    const { content, bytes, changed } = this.#parts.contents.readAll(path, node);
+    if (changed !== undefined) this.#problem({ code: "changed", path, reason: changed });
+    frame.set(at, this.#fileDone({ ...node, content, size: bytes }, previous));
+  }
+
+  #fileDone(node: TreeNode, previous: ParentEntry | undefined): string {
+    const json = encodeNode(node);
+    const { counters } = this.#parts;
+    counters.add(previous === undefined ? "filesNew" : previous.json === json ? "filesUnmodified" : "filesChanged", 1);
+    return json;
+  }
+
+  /** The node to store for a file whose content need not be read again. */
+  #unchanged(node: TreeNode, previous: ParentEntry, path: string): string | undefined {
+    const { counters } = this.#parts;
+    const head = encodeNodeHead(node);
+    // Same bytes up to the content: nothing changed at all, and the stored node is taken as it is.
+    if (previous.json.startsWith(head)) {
+      if (!this.#contentPresent(contentIds(previous.json, head.length), path)) return undefined;
+      counters.add("filesUnmodified", 1);
+      return previous.json;
+    }
+    const before = previous.decode();
+    if (!this.#sameContent(node, before) || !this.#contentPresent(before.content ?? [], path)) return undefined;
+    const json = encodeNode({ ...node, content: before.content });
+    counters.add(json === previous.json ? "filesUnmodified" : "filesChanged", 1);
+    return json;
+  }
+
+  #sameContent(now: TreeNode, before: TreeNode): boolean {
+    const { ignoreCtime, ignoreInode } = this.#parts.reading;
+    return (
+      before.type === "file" &&
+      before.content !== null &&
+      now.size === before.size &&
+      now.mtimeNs === before.mtimeNs &&
+      (ignoreCtime || now.ctimeNs === before.ctimeNs) &&
+      (ignoreInode || now.inode === before.inode)
+    );
+  }
+
+  #contentPresent(ids: readonly string[], path: string): boolean {
+    if (ids.every((id) => this.#parts.index.has("data", idToBytes(id as Id), 0))) return true;
+    this.#problem({ code: "parent-tree", path, reason: "parts of it are missing in the repository; it is stored again" });
+    return false;
+  }
+
+  #openParent(id: Id | undefined, dir: string): ParentTree | undefined {
+    if (id === undefined) return undefined;
+    try {
+      return this.#parts.parentTrees.load(id);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
+      this.#problem({ code: "parent-tree", path: dir, reason: `${error.message}; everything in it is read again` });
+      return undefined;
+    }
+  }
+
+  #finishIfComplete(frame: Frame): void {
+    for (let done: Frame | undefined = frame; done?.complete === true; ) {
+      const { owner }: Frame = done;
+      if (owner.kind === "task") {
+        this.#parts.send({ kind: "done", task: owner.task, result: { kind: "entries", nodes: done.nodes() } });
+        return;
+      }
+      const json = this.#folderDone(done, owner);
+      owner.parent.set(owner.at, json);
+      // A parent that is still on the stack completes there.
+      done = this.#stack.includes(owner.parent) ? undefined : owner.parent;
+    }
+  }
+
+  #folderDone(frame: Frame, owner: Extract<Frame["owner"], { kind: "folder" }>): string {
+    const subtree = this.#parts.blobs.put("tree", frame.tree());
+    const json = `${owner.head}"content":null,"subtree":"${subtree}"}`;
+    const { counters } = this.#parts;
+    if (owner.previous === undefined) counters.add("dirsNew", 1);
+    else counters.add(owner.previous === json ? "dirsUnmodified" : "dirsChanged", 1);
+    return json;
+  }
+
+  #problem(problem: Problem): void {
+    this.#parts.send({ kind: "problem", problem });
+  }
+}
+
+/** The ids in the `"content":[…]` that starts at `at` of a stored node. */
+function contentIds(json: string, at: number): string[] {
+  const open = json.indexOf("[", at);
+  const close = json.indexOf("]", at);
+  if (open < 0 || close < open) return [];
+  const ids: string[] = [];
+  for (let start = open + 2; start + 64 <= close; start += 67) ids.push(parseId(json.slice(start, start + 64)));
+  return ids;
+}
+
+/** Names in a folder, in the order of their bytes. */
+function listFolder(path: string): string[] {
+  const target = fsPath(path);
+  const names = readdirSync(target, "utf8");
+  // U+FFFD shows that a name may not be UTF-8: then only the bytes tell.
+  const exact = names.some((name) => name.includes("\uFFFD"))
+    ? readdirSync(target, { encoding: "buffer" }).map(decodePath)
+    : names;
+  return exact.sort(compareNames);
+}

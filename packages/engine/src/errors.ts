@@ -1,0 +1,156 @@
+/** Every error that the engine may raise, by topic. `docs/errors.md` is generated from this table. */
+import { errorMaker, type ErrorTemplate } from "@holdfast/base";
+
+export const ENGINE_ERRORS = {
+  // Identifiers and input
+  ENGINE_INVALID_ID: { kind: "invalid-input", message: "'{text}' is not an id (64 lower-case hex digits)" },
+  ENGINE_ID_NOT_FOUND: {
+    kind: "not-found",
+    message: "no {type} matches '{text}'",
+    hint: "List what exists, for example with `holdfast snapshots`.",
+  },
+  ENGINE_ID_AMBIGUOUS: {
+    kind: "invalid-input",
+    message: "'{text}' matches several {type} files: {matches}",
+    hint: "Give more digits.",
+  },
+  ENGINE_INVALID_PATH: {
+    kind: "invalid-input",
+    message: "'{path}' holds half of a UTF-16 pair and so is not the name of any file",
+  },
+
+  // Repository
+  ENGINE_NO_REPOSITORY: {
+    kind: "not-found",
+    message: "there is no repository at {location}",
+    hint: "Check the path, or create one there with `holdfast init`.",
+  },
+  ENGINE_REPOSITORY_EXISTS: {
+    kind: "conflict",
+    message: "there is a repository at {location} already",
+    hint: "Use it as it is, or choose another place.",
+  },
+  ENGINE_FOLDER_NOT_EMPTY: {
+    kind: "conflict",
+    message: "{location} holds other files, so no repository is made in it",
+    hint: "Choose an empty or a new folder.",
+  },
+  ENGINE_CONFIG_BROKEN: {
+    kind: "corrupt",
+    message: "the repository's config file is damaged: {reason}",
+    hint: "Copy the file `config` back from another copy of this repository; it never changes.",
+  },
+  ENGINE_VERSION_UNSUPPORTED: {
+    kind: "unsupported",
+    message: "repository version {version} is not supported (1 and 2 are)",
+  },
+  ENGINE_WRONG_PASSWORD: {
+    kind: "wrong-key",
+    message: "wrong password, or no key of this repository fits it",
+    hint: "Check the password file or HOLDFAST_PASSWORD. `holdfast key list` shows when and where keys were made.",
+  },
+  ENGINE_NO_KEY: {
+    kind: "corrupt",
+    message: "the repository at {location} has no key file that can be read",
+    hint: "Copy the folder `keys` back from another copy of this repository.",
+  },
+  ENGINE_KEY_IN_USE: {
+    kind: "invalid-input",
+    message: "key {id} opened this session and is not removed",
+    hint: "Open the repository with another password to remove this one.",
+  },
+  ENGINE_LOCKED: {
+    kind: "locked",
+    message: "the repository is locked {mode}: process {pid} of {user} on {host}, since {since}",
+    hint: "Wait, use --retry-lock 10m, or run `holdfast unlock` if that process is gone.",
+  },
+  ENGINE_LOCK_LOST: {
+    kind: "locked",
+    message: "the lock of this run was removed or could not be refreshed for {minutes} minutes",
+    hint: "Somebody ran unlock, or the store was out of reach. Run the command again.",
+  },
+
+  // Damage
+  ENGINE_UNAUTHENTIC: {
+    kind: "corrupt",
+    message: "{what} is damaged: its authentication code does not match",
+    hint: "Run `holdfast check --read-data` for the full extent.",
+  },
+  ENGINE_WRONG_HASH: {
+    kind: "corrupt",
+    message: "{what} is damaged: its content does not have the hash that names it",
+    hint: "Run `holdfast check --read-data` for the full extent.",
+  },
+  ENGINE_MALFORMED: {
+    kind: "corrupt",
+    message: "{what} is malformed: {reason}",
+    hint: "Run `holdfast check` for the full extent.",
+  },
+  ENGINE_DECOMPRESS: {
+    kind: "corrupt",
+    message: "{what} does not decompress to the size that is recorded: {reason}",
+    hint: "Run `holdfast check --read-data` for the full extent.",
+  },
+  ENGINE_BLOB_MISSING: {
+    kind: "corrupt",
+    message: "the {type} blob {id} is not in the index",
+    hint: "Run `holdfast repair index`; if it stays missing, `holdfast check` shows what is affected.",
+  },
+  ENGINE_TREE_UNSAFE_NAME: {
+    kind: "corrupt",
+    message: "a tree names an entry '{name}', which would lead out of its folder",
+    hint: "The entry is left alone. Run `holdfast check` to see which snapshots hold it.",
+  },
+
+  // Index
+  ENGINE_INDEX_FULL: {
+    kind: "unavailable",
+    message: "the index holds {count} entries and cannot grow to {bytes} bytes",
+    hint: "Give the process more memory; an index takes about 60 bytes a blob.",
+  },
+
+  // Patterns and file lists
+  ENGINE_PATTERN_INVALID: {
+    kind: "invalid-input",
+    message: "these patterns cannot be understood: {patterns}",
+    hint: "Close every `[`, leave no `\\` at the end, and write a literal `*`, `?` or `[` with a `\\` before it.",
+  },
+  ENGINE_SIZE_INVALID: {
+    kind: "invalid-input",
+    message: "'{text}' is not a size",
+    hint: "Give a number of bytes, or one with k, m, g or t after it, such as 20m.",
+  },
+  ENGINE_TAG_FILE_INVALID: {
+    kind: "invalid-input",
+    message: "'{text}' names no file to look for in folders",
+    hint: "Give a file name, or a name and the start of its content, as in NAME:HEADER.",
+  },
+  ENGINE_FILE_LIST_INVALID: {
+    kind: "invalid-input",
+    message: "the list of files is not usable: {reason}",
+  },
+  // Running
+  ENGINE_ABORTED: { kind: "cancelled", message: "the run was ended" },
+  ENGINE_WORKER_DIED: {
+    kind: "internal",
+    message: "a worker thread ended unexpectedly (exit code {exitCode})",
+    hint: "The memory limit may be too low. What was stored so far is kept; run the command again.",
+  },
+  ENGINE_WORKER_FAILED: {
+    kind: "internal",
+    message: "a worker thread failed: {reason}",
+    hint: "This is a defect in Holdfast: please report it with the text above. What was stored so far is kept.",
+  },
+  ENGINE_PATH_NOT_FOUND: {
+    kind: "not-found",
+    message: "the snapshot has no '{path}'",
+    hint: "Look with `holdfast ls latest`.",
+  },
+  ENGINE_NOTHING_TO_BACK_UP: {
+    kind: "invalid-input",
+    message: "nothing to back up: {reason}",
+    hint: "Name at least one file or folder that exists and is not excluded.",
+  },
+} as const satisfies Record<string, ErrorTemplate>;
+
+export const engineError = errorMaker(ENGINE_ERRORS);

@@ -1,0 +1,84 @@
+/** Reads single blobs: trees for walking, data for `cat` and `dump`. Bulk work (restore, check) reads by pack instead. */
+import { isHoldfastError } from "@holdfast/base";
+import { loadBytes } from "@holdfast/storage";
+import { engineError } from "../errors.ts";
+import { idOf, idToBytes, type BlobType, type Id } from "../format/id.ts";
+import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
+import { Decompressor } from "../platform/zstd.ts";
+import { openSealed, type Repository } from "./repository.ts";
+
+/** Neighbouring trees are read with the one that is asked for: a pack's trees are mostly wanted together. */
+const READ_AHEAD_BYTES = 1024 * 1024;
+
+export class BlobReader {
+  readonly #repository: Repository;
+  readonly #index: BlobIndex;
+  readonly #decompressor = new Decompressor();
+  readonly #maxBytes: number;
+  #ahead: { pack: number; offset: number; bytes: Uint8Array } | undefined;
+
+  /** @param maxBytes refuse blobs that claim to be larger; protects against hostile repositories */
+  constructor(repository: Repository, index: BlobIndex, { maxBytes = 1024 * 1024 * 1024 } = {}) {
+    this.#repository = repository;
+    this.#index = index;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * The plain bytes of a blob, checked against its id. When one stored copy is damaged, the others are tried.
+   * @throws ENGINE_BLOB_MISSING, ENGINE_UNAUTHENTIC, ENGINE_WRONG_HASH, ENGINE_DECOMPRESS, and what the backend throws
+   */
+  async load(type: BlobType, id: Id, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
+    const places = this.#index.findAll(type, idToBytes(id), 0);
+    let failure: unknown = engineError("ENGINE_BLOB_MISSING", { type, id });
+    for (const place of places) {
+      try {
+        return await this.#loadFrom(place, type, id, signal);
+      } catch (error) {
+        if (!isHoldfastError(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #loadFrom(place: BlobLocation, type: BlobType, id: Id, signal: AbortSignal): Promise<Uint8Array> {
+    const what = `${type} blob ${id} in pack ${this.#index.packId(place.pack)}`;
+    if (Math.max(place.lengthBytes, place.uncompressedBytes) > this.#maxBytes) {
+      throw engineError("ENGINE_MALFORMED", { what, reason: `it claims ${place.uncompressedBytes} bytes` });
+    }
+    const sealed = type === "tree" ? await this.#readAhead(place, signal) : await this.#read(place, signal);
+    const stored = openSealed(this.#repository.sealer, sealed, what);
+    const plain =
+      place.uncompressedBytes > 0 ? this.#decompressor.decompress(stored, place.uncompressedBytes).slice() : stored;
+    if (idOf(plain) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
+    return plain;
+  }
+
+  #read(place: BlobLocation, signal: AbortSignal): Promise<Uint8Array> {
+    const name = this.#index.packId(place.pack);
+    const range = { offset: place.offset, length: place.lengthBytes };
+    return loadBytes(this.#repository.backend, { type: "pack", name }, range, { signal });
+  }
+
+  async #readAhead(place: BlobLocation, signal: AbortSignal): Promise<Uint8Array> {
+    const held = this.#cut(place);
+    if (held !== undefined) return held;
+    const name = this.#index.packId(place.pack);
+    const info = await this.#repository.backend.stat({ type: "pack", name }, { signal });
+    const rest = (info?.sizeBytes ?? 0) - place.offset;
+    if (rest < place.lengthBytes) return this.#read(place, signal);
+    const length = Math.min(rest, Math.max(READ_AHEAD_BYTES, place.lengthBytes));
+    const range = { offset: place.offset, length };
+    const bytes = await loadBytes(this.#repository.backend, { type: "pack", name }, range, { signal });
+    this.#ahead = { pack: place.pack, offset: place.offset, bytes };
+    return bytes.subarray(0, place.lengthBytes);
+  }
+
+  #cut({ pack, offset, lengthBytes }: BlobLocation): Uint8Array | undefined {
+    const held = this.#ahead;
+    if (held === undefined || held.pack !== pack || offset < held.offset) return undefined;
+    const start = offset - held.offset;
+    return start + lengthBytes <= held.bytes.length ? held.bytes.subarray(start, start + lengthBytes) : undefined;
+  }
+}

@@ -1,0 +1,99 @@
+/** Key files: a password opens one of them, and it holds the master key that everything else is sealed with. */
+import type { Secret } from "@holdfast/base";
+import { isHoldfastError } from "@holdfast/base";
+import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
+import { calibrate, deriveKey } from "../crypto/kdf.ts";
+import { Sealer, type MasterKey } from "../crypto/sealing.ts";
+import { decodeMasterKey, encodeMasterKey } from "../crypto/master-key.ts";
+import { engineError } from "../errors.ts";
+import { formatGoTime } from "../format/go-time.ts";
+import { idOf, isId, type Id } from "../format/id.ts";
+import { decodeKeyFile, encodeKeyFile, type KeyFile } from "../format/key-file.ts";
+import { randomBytes } from "node:crypto";
+
+/** Key files are a few hundred bytes; a large one is not read. */
+const MAX_KEY_FILE_BYTES = 64 * 1024;
+/** Opening stops after so many keys, as each costs a key derivation. */
+const MAX_TRIED = 50;
+const SALT_BYTES = 64;
+
+/** Who made a key, for people. */
+export interface KeyOwner {
+  readonly hostname: string;
+  readonly username: string;
+}
+
+/**
+ * Finds the key file that the password opens.
+ * @param hint id, or its beginning, of the key to try first
+ * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read
+ */
+export async function findKey(
+  backend: Backend,
+  password: Secret,
+  { signal, hint }: { signal: AbortSignal; hint?: string | undefined },
+): Promise<{ id: Id; masterKey: MasterKey }> {
+  const ids: Id[] = [];
+  for await (const { name } of backend.list("key", { signal })) if (isId(name)) ids.push(name);
+  const wanted = (id: Id): number => (hint !== undefined && id.startsWith(hint) ? 0 : 1);
+  ids.sort((a, b) => wanted(a) - wanted(b));
+  let readable = 0;
+  let damage: unknown;
+  for (const id of ids.slice(0, MAX_TRIED)) {
+    signal.throwIfAborted();
+    try {
+      const file = await loadKeyFile(backend, id, { signal });
+      readable++;
+      const masterKey = await openKeyFile(file, password);
+      if (masterKey !== undefined) return { id, masterKey };
+    } catch (error) {
+      if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
+      damage = error;
+    }
+  }
+  if (readable > 0) throw engineError("ENGINE_WRONG_PASSWORD", { tried: readable });
+  throw engineError("ENGINE_NO_KEY", { location: backend.location }, damage);
+}
+
+/** @throws ENGINE_MALFORMED, ENGINE_WRONG_HASH: the file is damaged */
+export async function loadKeyFile(backend: Backend, id: Id, { signal }: { signal: AbortSignal }): Promise<KeyFile> {
+  const bytes = await loadBytes(backend, { type: "key", name: id }, undefined, { signal, maxBytes: MAX_KEY_FILE_BYTES });
+  if (idOf(bytes) !== id) throw engineError("ENGINE_WRONG_HASH", { what: `key ${id}` });
+  return decodeKeyFile(bytes, `key ${id}`);
+}
+
+/** The master key, or `undefined` when the password does not fit. */
+async function openKeyFile(file: KeyFile, password: Secret): Promise<MasterKey | undefined> {
+  const own = await deriveKey(password, file);
+  let json: Uint8Array;
+  try {
+    json = new Sealer(own).open(file.data);
+  } catch (error) {
+    if (isHoldfastError(error, "ENGINE_UNAUTHENTIC")) return undefined;
+    throw error;
+  }
+  return decodeMasterKey(json);
+}
+
+/** Writes a key file for the master key under a password, and reads it back before it is relied on. */
+export async function saveKeyFile(
+  backend: Backend,
+  masterKey: MasterKey,
+  password: Secret,
+  { signal, hostname, username }: KeyOwner & { signal: AbortSignal },
+): Promise<Id> {
+  const parameters = { ...(await calibrate()), salt: new Uint8Array(randomBytes(SALT_BYTES)) };
+  const own = await deriveKey(password, parameters);
+  const bytes = encodeKeyFile({
+    created: formatGoTime(BigInt(Date.now()) * 1_000_000n),
+    username,
+    hostname,
+    ...parameters,
+    data: new Sealer(own).seal(encodeMasterKey(masterKey)),
+  });
+  const id = idOf(bytes);
+  await backend.save({ type: "key", name: id }, bytesSource(bytes), { signal });
+  const stored = await openKeyFile(await loadKeyFile(backend, id, { signal }), password);
+  if (stored === undefined) throw engineError("ENGINE_UNAUTHENTIC", { what: `the new key ${id}` });
+  return id;
+}

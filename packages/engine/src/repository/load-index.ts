@@ -1,0 +1,59 @@
+/** Loads every index file of a repository into one blob index. */
+import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
+import { BlobIndex } from "../index/blob-index.ts";
+import { readIndexFile } from "../index/index-file.ts";
+import type { Id } from "../format/id.ts";
+import type { Repository } from "./repository.ts";
+
+/** Sealed index files compress to about a fifth; a blob takes about 170 bytes of JSON. Only a hint for the first size. */
+const BLOBS_PER_SEALED_BYTE = 5 / 170;
+const PARALLEL_LOADS = 4;
+
+export interface LoadIndexOptions {
+  readonly signal: AbortSignal;
+  /** Called after each file. */
+  readonly onFile?: (done: number, total: number) => void;
+  /** Called for a file that cannot be used; without it the error is thrown. */
+  readonly onDamaged?: (id: Id, error: unknown) => void;
+}
+
+/**
+ * The list of files is taken before any is read: snapshots listed earlier are covered (the format's order of reading).
+ * Index files that vanish meanwhile were replaced by another client's maintenance; the list is then taken again.
+ */
+export async function loadIndex(repository: Repository, options: LoadIndexOptions): Promise<BlobIndex> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await loadListed(repository, options);
+    } catch (error) {
+      const replaced = isHoldfastError(error, "STORAGE_NOT_FOUND");
+      if (!replaced || attempt === 3) throw error;
+    }
+  }
+}
+
+async function loadListed(repository: Repository, { signal, onFile, onDamaged }: LoadIndexOptions): Promise<BlobIndex> {
+  const files: Id[] = [];
+  let sealedBytes = 0;
+  for await (const info of repository.files("index", { signal })) {
+    files.push(info.id);
+    sealedBytes += info.sizeBytes;
+  }
+  const index = BlobIndex.create({ expectedBlobs: Math.ceil(sealedBytes * BLOBS_PER_SEALED_BYTE) });
+  let done = 0;
+  await forEachConcurrent(
+    files,
+    PARALLEL_LOADS,
+    async (id, inner) => {
+      try {
+        readIndexFile(await repository.loadDocument("index", id, { signal: inner }), index);
+      } catch (error) {
+        if (onDamaged === undefined || inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
+        onDamaged(id, error);
+      }
+      onFile?.(++done, files.length);
+    },
+    { signal },
+  );
+  return index;
+}

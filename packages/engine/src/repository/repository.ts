@@ -1,0 +1,88 @@
+/**
+ * An opened repository: the backend, the master key, and the encrypted JSON files (snapshots, indexes, locks). Blobs and
+ * packs are read by `blob-reader.ts` and written by the pipelines; this class knows nothing of them.
+ */
+import { loadBytes, bytesSource, type Backend, type FileInfo, type FileType } from "@holdfast/storage";
+import { Sealer, type MasterKey } from "../crypto/sealing.ts";
+import { engineError } from "../errors.ts";
+import type { RepositoryConfig } from "../format/config.ts";
+import { idOf, isId, type Id } from "../format/id.ts";
+import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
+
+/** Files that hold one encrypted JSON document. */
+export type DocumentType = Extract<FileType, "snapshot" | "index" | "lock">;
+
+/** No document may grow past this when decompressed: a hostile file cannot exhaust memory. */
+export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+export class Repository {
+  readonly backend: Backend;
+  readonly config: RepositoryConfig;
+  readonly masterKey: MasterKey;
+  /** The key file that opened this session. */
+  readonly keyId: Id;
+  readonly sealer: Sealer;
+
+  constructor(parts: { backend: Backend; config: RepositoryConfig; masterKey: MasterKey; keyId: Id }) {
+    this.backend = parts.backend;
+    this.config = parts.config;
+    this.masterKey = parts.masterKey;
+    this.keyId = parts.keyId;
+    this.sealer = new Sealer(parts.masterKey);
+  }
+
+  /**
+   * Reads, authenticates and decodes a document.
+   * @throws ENGINE_WRONG_HASH, ENGINE_UNAUTHENTIC, ENGINE_MALFORMED, and what the backend throws
+   */
+  async loadDocument(type: DocumentType, id: Id, { signal }: CallOptions): Promise<Uint8Array> {
+    const sealed = await loadBytes(this.backend, { type, name: id }, undefined, {
+      signal,
+      maxBytes: MAX_DOCUMENT_BYTES,
+    });
+    const what = `${type} ${id}`;
+    if (idOf(sealed) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
+    return this.openDocument(sealed, what);
+  }
+
+  /** Authenticates, decrypts and decompresses the bytes of a document file. */
+  openDocument(sealed: Uint8Array, what: string): Uint8Array {
+    return decodeUnpacked(openSealed(this.sealer, sealed, what), MAX_DOCUMENT_BYTES);
+  }
+
+  /** Stores a document and returns the id that names it. */
+  async saveDocument(type: DocumentType, json: Uint8Array, { signal }: CallOptions): Promise<Id> {
+    const sealed = this.sealer.seal(encodeUnpacked(json, this.config.version));
+    const id = idOf(sealed);
+    await this.backend.save({ type, name: id }, bytesSource(sealed), { signal });
+    return id;
+  }
+
+  async removeFile(type: FileType, id: Id, { signal }: CallOptions): Promise<void> {
+    await this.backend.remove({ type, name: id }, { signal });
+  }
+
+  /** Every file of a type whose name is an id. */
+  async *files(type: Exclude<FileType, "config">, { signal }: CallOptions): AsyncIterable<FileInfo & { id: Id }> {
+    for await (const info of this.backend.list(type, { signal })) {
+      if (isId(info.name)) yield { ...info, id: info.name };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.backend.close();
+  }
+}
+
+/** `sealer.open` whose error names the thing that is damaged. */
+export function openSealed(sealer: Sealer, sealed: Uint8Array, what: string): Uint8Array {
+  try {
+    return sealer.open(sealed);
+  } catch (cause) {
+    throw engineError("ENGINE_UNAUTHENTIC", { what }, cause);
+  }
+}

@@ -1,0 +1,61 @@
+/** The main thread's end of a worker that runs a synchronous loop (`sync-port.ts`). */
+import { Worker } from "node:worker_threads";
+import { HoldfastError, type SerializedError } from "@holdfast/base";
+import { engineError } from "../errors.ts";
+import type { SyncWorkerData } from "./sync-port.ts";
+
+/** A failure that a worker reports; every worker protocol includes it. */
+export interface WorkerFailure {
+  readonly kind: "failed";
+  readonly error: SerializedError;
+}
+
+export interface WorkerHandlers<Out> {
+  onMessage(message: Out): void;
+  /** Called once at most, when the worker reports a failure or dies. The worker does no more work. */
+  onFailure(error: unknown): void;
+}
+
+export class WorkerThread<In, Out extends { kind: string }> {
+  readonly #worker: Worker;
+  readonly #wake = new Int32Array(new SharedArrayBuffer(4));
+  #ended = false;
+
+  /** @param entry the worker's module; `.js` in a build, `.ts` when run from source */
+  constructor(entry: URL, data: unknown, handlers: WorkerHandlers<Out>) {
+    const start: SyncWorkerData<unknown> = { wake: this.#wake.buffer as SharedArrayBuffer, data };
+    this.#worker = new Worker(entry, {
+      workerData: start,
+      // Byte work leaves little on the heap; small young generations keep the resident size low.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    const fail = (error: unknown): void => {
+      if (this.#ended) return;
+      this.#ended = true;
+      handlers.onFailure(error);
+    };
+    this.#worker.on("message", (message: Out | WorkerFailure) => {
+      if (message.kind === "failed") fail(HoldfastError.fromJSON((message as WorkerFailure).error));
+      else if (!this.#ended) handlers.onMessage(message as Out);
+    });
+    this.#worker.on("error", fail);
+    this.#worker.on("exit", (code) => fail(engineError("ENGINE_WORKER_DIED", { exitCode: code })));
+  }
+
+  post(message: In, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer as ArrayBuffer[]);
+    Atomics.add(this.#wake, 0, 1);
+    Atomics.notify(this.#wake, 0);
+  }
+
+  /** Ends the thread wherever it is. */
+  async terminate(): Promise<void> {
+    this.#ended = true;
+    await this.#worker.terminate();
+  }
+}
+
+/** The URL of a worker module beside the caller, whether it runs from source or from a build. */
+export function workerEntry(name: string, callerUrl: string): URL {
+  return new URL(`${name}${callerUrl.endsWith(".ts") ? ".ts" : ".js"}`, callerUrl);
+}
