@@ -36,7 +36,7 @@ export interface Target {
  * @param list names in a folder, in any order
  */
 export function expandTargets(targets: readonly string[], list: (path: string) => readonly string[]): Target[] {
-  return targets.flatMap((given) => {
+  return targets.flatMap((given): Target[] => {
     const path = clean(given);
     if (components(path).length > 0) return [{ path, explicit: true }];
     return [...list(path)].sort(compareNames).map((name) => ({ path: posix.join(path, name), explicit: false }));
@@ -55,22 +55,23 @@ function addTarget(root: TargetFolder, target: Target, cwd: string): void {
   const start = rootOf(target.path);
   let folder = root;
   let real = start;
-  parts.forEach((part, depth) => {
+  for (const [depth, part] of parts.entries()) {
     real = posix.join(real, part);
     const absolute = posix.resolve(cwd, real);
     const last = depth === parts.length - 1;
     // Only the first component can collide between different roots (`a` and `../a`).
     const name = depth === 0 ? freeName(folder, part, start) : part;
     const existing = folder.children.get(name);
+    // A target above this one covers it.
     if (existing !== undefined && isLeaf(existing)) return;
     if (last) {
       folder.children.set(name, { path: absolute, explicit: target.explicit, root: start });
       return;
     }
-    const next = existing ?? { path: absolute, children: new Map(), root: start };
+    const next: TargetFolder = existing ?? { path: absolute, children: new Map(), root: start };
     folder.children.set(name, next);
-    folder = next as TargetFolder;
-  });
+    folder = next;
+  }
 }
 
 function freeName(folder: TargetFolder, wanted: string, root: string): string {

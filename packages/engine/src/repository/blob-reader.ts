@@ -50,7 +50,9 @@ export class BlobReader {
     const sealed = type === "tree" ? await this.#readAhead(place, signal) : await this.#read(place, signal);
     const stored = openSealed(this.#repository.sealer, sealed, what);
     const plain =
-      place.uncompressedBytes > 0 ? this.#decompressor.decompress(stored, place.uncompressedBytes).slice() : stored;
+      place.uncompressedBytes > 0
+        ? new Uint8Array(this.#decompressor.decompress(stored, place.uncompressedBytes))
+        : stored;
     if (idOf(plain) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
     return plain;
   }

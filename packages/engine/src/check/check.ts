@@ -1,0 +1,225 @@
+/**
+ * Checks a repository. Packs that hold trees are always read in full and every tree in them is examined by workers; data
+ * packs are read as far as the user asks. What snapshots need is then followed in memory over the edges that the workers
+ * found. Nothing is written.
+ */
+import { availableParallelism } from "node:os";
+import { forEachConcurrent, isHoldfastError, messageOf } from "@holdfast/base";
+import { loadBytes } from "@holdfast/storage";
+import { idToBytes, type Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import { BlobReader } from "../repository/blob-reader.ts";
+import { loadIndex } from "../repository/load-index.ts";
+import type { Repository } from "../repository/repository.ts";
+import { listSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
+import { listAffected } from "./affected.ts";
+import { choosePacks, type PackFile } from "./choose-packs.ts";
+import { isDamage, type AffectedPath, type Finding, type FindingCode } from "./findings.ts";
+import type { PackResult } from "./messages.ts";
+import type { CheckOptions, CheckProgress, CheckResult } from "./options.ts";
+import { PacksOfIndex } from "./packs-of-index.ts";
+import { Reachability } from "./reachability.ts";
+import { VerifyPool } from "./verify-pool.ts";
+
+const LISTED_FINDINGS = 10_000;
+const LISTED_PATHS = 10_000;
+/** A pack is at most this large; a larger file is reported, not loaded. */
+const MAX_PACK_BYTES = 2 ** 31;
+
+export class Check {
+  readonly #repository: Repository;
+  readonly #options: CheckOptions;
+  readonly #startedAtMs = performance.now();
+  readonly #findings: Finding[] = [];
+  #findingCount = 0;
+  #damage = false;
+  #progress = { phase: "index" as CheckProgress["phase"], packsDone: 0, packsTotal: 0, bytesDone: 0, bytesTotal: 0 };
+
+  constructor(repository: Repository, options: CheckOptions) {
+    this.#repository = repository;
+    this.#options = options;
+  }
+
+  progress(): CheckProgress {
+    return { ...this.#progress, findings: this.#findingCount, elapsedMs: performance.now() - this.#startedAtMs };
+  }
+
+  /**
+   * The repository must be locked by the caller (shared is enough).
+   * @throws what the backend throws when it is out of reach; damage is a finding, never an exception
+   */
+  async run(): Promise<CheckResult> {
+    const { signal, filter } = this.#options;
+    const snapshots = await listSnapshots(this.#repository, {
+      signal,
+      ...(filter === undefined ? {} : { filter }),
+      onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
+    });
+    const index = await loadIndex(this.#repository, {
+      signal,
+      onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)),
+    });
+    this.#progress.phase = "packs";
+    const byPack = new PacksOfIndex(index);
+    const present = await this.#comparePacks(index, byPack);
+    const chosen = choosePacks(present, this.#options.readData, this.#options.random ?? Math.random);
+    const reachability = new Reachability(index.count);
+    this.#markMissing(index, byPack, present, reachability);
+    await this.#verify(index, byPack, chosen, reachability);
+    this.#progress.phase = "trees";
+    this.#follow(index, snapshots, reachability);
+    const affected = await this.#affected(index, snapshots, reachability);
+    this.#progress.phase = "done";
+    return this.#result({ index, snapshots, present, chosen, reachability, affected });
+  }
+
+  /** Compares the packs in the store with those in the index. @returns the packs that are in both */
+  async #comparePacks(index: BlobIndex, byPack: PacksOfIndex): Promise<PackFile[]> {
+    const seen = new Uint8Array(index.packCount);
+    const present: PackFile[] = [];
+    let unindexed = 0;
+    for await (const { id, sizeBytes } of this.#repository.files("pack", this.#options)) {
+      const pack = index.packNumber(id);
+      if (pack === undefined) {
+        unindexed++;
+        continue;
+      }
+      seen[pack] = 1;
+      const expected = byPack.expectedBytes[pack] as number;
+      if (sizeBytes !== expected) {
+        this.#find("pack-size", `pack ${id}`, `it has ${sizeBytes} bytes, by the index it must have ${expected}`);
+      }
+      present.push({ id, sizeBytes, holdsTrees: byPack.holdsTrees[pack] === 1 });
+    }
+    for (let pack = 0; pack < seen.length; pack++) {
+      if (seen[pack] === 0) this.#find("pack-missing", `pack ${index.packId(pack)}`, "the index lists it, the store does not have it");
+    }
+    if (unindexed > 0) {
+      this.#find("pack-unindexed", `${unindexed} packs`, "no index lists them: left by interrupted runs; `repair index` or `prune` deals with them");
+    }
+    return present;
+  }
+
+  #markMissing(index: BlobIndex, byPack: PacksOfIndex, present: readonly PackFile[], reachability: Reachability): void {
+    const there = new Set(present.map(({ id }) => index.packNumber(id)));
+    for (let pack = 0; pack < index.packCount; pack++) {
+      if (there.has(pack)) continue;
+      for (const entry of byPack.entriesOf(pack)) reachability.markDamaged(entry);
+    }
+  }
+
+  async #verify(
+    index: BlobIndex,
+    byPack: PacksOfIndex,
+    chosen: readonly PackFile[],
+    reachability: Reachability,
+  ): Promise<void> {
+    const { signal } = this.#options;
+    this.#progress.phase = "verify";
+    this.#progress.packsTotal = chosen.length;
+    this.#progress.bytesTotal = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (chosen.length === 0) return;
+    const workers = Math.min(chosen.length, this.#options.workers ?? Math.max(2, availableParallelism()));
+    const pool = new VerifyPool({ workers, key: this.#repository.masterKey, index: index.shared });
+    try {
+      await forEachConcurrent(
+        chosen,
+        workers + 1,
+        async ({ id, sizeBytes }, inner) => {
+          const entries = byPack.entriesOf(index.packNumber(id) as number);
+          const bytes = await this.#readPack(id, sizeBytes, inner);
+          if (bytes === undefined) for (const entry of entries) reachability.markDamaged(entry);
+          else this.#take(await pool.verify({ kind: "pack", id, bytes, entries }, inner), reachability);
+          this.#progress.packsDone++;
+          this.#progress.bytesDone += sizeBytes;
+        },
+        { signal },
+      );
+    } finally {
+      await pool.stop();
+    }
+  }
+
+  async #readPack(id: Id, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (sizeBytes > MAX_PACK_BYTES) {
+      this.#find("pack-unreadable", `pack ${id}`, `a pack of ${sizeBytes} bytes is none of ours`);
+      return undefined;
+    }
+    try {
+      return await loadBytes(this.#repository.backend, { type: "pack", name: id }, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted || !isHoldfastError(error)) throw error;
+      this.#find("pack-unreadable", `pack ${id}`, error.message);
+      return undefined;
+    }
+  }
+
+  #take(result: PackResult, reachability: Reachability): void {
+    for (const { code, what, reason } of result.findings) this.#find(code, what, reason);
+    for (const entry of result.damaged) reachability.markDamaged(entry);
+    for (const edges of result.trees) reachability.add(edges);
+  }
+
+  #follow(index: BlobIndex, snapshots: readonly StoredSnapshot[], reachability: Reachability): void {
+    for (const { id, snapshot } of snapshots) {
+      const root = index.entryOf("tree", idToBytes(snapshot.tree), 0);
+      if (root < 0) this.#find("tree-missing", `snapshot ${id}`, `its tree ${snapshot.tree} is in no index`);
+      else reachability.visit(root);
+    }
+  }
+
+  async #affected(
+    index: BlobIndex,
+    snapshots: readonly StoredSnapshot[],
+    reachability: Reachability,
+  ): Promise<{ listed: AffectedPath[]; omitted: number }> {
+    const broken = snapshots.filter(({ snapshot }) => {
+      const root = index.entryOf("tree", idToBytes(snapshot.tree), 0);
+      return root < 0 || !reachability.isWhole(root);
+    });
+    if (broken.length === 0) return { listed: [], omitted: 0 };
+    const blobs = new BlobReader(this.#repository, index);
+    return listAffected({ index, blobs, reachability, snapshots: broken, limit: LISTED_PATHS, signal: this.#options.signal });
+  }
+
+  #result(parts: {
+    index: BlobIndex;
+    snapshots: readonly StoredSnapshot[];
+    present: readonly PackFile[];
+    chosen: readonly PackFile[];
+    reachability: Reachability;
+    affected: { listed: AffectedPath[]; omitted: number };
+  }): CheckResult {
+    const { index, reachability, affected } = parts;
+    let unusedBlobs = 0;
+    let unusedBytes = 0;
+    for (let entry = 0; entry < index.count; entry++) {
+      if (reachability.isUsed(entry)) continue;
+      unusedBlobs++;
+      unusedBytes += index.locationAt(entry)?.lengthBytes ?? 0;
+    }
+    return {
+      healthy: !this.#damage && affected.listed.length === 0,
+      findings: this.#findings,
+      findingsOmitted: this.#findingCount - this.#findings.length,
+      affected: affected.listed,
+      affectedOmitted: affected.omitted,
+      snapshots: parts.snapshots.length,
+      packs: parts.present.length,
+      packsRead: parts.chosen.length,
+      bytesRead: this.#progress.bytesDone,
+      blobs: index.count,
+      unusedBlobs,
+      unusedBytes,
+      elapsedMs: performance.now() - this.#startedAtMs,
+    };
+  }
+
+  #find(code: FindingCode, what: string, reason: string): void {
+    const finding: Finding = { code, what, reason };
+    this.#findingCount++;
+    if (isDamage(finding)) this.#damage = true;
+    if (this.#findings.length < LISTED_FINDINGS) this.#findings.push(finding);
+    this.#options.onFinding(finding);
+  }
+}

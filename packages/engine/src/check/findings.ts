@@ -1,0 +1,42 @@
+/** What a check can find. A finding is damage, unless its code is listed as harmless. */
+
+export type FindingCode =
+  | "index-damaged"
+  | "index-range"
+  | "pack-missing"
+  | "pack-size"
+  | "pack-unreadable"
+  | "pack-hash"
+  | "pack-header"
+  | "pack-unindexed"
+  | "blob-damaged"
+  | "snapshot-damaged"
+  | "tree-missing"
+  | "tree-malformed"
+  | "tree-name"
+  | "tree-order"
+  | "data-missing"
+  | "key-damaged"
+  | "lock-stale"
+  | "blobs-unused";
+
+/** Findings that cost nothing but space or a line in the report. */
+const HARMLESS: ReadonlySet<FindingCode> = new Set(["pack-unindexed", "blobs-unused", "lock-stale", "tree-order"]);
+
+export interface Finding {
+  readonly code: FindingCode;
+  /** The file, blob or tree that it is about, as `pack 1234…`. */
+  readonly what: string;
+  readonly reason: string;
+}
+
+export function isDamage(finding: Finding): boolean {
+  return !HARMLESS.has(finding.code);
+}
+
+/** A file or folder of a snapshot that cannot be restored whole. */
+export interface AffectedPath {
+  readonly snapshots: readonly string[];
+  readonly path: string;
+  readonly reason: string;
+}

@@ -1,0 +1,150 @@
+/** Verifies one pack completely: its hash, its header against the index, and every blob in it. */
+import { isHoldfastError, messageOf } from "@holdfast/base";
+import type { Sealer } from "../crypto/sealing.ts";
+import { displayPath, compareNames } from "../filesystem/path-bytes.ts";
+import { idOf, idToBytes, type Id } from "../format/id.ts";
+import { nodeNameProblem, type TreeNode } from "../format/node.ts";
+import { decodePackHeader, sealedHeaderBytes } from "../format/pack-header.ts";
+import { decodeTree } from "../format/tree.ts";
+import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
+import type { Decompressor } from "../platform/zstd.ts";
+import type { Finding, FindingCode } from "./findings.ts";
+import type { PackResult, TreeEdges } from "./messages.ts";
+
+export interface Verifier {
+  readonly sealer: Sealer;
+  readonly index: BlobIndex;
+  readonly decompressor: Decompressor;
+  readonly maxBlobBytes: number;
+}
+
+export function verifyPack(verifier: Verifier, id: Id, bytes: Uint8Array, entries: Uint32Array): PackResult {
+  const findings: Finding[] = [];
+  const find = (code: FindingCode, what: string, reason: string): void => void findings.push({ code, what, reason });
+  const what = `pack ${id}`;
+  if (idOf(bytes) !== id) find("pack-hash", what, "its content does not have the hash that names it");
+  const headerProblem = checkHeader(verifier, bytes, entries, what);
+  if (headerProblem !== undefined) find("pack-header", what, headerProblem);
+  const damaged: number[] = [];
+  const trees: TreeEdges[] = [];
+  for (const entry of entries) {
+    const type = verifier.index.typeAt(entry);
+    const blob = `${type} blob ${verifier.index.idAt(entry)}`;
+    let plain: Uint8Array;
+    try {
+      plain = openBlob(verifier, bytes, entry);
+    } catch (error) {
+      damaged.push(entry);
+      find("blob-damaged", `${blob} in ${what}`, messageOf(error));
+      continue;
+    }
+    if (type === "tree") trees.push(checkTree(verifier, entry, plain, find));
+  }
+  return { kind: "verified", id, findings, damaged, trees };
+}
+
+function openBlob(verifier: Verifier, pack: Uint8Array, entry: number): Uint8Array {
+  const place = verifier.index.locationAt(entry) as BlobLocation;
+  const end = place.offset + place.lengthBytes;
+  if (end > pack.length) throw new Error(`the index puts it at bytes ${place.offset} to ${end}, past the end of the pack`);
+  if (Math.max(place.lengthBytes, place.uncompressedBytes) > verifier.maxBlobBytes) {
+    throw new Error(`it claims ${place.uncompressedBytes} bytes, more than a blob may have`);
+  }
+  const stored = verifier.sealer.open(pack.subarray(place.offset, end));
+  const plain =
+    place.uncompressedBytes > 0 ? verifier.decompressor.decompress(stored, place.uncompressedBytes) : stored;
+  if (idOf(plain) !== verifier.index.idAt(entry)) throw new Error("its content does not have the hash that names it");
+  return plain;
+}
+
+/** Says how the pack's own list of blobs differs from the index. */
+function checkHeader(verifier: Verifier, bytes: Uint8Array, entries: Uint32Array, what: string): string | undefined {
+  try {
+    const sealedBytes = sealedHeaderBytes(bytes.subarray(Math.max(0, bytes.length - 4)), bytes.length, what);
+    const sealed = bytes.subarray(bytes.length - 4 - sealedBytes, bytes.length - 4);
+    const listed = decodePackHeader(verifier.sealer.open(sealed), what);
+    const key = (type: string, id: string, offset: number, length: number): string => `${type} ${id} ${offset} ${length}`;
+    const own = new Set(listed.map((blob) => key(blob.type, blob.id, blob.offset, blob.lengthBytes)));
+    for (const entry of entries) {
+      const { offset, lengthBytes } = verifier.index.locationAt(entry) as BlobLocation;
+      if (!own.has(key(verifier.index.typeAt(entry), verifier.index.idAt(entry), offset, lengthBytes))) {
+        return `its header does not list the blob ${verifier.index.idAt(entry)} where the index puts it`;
+      }
+    }
+    if (own.size > entries.length) return `its header lists ${own.size} blobs, the index only ${entries.length}`;
+    return undefined;
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return error.message;
+  }
+}
+
+type Find = (code: FindingCode, what: string, reason: string) => void;
+
+function checkTree(verifier: Verifier, entry: number, plain: Uint8Array, find: Find): TreeEdges {
+  const what = `tree ${verifier.index.idAt(entry)}`;
+  let nodes: TreeNode[];
+  try {
+    nodes = decodeTree(plain, what);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    find("tree-malformed", what, error.message);
+    return { entry, subtrees: new Uint32Array(), data: new Uint32Array(), incomplete: true };
+  }
+  const edges = new Edges(verifier.index, what, find);
+  let previous: string | undefined;
+  for (const node of nodes) {
+    const shown = displayPath(node.name);
+    const nameProblem = nodeNameProblem(node.name);
+    if (nameProblem !== undefined) find("tree-name", what, `entry '${shown}': ${nameProblem}`);
+    if (previous !== undefined && compareNames(previous, node.name) >= 0) {
+      find("tree-order", what, `entry '${shown}' is not in the order of names, or is there twice`);
+    }
+    previous = node.name;
+    edges.add(node, shown);
+  }
+  return edges.result(entry);
+}
+
+/** Collects what the nodes of a tree refer to. */
+class Edges {
+  readonly #index: BlobIndex;
+  readonly #what: string;
+  readonly #find: Find;
+  readonly #subtrees: number[] = [];
+  readonly #data: number[] = [];
+  #incomplete = false;
+
+  constructor(index: BlobIndex, what: string, find: Find) {
+    this.#index = index;
+    this.#what = what;
+    this.#find = find;
+  }
+
+  add(node: TreeNode, shown: string): void {
+    if (node.type === "dir") {
+      if (node.subtree === undefined) this.#missing("tree-malformed", `folder '${shown}' names no tree`);
+      else this.#refer("tree", node.subtree, this.#subtrees, shown);
+      return;
+    }
+    if (node.type !== "file") return;
+    if (node.content === null) this.#missing("tree-malformed", `file '${shown}' has no list of content`);
+    for (const id of node.content ?? []) this.#refer("data", id, this.#data, shown);
+  }
+
+  result(entry: number): TreeEdges {
+    const subtrees = Uint32Array.from(this.#subtrees);
+    return { entry, subtrees, data: Uint32Array.from(this.#data), incomplete: this.#incomplete };
+  }
+
+  #refer(type: "tree" | "data", id: Id, into: number[], shown: string): void {
+    const entry = this.#index.entryOf(type, idToBytes(id), 0);
+    if (entry < 0) this.#missing(type === "tree" ? "tree-missing" : "data-missing", `'${shown}' needs ${type} blob ${id}, which no index lists`);
+    else into.push(entry);
+  }
+
+  #missing(code: FindingCode, reason: string): void {
+    this.#incomplete = true;
+    this.#find(code, this.#what, reason);
+  }
+}

@@ -1,0 +1,20 @@
+/** A worker thread of a check: verifies packs. */
+import { Sealer } from "../crypto/sealing.ts";
+import { BlobIndex } from "../index/blob-index.ts";
+import { Decompressor } from "../platform/zstd.ts";
+import { runWorker } from "../workers/run-worker.ts";
+import type { CheckWorkerData, PackResult, PackTask } from "./messages.ts";
+import { verifyPack, type Verifier } from "./verify-pack.ts";
+
+runWorker<PackTask, PackResult, CheckWorkerData>((port, data) => {
+  const verifier: Verifier = {
+    sealer: new Sealer(data.key),
+    index: BlobIndex.attach(data.index),
+    decompressor: new Decompressor(),
+    maxBlobBytes: data.maxBlobBytes,
+  };
+  for (;;) {
+    const { id, bytes, entries } = port.receive();
+    port.send(verifyPack(verifier, id, bytes, entries));
+  }
+});

@@ -1,0 +1,100 @@
+import { hostname } from "node:os";
+import { describe, expect, test } from "vitest";
+import { isHoldfastError, Secret } from "@holdfast/base";
+import { MemoryBackend } from "@holdfast/storage/testing";
+import { encodeLockFile } from "../format/lock-file.ts";
+import { formatGoTime } from "../format/go-time.ts";
+import { createRepository } from "./create.ts";
+import { listLocks, removeLocks, withLock } from "./locks.ts";
+import type { Repository } from "./repository.ts";
+
+const { signal } = new AbortController();
+const owner = { hostname: "box", username: "ann" };
+
+function repository(): Promise<Repository> {
+  return createRepository(new MemoryBackend(), new Secret("test"), { signal, ...owner });
+}
+
+/** A lock as another program would leave it. */
+async function plant(repo: Repository, lock: { ageMinutes?: number; host?: string; pid?: number; exclusive?: boolean }): Promise<void> {
+  const timeNs = BigInt(Date.now() - (lock.ageMinutes ?? 0) * 60_000) * 1_000_000n;
+  const file = {
+    time: formatGoTime(timeNs),
+    timeNs,
+    exclusive: lock.exclusive ?? true,
+    hostname: lock.host ?? "elsewhere",
+    username: "bob",
+    pid: lock.pid ?? 4242,
+    uid: 1000,
+    gid: 1000,
+  };
+  await repo.saveDocument("lock", encodeLockFile(file), { signal });
+}
+
+const locked = expect.toSatisfy((error: unknown) => isHoldfastError(error, "ENGINE_LOCKED"));
+
+describe("locks", () => {
+  test("shared locks live together, and are gone afterwards", async () => {
+    const repo = await repository();
+    const inside = await withLock(repo, { exclusive: false, signal }, () =>
+      withLock(repo, { exclusive: false, signal }, () => listLocks(repo, { signal })),
+    );
+    expect(inside).toHaveLength(2);
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+
+  test("an exclusive lock stands alone", async () => {
+    const repo = await repository();
+    await withLock(repo, { exclusive: true, signal }, async () => {
+      await expect(withLock(repo, { exclusive: false, signal }, () => Promise.resolve())).rejects.toEqual(locked);
+    });
+    await withLock(repo, { exclusive: false, signal }, async () => {
+      await expect(withLock(repo, { exclusive: true, signal }, () => Promise.resolve())).rejects.toEqual(locked);
+    });
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+
+  test.for([
+    ["older than 30 minutes", { ageMinutes: 31 }],
+    ["of a process of this host that is gone", { host: hostname(), pid: 2 ** 22 + 1 }],
+  ] as const)("one %s is stale and stops nobody", async ([, lock]) => {
+    const repo = await repository();
+    await plant(repo, lock);
+    expect(await listLocks(repo, { signal })).toMatchObject([{ stale: true }]);
+    await withLock(repo, { exclusive: true, signal }, () => Promise.resolve());
+    expect(await removeLocks(repo, { all: false, signal })).toBe(1);
+  });
+
+  test("a young lock of another host, or of a living process of this one, is respected", async () => {
+    for (const lock of [{ ageMinutes: 29 }, { host: hostname(), pid: process.pid }]) {
+      const repo = await repository();
+      await plant(repo, lock);
+      await expect(withLock(repo, { exclusive: false, signal }, () => Promise.resolve())).rejects.toEqual(locked);
+      expect(await removeLocks(repo, { all: false, signal })).toBe(0);
+      expect(await removeLocks(repo, { all: true, signal })).toBe(1);
+    }
+  });
+
+  test("a retry gets the lock once the holder is done", async () => {
+    const repo = await repository();
+    let waited = 0;
+    await withLock(repo, { exclusive: true, signal }, async () => {
+      setTimeout(() => void removeLocks(repo, { all: true, signal }), 300);
+      await withLock(repo, { exclusive: true, retryMs: 20_000, signal, onWaiting: () => waited++ }, () => Promise.resolve());
+    });
+    expect(waited).toBeGreaterThan(0);
+  });
+
+  test("work that fails, and work that is aborted, leaves no lock", async () => {
+    const repo = await repository();
+    const controller = new AbortController();
+    await expect(withLock(repo, { exclusive: true, signal }, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    const work = withLock(repo, { exclusive: true, signal: controller.signal }, (inner) => {
+      controller.abort(new Error("stop"));
+      inner.throwIfAborted();
+      return Promise.resolve();
+    });
+    await expect(work).rejects.toThrow("stop");
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+});
