@@ -101,6 +101,23 @@ export const ENGINE_ERRORS = {
     message: "a tree names an entry '{name}', which would lead out of its folder",
     hint: "The entry is left alone. Run `holdfast check` to see which snapshots hold it.",
   },
+  ENGINE_TREE_CYCLE: {
+    kind: "corrupt",
+    message: "the folder '{path}' contains itself (tree {id})",
+    hint: "Run `holdfast check` for the full extent.",
+  },
+
+  // Browsing
+  ENGINE_PATH_NOT_ABSOLUTE: {
+    kind: "invalid-input",
+    message: "'{path}' does not begin with a slash",
+    hint: "Paths inside a snapshot are absolute, such as /home/anna.",
+  },
+  ENGINE_NAME_TOO_LONG: {
+    kind: "unsupported",
+    message: "'{path}' is too long for a {format} archive",
+    hint: "Use the tar format.",
+  },
 
   // Index
   ENGINE_INDEX_FULL: {
@@ -129,6 +146,13 @@ export const ENGINE_ERRORS = {
     kind: "invalid-input",
     message: "the list of files is not usable: {reason}",
   },
+  // Platform
+  ENGINE_NO_FFI: {
+    kind: "unsupported",
+    message: "this Node ({node}) gives no access to the functions of the system's C library",
+    hint: "Run Holdfast with Node 26.1 or later, without --permission or with --allow-ffi.",
+  },
+
   // Running
   ENGINE_ABORTED: { kind: "cancelled", message: "the run was ended" },
   ENGINE_WORKER_DIED: {

@@ -1,1 +1,63 @@
-export {};
+export { ENGINE_ERRORS, engineError } from "./errors.ts";
+
+// What is stored
+export { type BlobType, type Id, idToBytes, isId, parseId } from "./format/id.ts";
+export { type RepositoryConfig, encodeConfig } from "./format/config.ts";
+export type { ExtendedAttribute, NodeType, TreeNode } from "./format/node.ts";
+export { type Snapshot, type SnapshotFields, encodeSnapshot } from "./format/snapshot.ts";
+export { formatGoTime, parseGoTime } from "./format/go-time.ts";
+export { decodePackHeader, sealedHeaderBytes } from "./format/pack-header.ts";
+export { encodeMasterKey } from "./crypto/master-key.ts";
+export type { MasterKey } from "./crypto/sealing.ts";
+export { type BlobIndex, type BlobLocation } from "./index/blob-index.ts";
+
+// Names and patterns
+export { compareNames, decodePath, displayPath, encodePath, fsPath } from "./filesystem/path-bytes.ts";
+export { PatternSet } from "./patterns/pattern-set.ts";
+export { patternFileLines } from "./patterns/pattern-file.ts";
+export { CACHE_TAG, parseSizeBytes, parseTagFile } from "./patterns/exclude-rules.ts";
+export { parseFileList, parseFilePatterns, parseRawFileList } from "./patterns/file-list.ts";
+export { expandGlob } from "./patterns/path-glob.ts";
+
+// Platform facts
+export { type CompressionMode, zstdProvider } from "./platform/zstd.ts";
+
+// The repository
+export { type OpenOptions, openRepository } from "./repository/open.ts";
+export { type CreateOptions, createRepository } from "./repository/create.ts";
+export { Repository } from "./repository/repository.ts";
+export type { KeyOwner } from "./repository/key-files.ts";
+export { type KeyInfo, addKey, changePassword, listKeys, removeKey } from "./repository/keys.ts";
+export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
+export { findFileId } from "./repository/find-id.ts";
+export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
+export { BlobReader } from "./repository/blob-reader.ts";
+export { type PathTarget, TreeReader, resolvePath } from "./repository/tree-reader.ts";
+export {
+  type SnapshotFilter,
+  type SnapshotGrouping,
+  type StoredSnapshot,
+  findSnapshot,
+  groupKey,
+  listSnapshots,
+  saveSnapshot,
+} from "./repository/snapshots.ts";
+
+// Backup
+export { Backup, checkTargets } from "./backup/backup.ts";
+export type {
+  BackupEvent,
+  BackupOptions,
+  BackupPhase,
+  BackupProgress,
+  BackupResult,
+  ParentChoice,
+} from "./backup/options.ts";
+export type { BackupCounts, Problem } from "./backup/messages.ts";
+export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
+
+// Check
+export { Check } from "./check/check.ts";
+export type { AffectedPath, Finding, FindingCode } from "./check/findings.ts";
+export { isDamage } from "./check/findings.ts";
+export type { CheckOptions, CheckProgress, CheckResult, DataSubset } from "./check/options.ts";

@@ -6,6 +6,8 @@
  * - **Atomic**: a file is visible whole or not at all; a failed or aborted `save` leaves nothing under its name.
  * - **Read after write**: `load`, `stat` and `list` see a file once its `save` has resolved, and do not see it once `remove` has.
  * - Names are checked: a key that is not a well-formed name of its type is refused before anything is touched.
+ * - The outcome of a call that failed with a transient error may be unknown (the answer got lost): the file is there whole or
+ *   not at all, and the caller may repeat the call.
  *
  * A backend does not retry and does not cache: decorators do (`decorators/`), in the one order that `compose.ts` writes down.
  * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
@@ -75,7 +77,11 @@ export interface Backend {
 
   /**
    * Hands the bytes of a file, or of one range, to `consume`, and returns what it returns. A decorator may call `consume`
-   * again after a failure, so it must start afresh each time. Chunks are only valid until the next one is taken.
+   * again after a failure, so it must start afresh each time.
+   *
+   * The first chunk is handed over: `consume` may keep or change it, as a load in one chunk then needs no copy. Any later chunk
+   * is only valid until the next one is taken. An empty file or range has no chunk. An error that `consume` throws comes out
+   * as it is. `consume` must not wait for another call of the same backend, whose number of calls at once may be limited.
    * @throws STORAGE_NOT_FOUND, STORAGE_RANGE, STORAGE_PERMISSION, STORAGE_UNAVAILABLE
    */
   load<T>(
@@ -88,7 +94,11 @@ export interface Backend {
   /** Facts of one file; `undefined` when it does not exist. */
   stat(key: FileKey, options: CallOptions): Promise<FileInfo | undefined>;
 
-  /** Every file of one type, in no particular order. Foreign names in the place are skipped. */
+  /**
+   * Every file of one type, in no particular order, each once; what is saved or removed meanwhile may be in it or not. Foreign
+   * names in the place are skipped. The caller may use the backend while it iterates.
+   * @throws STORAGE_PERMISSION, STORAGE_UNAVAILABLE
+   */
   list(type: FileType, options: CallOptions): AsyncIterable<FileInfo>;
 
   /** Removes a file. @throws STORAGE_NOT_FOUND */

@@ -24,8 +24,36 @@ export const STORAGE_ERRORS = {
     message: "{location}: the place is read-only",
     hint: "Mount it writable, or add --no-lock for commands that only read.",
   },
+  STORAGE_NO_FOLDER: {
+    kind: "not-found",
+    message: "{location}: the folder does not exist",
+    hint: "Mount the disk or share that holds it, or create a repository there first.",
+  },
+  STORAGE_WRITE_REFUSED: {
+    kind: "permission",
+    message: "{location}: opened for reading only, so {operation} is refused",
+    hint: "Open the repository without the read-only option.",
+  },
+  STORAGE_APPEND_ONLY: {
+    kind: "permission",
+    message: "{location}: opened append-only, so the {type} file {name} is not removed",
+    hint: "Remove data from a place that may do so; append-only access protects it against a taken-over host.",
+  },
+  STORAGE_FAILED: { kind: "unavailable", message: "{location}: {reason}" },
   STORAGE_UNAVAILABLE: { kind: "unavailable", message: "{location}: {reason}", transient: true },
   STORAGE_INVALID_NAME: { kind: "invalid-input", message: "'{name}' is not a name of a {type} file" },
+  STORAGE_INVALID_RANGE: {
+    kind: "invalid-input",
+    message: "offset {offset} and length {length} are not a range of a file",
+  },
+  STORAGE_BODY_SIZE: {
+    kind: "internal",
+    message: "the {type} file {name} was announced with {expected} bytes, but has {actual}",
+  },
+  STORAGE_TOO_LARGE: {
+    kind: "corrupt",
+    message: "{location}: the {type} file {name} is larger than the {maxBytes} bytes that such a file may have",
+  },
   STORAGE_INVALID_LOCATION: {
     kind: "invalid-input",
     message: "'{location}' does not name a repository: {reason}",

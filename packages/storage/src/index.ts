@@ -1,1 +1,38 @@
-export {};
+export type {
+  Backend,
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  Capabilities,
+  FileInfo,
+  FileKey,
+  FileType,
+  SaveOptions,
+} from "./backend.ts";
+export { STORAGE_ERRORS, storageError } from "./errors.ts";
+export { type LoadBytesOptions, bytesSource, loadBytes, oneChunk, readBody } from "./bytes-source.ts";
+export { CacheFolder, type CachedKey, type CachedType } from "./cache/cache-folder.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { type ComposeOptions, composeBackend } from "./compose.ts";
+export { AppendOnlyBackend } from "./decorators/append-only.ts";
+export type { RetryInfo, RetryOptions } from "./decorators/attempts.ts";
+export { CacheBackend, type CacheOptions } from "./decorators/cache.ts";
+export { ConcurrencyBackend } from "./decorators/concurrency.ts";
+export {
+  type Fault,
+  type FaultOperation,
+  type FaultPlan,
+  type FaultRule,
+  type RandomFaults,
+  randomFaults,
+  scriptedFaults,
+} from "./decorators/faults.ts";
+export { FaultyBackend } from "./decorators/faulty.ts";
+export { ForwardingBackend } from "./decorators/forwarding.ts";
+export { RateLimitBackend, type RateLimits } from "./decorators/rate-limit.ts";
+export { ReadOnlyBackend } from "./decorators/read-only.ts";
+export { RetryBackend } from "./decorators/retry.ts";
+export { FILE_TYPES, assertKey, isFileName, pathOf } from "./keys.ts";
+export { type Location, openBackend, parseLocation } from "./location.ts";
+export { LocalBackend, openLocal } from "./local/local-backend.ts";
+export { type StaleOptions, removeStaleTemporaries } from "./local/temporaries.ts";

@@ -5,7 +5,7 @@
 import { readdirSync } from "node:fs";
 import { isHoldfastError, messageOf, systemCode } from "@holdfast/base";
 import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
-import { lstatNs, readNode, type RawStat } from "../filesystem/read-metadata.ts";
+import { lstatNs, readExtendedAttributes, readPlainNode, type RawStat } from "../filesystem/read-metadata.ts";
 import { idToBytes, parseId, type Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
@@ -192,15 +192,41 @@ export class Walker {
       return;
     }
     const storedName = frame.storedNames[at] as string;
-    const { node, problems } = readNode(path, storedName, stat, { withAtime: this.#parts.reading.withAtime });
-    for (const reason of problems) this.#problem({ code: "metadata", path, reason });
     const previous = frame.parentTree?.find(storedName);
+    const { node, problems } = readPlainNode(path, storedName, stat, this.#parts.reading);
+    const same = previous !== undefined && type !== "dir" && problems.length === 0 && this.#same(node, previous, path);
+    if (same) {
+      frame.set(at, previous.json);
+      return;
+    }
+    node.extendedAttributes = readExtendedAttributes(path, problems);
+    for (const reason of problems) this.#problem({ code: "metadata", path, reason });
     if (type === "dir") this.#enter(frame, at, { path, stat, node, previous, foreign });
     else if (type === "file") this.#file(frame, at, { path, node, previous });
     else {
       counters.add("othersDone", 1);
       frame.set(at, encodeNode(node));
     }
+  }
+
+  /**
+   * True when the stored node can be taken as it is: all metadata is the same, byte for byte. Extended attributes are not
+   * read for that: changing one changes the time of change, which is part of what was compared.
+   */
+  #same(node: TreeNode, previous: ParentEntry, path: string): boolean {
+    const { json } = previous;
+    const head = encodeNodeHead(node);
+    if (!json.startsWith(head)) return false;
+    const content = json.startsWith(CONTENT, head.length) ? head.length : afterAttributes(json, head.length);
+    if (content < 0) return false;
+    if (node.type !== "file") {
+      this.#parts.counters.add("othersDone", 1);
+      return true;
+    }
+    if (!this.#contentPresent(contentIds(json, content), path)) return false;
+    this.#parts.counters.add("filesUnmodified", 1);
+    this.#parts.counters.add("bytesDone", node.size);
+    return true;
   }
 
   #exclude(frame: Frame, at: number): void {
@@ -263,18 +289,10 @@ export class Walker {
 
   /** The node to store for a file whose content need not be read again. */
   #unchanged(node: TreeNode, previous: ParentEntry, path: string): string | undefined {
-    const { counters } = this.#parts;
-    const head = encodeNodeHead(node);
-    // Same bytes up to the content: nothing changed at all, and the stored node is taken as it is.
-    if (previous.json.startsWith(head)) {
-      if (!this.#contentPresent(contentIds(previous.json, head.length), path)) return undefined;
-      counters.add("filesUnmodified", 1);
-      return previous.json;
-    }
     const before = previous.decode();
     if (!this.#sameContent(node, before) || !this.#contentPresent(before.content ?? [], path)) return undefined;
     const json = encodeNode({ ...node, content: before.content });
-    counters.add(json === previous.json ? "filesUnmodified" : "filesChanged", 1);
+    this.#parts.counters.add(json === previous.json ? "filesUnmodified" : "filesChanged", 1);
     return json;
   }
 
@@ -333,6 +351,16 @@ export class Walker {
   #problem(problem: Problem): void {
     this.#parts.send({ kind: "problem", problem });
   }
+}
+
+const CONTENT = '"content":';
+const ATTRIBUTES = '"extended_attributes":[';
+
+/** Where the content stands in a node that has extended attributes from `at` on and nothing between both; else -1. */
+function afterAttributes(json: string, at: number): number {
+  // No text within JSON can hold this: quotes are escaped there.
+  const end = json.startsWith(ATTRIBUTES, at) ? json.indexOf(`],${CONTENT}`, at) : -1;
+  return end < 0 ? -1 : end + 2;
 }
 
 /** The ids in the `"content":[…]` that starts at `at` of a stored node. */

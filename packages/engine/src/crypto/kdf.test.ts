@@ -45,9 +45,21 @@ describe("calibrate", () => {
 
   test.for([
     ["fills the time with passes", { targetMs: 500, ...machine(2 ** 18 / 100) }, { N: 32_768, p: 5 }],
-    ["corrects passes that the start made look slow", { targetMs: 500, ...machine(2 ** 18 / 80, 60) }, { N: 32_768, p: 5 }],
-    ["uses the memory that it may use", { targetMs: 500, maxMemoryBytes: 2 ** 27 + 1, ...machine(2 ** 20 / 100) }, { N: 131_072, p: 5 }],
-    ["uses less memory when that takes too long", { targetMs: 500, maxMemoryBytes: 2 ** 29 + 1, ...machine(2 ** 18 / 200) }, { N: 65_536, p: 1 }],
+    [
+      "corrects passes that the start made look slow",
+      { targetMs: 500, ...machine(2 ** 18 / 80, 60) },
+      { N: 32_768, p: 5 },
+    ],
+    [
+      "uses the memory that it may use",
+      { targetMs: 500, maxMemoryBytes: 2 ** 27 + 1, ...machine(2 ** 20 / 100) },
+      { N: 131_072, p: 5 },
+    ],
+    [
+      "uses less memory when that takes too long",
+      { targetMs: 500, maxMemoryBytes: 2 ** 29 + 1, ...machine(2 ** 18 / 200) },
+      { N: 65_536, p: 1 },
+    ],
     ["never goes below restic's costs on a slow machine", { targetMs: 500, ...machine(1) }, { N: 32_768, p: 1 }],
     ["never goes below them for little memory", { maxMemoryBytes: 1, ...machine(2 ** 18 / 400) }, { N: 32_768, p: 1 }],
     ["is not led astray by a clock that stands still", { measureMs: () => Promise.resolve(0) }, { N: 32_768, p: 64 }],

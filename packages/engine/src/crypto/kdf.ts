@@ -1,6 +1,6 @@
 /**
- * Keys from passwords: scrypt (C. Percival, RFC 7914), with costs measured on the machine at hand when a key is made, as
- * restic does (doc/design.rst, "Keys, Encryption and MAC").
+ * Keys from passwords: scrypt (C. Percival, RFC 7914), with costs measured on the machine at hand when a key is made,
+ * as restic does (doc/design.rst, "Keys, Encryption and MAC").
  */
 import { randomBytes, scrypt } from "node:crypto";
 
@@ -29,8 +29,9 @@ const R = 8;
 const MAX_P = 64;
 
 /**
- * The key that a password gives: scrypt's output split into key of AES-256, key of AES-128, and r of Poly1305. It runs on a
- * thread of the pool, takes about half a second by design, and cannot be aborted. The caller has checked the costs.
+ * The key that a password gives: scrypt's output split into key of AES-256, key of AES-128, and r of Poly1305. It
+ * runs on a thread of the pool, takes about half a second by design, and cannot be aborted. The caller has checked
+ * the costs.
  */
 export async function deriveKey(password: Secret | Uint8Array, parameters: ScryptParameters): Promise<MasterKey> {
   const { N, r, p, salt } = parameters;
@@ -38,14 +39,16 @@ export async function deriveKey(password: Secret | Uint8Array, parameters: Scryp
   const output = await new Promise<Buffer>((resolve, reject) => {
     // OpenSSL counts N + p + 2 blocks of 128·r bytes, and refuses at its limit, not only above it.
     const maxmem = 128 * r * (N + p + 3);
-    scrypt(secret, salt, KEY_BYTES, { N, r, p, maxmem }, (error, key) => (error === null ? resolve(key) : reject(error)));
+    scrypt(secret, salt, KEY_BYTES, { N, r, p, maxmem }, (error, key) =>
+      error === null ? resolve(key) : reject(error),
+    );
   });
   return { encrypt: output.subarray(0, 32), macK: output.subarray(32, 48), macR: output.subarray(48, 64) };
 }
 
 /**
- * Costs with which deriving a key takes about `targetMs` here: as much memory as allowed, then p as high as the time allows.
- * Never less than N = 32768, r = 8, p = 1, however slow the machine is.
+ * Costs with which deriving a key takes about `targetMs` here: as much memory as allowed, then p as high as the time
+ * allows. Never less than N = 32768, r = 8, p = 1, however slow the machine is.
  *
  * @param measureMs how long one derivation takes
  */

@@ -38,7 +38,9 @@ describe("master keys", () => {
       { ...key, macK: new Uint8Array(17) },
       { ...key, macR: new Uint8Array(16) },
     ]) {
-      expect(() => decodeMasterKey(encodeMasterKey(broken))).toThrow(expect.objectContaining({ code: "ENGINE_MALFORMED" }));
+      expect(() => decodeMasterKey(encodeMasterKey(broken))).toThrow(
+        expect.objectContaining({ code: "ENGINE_MALFORMED" }),
+      );
     }
   });
 });

@@ -1,29 +1,23 @@
 /**
- * Authenticated encryption of everything that is stored: AES-256 in counter mode, then Poly1305-AES over the ciphertext
- * (restic: doc/design.rst, "Keys, Encryption and MAC"; D. J. Bernstein, "The Poly1305-AES message-authentication code").
- * Sealed form: 16 bytes IV, ciphertext, 16 bytes MAC. The IV is also the nonce of the MAC.
+ * Authenticated encryption of everything that is stored: AES-256 in counter mode, then Poly1305-AES over the
+ * ciphertext (restic: doc/design.rst, "Keys, Encryption and MAC"; D. J. Bernstein, "The Poly1305-AES
+ * message-authentication code"). Sealed form: 16 bytes IV, ciphertext, 16 bytes MAC. The IV is also the nonce of the
+ * MAC.
  */
-import {
-  createCipheriv,
-  createMac,
-  createSecretKey,
-  randomFillSync,
-  timingSafeEqual,
-  type KeyObject,
-  type Mac,
-} from "node:crypto";
+import * as nodeCrypto from "node:crypto";
 
 import { engineError } from "../errors.ts";
 
-// Node has it since 26.0; the type package does not list it yet.
-declare module "node:crypto" {
-  interface Mac {
-    update(bytes: Uint8Array): this;
-    final(): Buffer;
-    final(encoding: "binary"): string;
-  }
-  function createMac(algorithm: "poly1305", key: Uint8Array): Mac;
+const { createCipheriv, createSecretKey, randomFillSync, timingSafeEqual } = nodeCrypto;
+
+interface Mac {
+  update(bytes: Uint8Array): this;
+  final(): Buffer;
+  final(encoding: "binary"): string;
 }
+
+// Node has it since 26.0; the type package does not list it yet.
+const { createMac } = nodeCrypto as unknown as { createMac(algorithm: "poly1305", key: Uint8Array): Mac };
 
 /** Bytes that sealing adds to a plain text. */
 export const SEAL_OVERHEAD = 32;
@@ -33,7 +27,10 @@ const MAC_BYTES = 16;
 /** Nonces drawn and encrypted in one go: each of these calls costs as much as encrypting 4 KiB. */
 const NONCES_PER_BATCH = 512;
 
-/** The secrets of a repository, or those derived from a password: 32 bytes for AES-256, 16 for AES-128, 16 for Poly1305. */
+/**
+ * The secrets of a repository, or those derived from a password: 32 bytes for AES-256, 16 for AES-128, 16 for
+ * Poly1305.
+ */
 export interface MasterKey {
   readonly encrypt: Uint8Array;
   readonly macK: Uint8Array;
@@ -42,9 +39,9 @@ export interface MasterKey {
 
 /** Seals and opens under one key. Not for use by several threads at once: each makes its own. */
 export class Sealer {
-  readonly #encryptionKey: KeyObject;
+  readonly #encryptionKey: nodeCrypto.KeyObject;
   /** AES-128 of single blocks. In ECB mode it carries no state from block to block, so one object serves for ever. */
-  readonly #nonceCipher: ReturnType<typeof createCipheriv>;
+  readonly #nonceCipher: nodeCrypto.Cipheriv;
   /** r, then the encrypted nonce of the message at hand. Poly1305 itself clears the bits of r that must be zero. */
   readonly #macKey = new Uint8Array(IV_BYTES + MAC_BYTES);
   readonly #nonces = new Uint8Array(NONCES_PER_BATCH * IV_BYTES);

@@ -1,4 +1,7 @@
-/** The repository's `config` file: written once by `init`, never changed (restic: doc/design.rst, "Repository Layout"). */
+/**
+ * The repository's `config` file: written once by `init`, never changed (restic: doc/design.rst, "Repository
+ * Layout").
+ */
 import { isHoldfastError, messageOf } from "@holdfast/base";
 
 import { engineError } from "../errors.ts";

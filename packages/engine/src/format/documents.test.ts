@@ -1,4 +1,7 @@
-/** The small JSON documents: config, key files, locks, snapshots. Whole ones of restic are in `restic-repositories.test.ts`. */
+/**
+ * The small JSON documents: config, key files, locks, snapshots. Whole ones of restic are in
+ * `restic-repositories.test.ts`.
+ */
 import { describe, expect, test } from "vitest";
 
 import { decodeConfig } from "./config.ts";
@@ -141,16 +144,20 @@ describe("snapshots", () => {
 
   test("null stands for absent", () => {
     const nothing = { parent: null, paths: null, excludes: null, tags: null, original: null, summary: null };
-    expect(decodeSnapshot(bytesOf({ ...minimal, ...nothing }))).toMatchObject({ parent: undefined, paths: [], tags: [] });
+    expect(decodeSnapshot(bytesOf({ ...minimal, ...nothing }))).toMatchObject({
+      parent: undefined,
+      paths: [],
+      tags: [],
+    });
   });
 
   test("all fields keep restic's order, and those of other programs survive", () => {
     const json =
-      `{"time":"2020-09-13T14:26:40+02:00","parent":"${ID}","tree":"${ID}","paths":["/a","/b"],"hostname":"h","username":"u",` +
-      `"uid":1,"gid":2,"excludes":["*.tmp"],"tags":["t"],"original":"${ID}","program_version":"restic 0.18.0",` +
+      `{"time":"2020-09-13T14:26:40+02:00","parent":"${ID}","tree":"${ID}","paths":["/a","/b"],"hostname":"h",` +
+      `"username":"u","uid":1,"gid":2,"excludes":["*.tmp"],"tags":["t"],"original":"${ID}","program_version":"restic 0.18.0",` +
       `"summary":{"backup_start":"2020-09-13T14:26:40+02:00","backup_end":"2020-09-13T14:26:41+02:00","files_new":1,` +
-      `"files_changed":2,"files_unmodified":3,"dirs_new":4,"dirs_changed":5,"dirs_unmodified":6,"data_blobs":7,"tree_blobs":8,` +
-      `"data_added":9,"data_added_packed":10,"total_files_processed":11,"total_bytes_processed":12,"command":"x"},` +
+      `"files_changed":2,"files_unmodified":3,"dirs_new":4,"dirs_changed":5,"dirs_unmodified":6,"data_blobs":7,` +
+      `"tree_blobs":8,"data_added":9,"data_added_packed":10,"total_files_processed":11,"total_bytes_processed":12,"command":"x"},` +
       `"label":"weekly","delete":{"at":null}}`;
     expect(textOf(encodeSnapshot(decodeSnapshot(bytesOf(json))))).toBe(json);
   });

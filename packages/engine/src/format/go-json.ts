@@ -1,6 +1,6 @@
 /**
- * Strings as Go's `encoding/json` writes them. Trees are named by the hash of their JSON, so every byte counts: an unchanged
- * folder is stored once only if all programs write it alike.
+ * Strings as Go's `encoding/json` writes them. Trees are named by the hash of their JSON, so every byte counts: an
+ * unchanged folder is stored once only if all programs write it alike.
  */
 
 /** Neither escaped nor outside ASCII: nearly all strings. */
@@ -19,8 +19,8 @@ export function goJsonString(text: string): string {
 }
 
 /**
- * A JSON value as Go writes a raw message again: compact, strings with Go's escapes, object keys in the order of the value
- * except at the top level, which is a map in restic and so is sorted by key. A `bigint` is written as a number.
+ * A JSON value as Go writes a raw message again: compact, strings with Go's escapes, object keys in the order of the
+ * value except at the top level, which is a map in restic and so is sorted by key. A `bigint` is written as a number.
  */
 export function goJsonMap(value: Readonly<Record<string, unknown>>): string {
   const keys = Object.keys(value).sort();

@@ -1,6 +1,7 @@
 /**
- * Go's `strconv.Quote` and `Unquote` without the outer quotes. Restic quotes the name of every node this way before it puts it
- * into JSON, so that names which are not UTF-8 survive. Names are surrogate-escaped strings (`filesystem/path-bytes.ts`).
+ * Go's `strconv.Quote` and `Unquote` without the outer quotes. Restic quotes the name of every node this way before
+ * it puts it into JSON, so that names which are not UTF-8 survive. Names are surrogate-escaped strings
+ * (`filesystem/path-bytes.ts`).
  */
 import { decodePath, encodePath } from "../filesystem/path-bytes.ts";
 

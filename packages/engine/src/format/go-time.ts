@@ -1,6 +1,7 @@
 /**
- * Times as Go's `time.Time` writes them into JSON: RFC 3339 in the zone of this process, with up to nine digits of fraction
- * and no trailing zeros. Millions of them are written in a backup, so zone offsets and the text of hours are cached.
+ * Times as Go's `time.Time` writes them into JSON: RFC 3339 in the zone of this process, with up to nine digits of
+ * fraction and no trailing zeros. Millions of them are written in a backup, so zone offsets and the text of hours are
+ * cached.
  */
 
 /** Go's zero time, 0001-01-01T00:00:00Z. It is always written in UTC. */
@@ -30,8 +31,8 @@ const THREE_DIGITS = Array.from({ length: 1000 }, (_, n) => pad(n, 3));
 const THREE_TRIMMED = THREE_DIGITS.map((text) => text.replace(/0+$/, ""));
 
 /**
- * The text of an instant, in nanoseconds since 1970. A year before 0 is written as 0 and one after 9999 as 9999, as restic
- * does, since the format has no others.
+ * The text of an instant, in nanoseconds since 1970. A year before 0 is written as 0 and one after 9999 as 9999, as
+ * restic does, since the format has no others.
  */
 export function formatGoTime(ns: bigint): string {
   if (ns === GO_ZERO_TIME_NS) return GO_ZERO_TIME;
@@ -113,7 +114,8 @@ function hasSeparators(text: string): boolean {
 function parseZone(text: string, at: number): number | undefined {
   const sign = text.charCodeAt(at);
   if (sign === UPPER_Z) return text.length === at + 1 ? 0 : undefined;
-  if ((sign !== PLUS && sign !== MINUS) || text.length !== at + 6 || text.charCodeAt(at + 3) !== COLON) return undefined;
+  if ((sign !== PLUS && sign !== MINUS) || text.length !== at + 6 || text.charCodeAt(at + 3) !== COLON)
+    return undefined;
   const hours = twoDigits(text, at + 1);
   const minutes = twoDigits(text, at + 4);
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return undefined;
@@ -156,7 +158,10 @@ function withinYears(local: number): number {
   return daysFromCivil(year < 0 ? 0 : 9999, month, day) * DAY + (local - days * DAY);
 }
 
-/** The instant of a local time, found as Go finds it: near a change of the zone's offset there is more than one answer. */
+/**
+ * The instant of a local time, found as Go finds it: near a change of the zone's offset there is more than one
+ * answer.
+ */
 function instantOfLocal(local: number): number {
   return local - offsetAt(local - offsetAt(local));
 }
@@ -185,13 +190,18 @@ function fraction(nanos: number): string {
   return `.${THREE_TRIMMED[high] as string}`;
 }
 
-/** Days since 1970 of a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+/**
+ * Days since 1970 of a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms").
+ */
 function daysFromCivil(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
   const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  );
 }
 
 function civilFromDays(days: number): { year: number; month: number; day: number } {

@@ -1,6 +1,6 @@
 /**
- * Reads fields of the small JSON documents of a repository with exact reasons for what is wrong. Everything read here comes
- * from a store that may be damaged or hostile, so nothing is assumed about types or ranges.
+ * Reads fields of the small JSON documents of a repository with exact reasons for what is wrong. Everything read here
+ * comes from a store that may be damaged or hostile, so nothing is assumed about types or ranges.
  */
 import { engineError } from "../errors.ts";
 import { isId, type Id } from "./id.ts";

@@ -1,6 +1,7 @@
 /**
- * Key files: the master key, sealed under a key that scrypt derives from a password (restic: doc/design.rst, "Keys, Encryption
- * and MAC"). They are stored as plain JSON, so what they ask of scrypt is bounded before anything is computed.
+ * Key files: the master key, sealed under a key that scrypt derives from a password (restic: doc/design.rst, "Keys,
+ * Encryption and MAC"). They are stored as plain JSON, so what they ask of scrypt is bounded before anything is
+ * computed.
  */
 import type { ScryptParameters } from "../crypto/kdf.ts";
 import { goJsonString } from "./go-json.ts";

@@ -36,8 +36,8 @@ export function parseNodeJson(json: string, what = "a tree"): unknown {
 }
 
 /**
- * A node from the value of its JSON, as `parseNodeJson` returns it. The name may be one that must not be used as a path:
- * see `nodeNameProblem`.
+ * A node from the value of its JSON, as `parseNodeJson` returns it. The name may be one that must not be used as a
+ * path: see `nodeNameProblem`.
  *
  * @throws ENGINE_MALFORMED
  */
@@ -134,7 +134,8 @@ function time(json: JsonObject, name: string, what: string): bigint {
 }
 
 function id(value: unknown, what: string): Id {
-  if (typeof value !== "string" || !isId(value)) throw malformed(what, "an entry refers to something that is not an id");
+  if (typeof value !== "string" || !isId(value))
+    throw malformed(what, "an entry refers to something that is not an id");
   return value;
 }
 

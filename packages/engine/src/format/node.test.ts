@@ -117,11 +117,13 @@ describe("parseNode", () => {
   });
 
   test("numbers past 2^53 keep every digit", () => {
-    expect(parse(',"inode":18446744073709551615,"device_id":9007199254740993,"device":9007199254740995')).toMatchObject({
-      inode: 18446744073709551615n,
-      deviceId: 9007199254740993n,
-      device: 9007199254740995n,
-    });
+    expect(parse(',"inode":18446744073709551615,"device_id":9007199254740993,"device":9007199254740995')).toMatchObject(
+      {
+        inode: 18446744073709551615n,
+        deviceId: 9007199254740993n,
+        device: 9007199254740995n,
+      },
+    );
   });
 
   test("a value that was parsed with loss is refused, not stored wrongly", () => {

@@ -1,6 +1,7 @@
 /**
- * A node: one entry of a folder, as trees store it (restic: doc/design.rst, "Trees and Data"). Encoding gives the very bytes
- * that restic writes: order of fields, which of them are left out when empty, Go's escapes, Go's file modes.
+ * A node: one entry of a folder, as trees store it (restic: doc/design.rst, "Trees and Data"). Encoding gives the
+ * very bytes that restic writes: order of fields, which of them are left out when empty, Go's escapes, Go's file
+ * modes.
  */
 import { encodePath } from "../filesystem/path-bytes.ts";
 import { goFileMode } from "./go-file-mode.ts";
@@ -74,7 +75,7 @@ export function encodeNode(node: TreeNode): string {
 export function encodeNodeHead(node: TreeNode): string {
   const mode = goFileMode(node.type, node.mode);
   const mtime = formatGoTime(node.mtimeNs);
-  // By default restic records the time of modification as that of access, and many files never changed after they were made.
+  // By default restic records the time of modification as that of access; many files never change once they are made.
   const atime = node.atimeNs === node.mtimeNs ? mtime : formatGoTime(node.atimeNs);
   const ctime = node.ctimeNs === node.mtimeNs ? mtime : formatGoTime(node.ctimeNs);
   let json = `{"name":${nameText(node.name)},"type":"${node.type}",`;

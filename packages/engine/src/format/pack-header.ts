@@ -1,6 +1,7 @@
 /**
- * The header of a pack: one entry a blob, in the order in which the blobs stand in the file. It is sealed as a whole and
- * stands at the end, followed by its sealed length as a little-endian uint32 (restic: doc/design.rst, "Pack Format").
+ * The header of a pack: one entry a blob, in the order in which the blobs stand in the file. It is sealed as a whole
+ * and stands at the end, followed by its sealed length as a little-endian uint32 (restic: doc/design.rst, "Pack
+ * Format").
  *
  * entry: type 1 byte (0 data, 1 tree; plus 2 when compressed) | sealed length uint32 | plain length uint32, only when
  * compressed | id 32 bytes
@@ -55,7 +56,10 @@ export function encodePackHeader(entries: readonly PackEntry[]): Uint8Array {
   return encodePackHeaderEntries(rows);
 }
 
-/** The plain header from rows of `COMPRESSED_ENTRY_BYTES` each, in which blobs that are not compressed have plain length 0. */
+/**
+ * The plain header from rows of `COMPRESSED_ENTRY_BYTES` each, in which blobs that are not compressed have plain
+ * length 0.
+ */
 export function encodePackHeaderEntries(rows: Uint8Array): Uint8Array {
   const out = new Uint8Array(rows.length);
   let end = 0;

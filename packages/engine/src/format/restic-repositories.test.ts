@@ -41,11 +41,13 @@ afterEach(() => {
 });
 
 /**
- * Restic 0.14 kept no bytes of a link target that is not UTF-8, only the escape that Go writes for them. It is read as U+FFFD,
- * and that character is written as it is, by restic too.
+ * Restic 0.14 kept no bytes of a link target that is not UTF-8, only the escape that Go writes for them. It is read
+ * as U+FFFD, and that character is written as it is, by restic too.
  */
 function asRead(tree: string): string {
-  return tree.includes("linktarget_raw") ? tree : tree.replace(String.raw`"linktarget":"tar\ufffdget`, '"linktarget":"tar\ufffdget');
+  return tree.includes("linktarget_raw")
+    ? tree
+    : tree.replace(String.raw`"linktarget":"tar\ufffdget`, '"linktarget":"tar\ufffdget');
 }
 
 async function openMasterKey(file: KeyFile): Promise<Uint8Array> {
@@ -110,7 +112,9 @@ describe.for(Object.entries(repositories))("the repository %s", ([, stored]) => 
       }
       expect(textOf(encoder.finish())).toBe(asRead(textOf(plain)));
     }
-    expect(names).toEqual(expect.arrayContaining(["srv", "golden", "bad\\xff\\xfename", "new\\nline", "😀", "fifo", "suid"]));
+    expect(names).toEqual(
+      expect.arrayContaining(["srv", "golden", "bad\\xff\\xfename", "new\\nline", "😀", "fifo", "suid"]),
+    );
   });
 
   test("a wrong password does not open it", async () => {

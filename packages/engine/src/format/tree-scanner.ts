@@ -1,6 +1,7 @@
 /**
- * Finds the nodes in the bytes of a tree without parsing them: only strings and brackets are looked at. It accepts any JSON
- * layout, with white space and unknown fields; what stands inside a node is for the parser of nodes to judge.
+ * Finds the nodes in the bytes of a tree without parsing them: only strings and brackets are looked at. It accepts
+ * any JSON layout, with white space and unknown fields; what stands inside a node is for the parser of nodes to
+ * judge.
  */
 import { engineError } from "../errors.ts";
 import { nameOf } from "./node-decoding.ts";

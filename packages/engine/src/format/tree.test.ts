@@ -107,7 +107,7 @@ describe("reading trees", () => {
     '{"nodes":[] "x":1}',
     '{"nodes":[],"x":nonsense}',
     '{"x":1 "nodes":[]}',
-    '{nodes:[]}',
+    "{nodes:[]}",
   ])("%s is malformed", (text) => {
     const bytes = bytesOf(text);
     expect(() => [...treeSlices(bytes)]).toThrow(MALFORMED);
@@ -115,12 +115,18 @@ describe("reading trees", () => {
   });
 
   test("damage gives nodes or an error that says so, never anything else", () => {
-    const damage = fc.array(fc.tuple(fc.nat(), fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\\\{}[],:')))), { maxLength: 3 });
+    const damage = fc.array(fc.tuple(fc.nat(), fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\\\{}[],:')))), {
+      maxLength: 3,
+    });
     fc.assert(
       fc.property(fc.array(node, { maxLength: 3 }), damage, (nodes, changes) => {
         const bytes = encode(nodes.map(encodeNode));
         for (const [at, value] of changes) bytes[at % bytes.length] = value;
-        for (const read of [decodeTree, (all: Uint8Array) => [...iterateTree(all)], (all: Uint8Array) => [...treeSlices(all)]]) {
+        for (const read of [
+          decodeTree,
+          (all: Uint8Array) => [...iterateTree(all)],
+          (all: Uint8Array) => [...treeSlices(all)],
+        ]) {
           try {
             read(bytes);
           } catch (error) {

@@ -1,6 +1,7 @@
 /**
- * Trees: the JSON of a folder's nodes in the order of their names (restic: doc/design.rst, "Trees and Data"). A tree of a
- * folder with a million entries is hundreds of megabytes, so there is a way through it that never holds more than one node.
+ * Trees: the JSON of a folder's nodes in the order of their names (restic: doc/design.rst, "Trees and Data"). A tree
+ * of a folder with a million entries is hundreds of megabytes, so there is a way through it that never holds more
+ * than one node.
  */
 import { engineError } from "../errors.ts";
 import { decodeNode, parseNode, parseNodeJson } from "./node-decoding.ts";

@@ -1,6 +1,7 @@
 /**
- * The plain form of the JSON documents that stand outside packs: indexes, snapshots, locks (restic: doc/design.rst, "Unpacked
- * Data Format"). Version 1 stores the JSON as it is; version 2 stores the byte 2 and zstd, and still reads bare JSON.
+ * The plain form of the JSON documents that stand outside packs: indexes, snapshots, locks (restic: doc/design.rst,
+ * "Unpacked Data Format"). Version 1 stores the JSON as it is; version 2 stores the byte 2 and zstd, and still reads
+ * bare JSON.
  */
 import { engineError } from "../errors.ts";
 import { Compressor, decompressBounded } from "../platform/zstd.ts";

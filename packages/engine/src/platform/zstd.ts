@@ -128,7 +128,9 @@ let sampler: Compressor | undefined;
  * Whether compressing would save next to nothing, judged by samples of 2 KiB from every 32 KiB: encrypted, compressed and
  * media data. It answers `false` as soon as one sample shrinks, and always for less than 64 KiB, where trying is as fast.
  *
- * Repetitions of incompressible data within one chunk are not seen. Not for trees, which are always compressed.
+ * It costs about 90 µs a MiB. The modes `fastest` and `auto` give up on such data in 120 µs, so it pays from `better` (480 µs) on,
+ * and for `max` (180 ms) it is needed. Repetitions of incompressible data within one chunk are not seen. Not for trees, which are
+ * always compressed.
  */
 export function isLikelyIncompressible(bytes: Uint8Array): boolean {
   if (bytes.length < SAMPLED_FROM_BYTES) return false;
@@ -148,6 +150,6 @@ function grown(buffer: Uint8Array, length: number): Uint8Array {
 }
 
 function allocate(length: number): Uint8Array {
-  // Not from Node's pool, and not zeroed: it is overwritten or cut.
-  return Buffer.allocUnsafeSlow(length);
+  // Not zeroed: it is overwritten or cut. Not a Buffer, whose `slice` would be a view where callers want a copy.
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

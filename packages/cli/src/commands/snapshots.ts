@@ -1,0 +1,106 @@
+/** `holdfast snapshots`: lists snapshots as a table, or in groups. */
+import { type SnapshotGrouping, type StoredSnapshot, displayPath, groupKey } from "@holdfast/engine";
+import { messageOf } from "@holdfast/base";
+import type { CommandContext, RunCommand } from "../context.ts";
+import { EXIT } from "../exit.ts";
+import { formatTable } from "../output/table.ts";
+import { formatBytes, formatLocalTime, plural } from "../output/units.ts";
+import { withSession } from "../repository-session.ts";
+import { chosenSnapshots, groupByOption, snapshotFilter } from "../snapshot-choice.ts";
+import { shortId, snapshotJson } from "../snapshot-json.ts";
+
+/** Without --group-by, --latest counts in these groups. */
+const LATEST_GROUPING: SnapshotGrouping = ["host", "paths"];
+
+export const run: RunCommand = (context) =>
+  withSession(context, (session) =>
+    session.locked("shared", async (signal) => {
+      const { options, output, args } = context;
+      const grouping = groupByOption(options);
+      const latest = options.number("latest", { min: 1, max: Number.MAX_SAFE_INTEGER });
+      let damaged = 0;
+      const onDamaged = (id: string, error: unknown): void => {
+        damaged++;
+        output.warn(`snapshot ${id} cannot be read: ${messageOf(error)}`, { during: "snapshots", item: id });
+      };
+      const choice = { names: args, filter: snapshotFilter(options), onDamaged };
+      const found = inOrder(await chosenSnapshots(session.repository, choice, { signal }));
+      const shown = latest === undefined ? found : lastOfEach(found, grouping ?? LATEST_GROUPING, latest);
+      if (output.settings.json) output.printJson(jsonOf(shown, grouping));
+      else printGroups(context, shown, grouping);
+      return damaged > 0 ? EXIT.damage : EXIT.ok;
+    }),
+  );
+
+function inOrder(snapshots: readonly StoredSnapshot[]): StoredSnapshot[] {
+  return snapshots.toSorted((a, b) => Number(a.snapshot.timeNs - b.snapshot.timeNs));
+}
+
+function grouped(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping): StoredSnapshot[][] {
+  return [...Map.groupBy(snapshots, ({ snapshot }) => groupKey(snapshot, grouping)).values()];
+}
+
+function lastOfEach(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping, count: number): StoredSnapshot[] {
+  return inOrder(grouped(snapshots, grouping).flatMap((group) => group.slice(-count)));
+}
+
+function jsonOf(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping | undefined): unknown {
+  if (grouping === undefined) return snapshots.map(snapshotJson);
+  return grouped(snapshots, grouping).map((group) => {
+    const { hostname, paths, tags } = (group[0] as StoredSnapshot).snapshot;
+    const key = {
+      hostname: grouping.includes("host") ? hostname : "",
+      paths: grouping.includes("paths") ? paths : null,
+      tags: grouping.includes("tags") ? tags : null,
+    };
+    return { group_key: key, snapshots: group.map(snapshotJson) };
+  });
+}
+
+function printGroups({ output, options }: CommandContext, shown: readonly StoredSnapshot[], grouping: SnapshotGrouping | undefined): void {
+  const isCompact = options.flag("compact");
+  if (shown.length === 0) {
+    output.message("there are no snapshots");
+    return;
+  }
+  const groups = grouping === undefined || grouping.length === 0 ? [shown] : grouped(shown, grouping);
+  groups.forEach((group, at) => {
+    if (grouping !== undefined && grouping.length > 0) output.print(`${at > 0 ? "\n" : ""}${describeGroup(group, grouping)}`);
+    for (const line of tableOf(group, isCompact)) output.print(line);
+  });
+}
+
+function describeGroup(group: readonly StoredSnapshot[], grouping: SnapshotGrouping): string {
+  const { hostname, paths, tags } = (group[0] as StoredSnapshot).snapshot;
+  const parts = [
+    ...(grouping.includes("host") ? [`host ${displayPath(hostname)}`] : []),
+    ...(grouping.includes("paths") ? [`paths ${paths.map(displayPath).join(", ")}`] : []),
+    ...(grouping.includes("tags") ? [`tags ${tags.map(displayPath).join(", ")}`] : []),
+  ];
+  return `Snapshots of ${parts.join("; ")}:`;
+}
+
+function tableOf(snapshots: readonly StoredSnapshot[], isCompact: boolean): string[] {
+  const hasSizes = snapshots.some(({ snapshot }) => snapshot.summary !== undefined);
+  const columns = [
+    { heading: "ID" },
+    { heading: "Time" },
+    { heading: "Host" },
+    { heading: "Tags" },
+    ...(isCompact ? [] : [{ heading: "Paths" }]),
+    ...(hasSizes ? [{ heading: "Size", align: "right" } as const] : []),
+  ];
+  const rows = snapshots.map(({ id, snapshot }) => [
+    shortId(id),
+    formatLocalTime(snapshot.timeNs),
+    displayPath(snapshot.hostname),
+    snapshot.tags.map(displayPath).join(isCompact ? "," : "\n"),
+    ...(isCompact ? [] : [snapshot.paths.map(displayPath).join("\n")]),
+    ...(hasSizes ? [sizeOf(snapshot.summary?.totalBytesProcessed)] : []),
+  ]);
+  return formatTable(columns, rows, plural(snapshots.length, "snapshot"));
+}
+
+function sizeOf(bytes: number | undefined): string {
+  return bytes === undefined ? "" : formatBytes(bytes);
+}

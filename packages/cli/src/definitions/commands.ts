@@ -1,0 +1,21 @@
+/** The program as a whole: every command, in the order of the help. */
+import { ABOUT_COMMANDS } from "./about.ts";
+import type { CommandDefinition } from "./definition.ts";
+import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { REPOSITORY_COMMANDS } from "./repositories.ts";
+import { SAVING_COMMANDS } from "./saving.ts";
+
+/** The root of the tree of commands. */
+export const PROGRAM: CommandDefinition = {
+  name: "holdfast",
+  summary: "backup and disaster recovery that proves it can restore",
+  description: [
+    "Backs up files to an encrypted repository in which every piece of data is stored once, and brings them back. The repository has restic's format.",
+  ],
+  examples: [
+    { command: "holdfast start ~/Documents", description: "Protect a folder, step by step." },
+    { command: "holdfast -r /srv/backup backup ~/Documents", description: "Make a snapshot." },
+    { command: "holdfast -r /srv/backup restore latest -t /tmp/restored", description: "Bring it back." },
+  ],
+  subcommands: [...SAVING_COMMANDS, ...REPOSITORY_COMMANDS, ...INSPECTION_COMMANDS, ...ABOUT_COMMANDS],
+};

@@ -1,0 +1,111 @@
+/** Options of every command; they may stand before or after its name. */
+import type { OptionDefinition } from "./definition.ts";
+
+export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
+  {
+    flags: "-r, --repo <location>",
+    description: "repository to work with: a folder, or an address such as local:/srv/backup",
+    environment: "REPOSITORY",
+    completes: "folder",
+  },
+  {
+    flags: "--repository-file <file>",
+    description: "file that holds the location of the repository",
+    environment: "REPOSITORY_FILE",
+    completes: "file",
+  },
+  {
+    flags: "-p, --password-file <file>",
+    description: "file that holds the password of the repository",
+    environment: "PASSWORD_FILE",
+    completes: "file",
+  },
+  {
+    flags: "--password-command <command>",
+    description: "command that prints the password; split into words as a shell would, but run without a shell",
+    environment: "PASSWORD_COMMAND",
+    completes: "command",
+  },
+  {
+    flags: "--key-hint <id>",
+    description: "key to try first",
+    environment: "KEY_HINT",
+    completes: "nothing",
+  },
+  {
+    flags: "--insecure-no-password",
+    description: "the repository has an empty password: anybody who reaches it may read it",
+  },
+  { flags: "--json", description: "print results and progress as JSON" },
+  { flags: "-q, --quiet", description: "print no progress and no messages, only results and errors" },
+  { flags: "-v, --verbose", description: "print more; twice for every file", repeatable: true },
+  { flags: "--no-cache", description: "keep no copies of the repository's metadata on this machine" },
+  {
+    flags: "--cache-dir <folder>",
+    description: "folder for copies of the repository's metadata; also turns them on for a repository in a folder",
+    environment: "CACHE_DIR",
+    defaultText: "$XDG_CACHE_HOME/holdfast or ~/.cache/holdfast",
+    completes: "folder",
+  },
+  { flags: "--cleanup-cache", description: "remove copies that the repository no longer has" },
+  {
+    flags: "--limit-upload <rate>",
+    description: "send at most this many KiB per second to the repository",
+    defaultText: "no limit",
+    completes: "nothing",
+  },
+  {
+    flags: "--limit-download <rate>",
+    description: "read at most this many KiB per second from the repository",
+    defaultText: "no limit",
+    completes: "nothing",
+  },
+  { flags: "--no-lock", description: "do not lock the repository; for reading from a place that is read-only" },
+  {
+    flags: "--retry-lock <duration>",
+    description: "wait this long for a lock that somebody else holds, for example 5m or 2h",
+    defaultText: "do not wait",
+    completes: "nothing",
+  },
+  {
+    flags: "--compression <mode>",
+    description: "how hard to compress what is stored",
+    choices: ["off", "fastest", "auto", "better", "max"],
+    environment: "COMPRESSION",
+    defaultText: "auto",
+  },
+  {
+    flags: "--pack-size <size>",
+    description: "size of the files that hold the data in the repository, 4 to 128 MiB",
+    environment: "PACK_SIZE",
+    defaultText: "16",
+    completes: "nothing",
+  },
+];
+
+/** Variables that are read besides those that stand in for options. */
+export const OTHER_VARIABLES: readonly { readonly name: string; readonly description: string }[] = [
+  { name: "HOLDFAST_PASSWORD", description: "the password of the repository itself (also RESTIC_PASSWORD)" },
+  { name: "HOLDFAST_FROM_PASSWORD", description: "the password of the repository that --from-repo names" },
+  {
+    name: "HOLDFAST_PROGRESS_FPS",
+    description: "updates of the progress per second, also fractions such as 0.02 (also RESTIC_PROGRESS_FPS)",
+  },
+  { name: "HOLDFAST_DEBUG", description: "1 prints where in the program an unexpected error arose" },
+  { name: "NO_COLOR", description: "any value turns colours off" },
+  { name: "XDG_CACHE_HOME", description: "folder of caches" },
+];
+
+/** Exit codes and what they say. */
+export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
+  { code: 0, meaning: "success" },
+  { code: 1, meaning: "failure" },
+  { code: 2, meaning: "the command line is not understood" },
+  { code: 3, meaning: "finished, but some data could not be read or restored" },
+  { code: 10, meaning: "there is no repository" },
+  { code: 11, meaning: "the repository is locked by somebody else" },
+  { code: 12, meaning: "wrong password" },
+  { code: 20, meaning: "damage was found" },
+  { code: 130, meaning: "interrupted (143 by SIGTERM, 129 by SIGHUP)" },
+  { code: 141, meaning: "the reader of the output went away" },
+];

@@ -1,0 +1,50 @@
+/** Every error of the command line itself. `docs/errors.md` is generated from these tables. */
+import { errorMaker, type ErrorTemplate } from "@holdfast/base";
+
+export const CLI_ERRORS = {
+  // The command line as it was typed
+  CLI_USAGE: { kind: "invalid-input", message: "{problem}", hint: "See `{help}`." },
+  CLI_INVALID_VALUE: { kind: "invalid-input", message: "'{value}' is not a value for {option}: {expected}" },
+  CLI_OPTIONS_CONFLICT: { kind: "invalid-input", message: "{first} and {second} exclude each other: {reason}" },
+
+  // Repository and password
+  CLI_NO_LOCATION: {
+    kind: "invalid-input",
+    message: "no repository is named",
+    hint: "Give -r LOCATION or --repository-file FILE, or set HOLDFAST_REPOSITORY.",
+  },
+  CLI_NO_OTHER_LOCATION: {
+    kind: "invalid-input",
+    message: "no other repository is named",
+    hint: "Give --from-repo LOCATION or --from-repository-file FILE.",
+  },
+  CLI_FILE_UNREADABLE: { kind: "not-found", message: "{what} {path} cannot be read: {reason}" },
+  CLI_PASSWORD_EMPTY: {
+    kind: "invalid-input",
+    message: "the password is empty",
+    hint: "Give a password, or --insecure-no-password for a repository that anybody who reaches it may read.",
+  },
+  CLI_PASSWORDS_DIFFER: { kind: "invalid-input", message: "the two passwords are not the same" },
+  CLI_PASSWORD_STDIN: {
+    kind: "invalid-input",
+    message: "standard input cannot give both the password and the data",
+    hint: "Use --password-file, --password-command or HOLDFAST_PASSWORD.",
+  },
+  CLI_PASSWORD_COMMAND: {
+    kind: "external-tool",
+    message: "the password command failed: {reason}",
+    hint: "Run the command by hand. It is split into words as a shell would, but no shell runs it.",
+  },
+
+  // Running
+  CLI_SOURCE_COMMAND: {
+    kind: "external-tool",
+    message: "the command '{command}' failed: {reason}",
+    hint: "No snapshot was made of its output.",
+  },
+  CLI_STORED_AS_FOLDER: { kind: "invalid-input", message: "{what} is a folder", hint: "{advice}" },
+  CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
+  CLI_INTERRUPTED: { kind: "cancelled", message: "ended by {signal}" },
+} as const satisfies Record<string, ErrorTemplate>;
+
+export const cliError = errorMaker(CLI_ERRORS);

@@ -1,0 +1,71 @@
+/** How a run ends: the one place that turns errors into exit codes and into what people and programs read about them. */
+import { inspect } from "node:util";
+import { type ErrorKind, isHoldfastError, messageOf } from "@holdfast/base";
+import type { Output } from "./output/output.ts";
+import { safeText } from "./output/safe-text.ts";
+
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  incomplete: 3,
+  noRepository: 10,
+  locked: 11,
+  wrongPassword: 12,
+  damage: 20,
+  interrupted: 130,
+} as const;
+
+/** Codes that say more than their kind. */
+const OF_CODE: Readonly<Record<string, number>> = {
+  CLI_USAGE: EXIT.usage,
+  CLI_INVALID_VALUE: EXIT.usage,
+  CLI_OPTIONS_CONFLICT: EXIT.usage,
+  CLI_NO_LOCATION: EXIT.usage,
+  CLI_NO_OTHER_LOCATION: EXIT.usage,
+  ENGINE_NO_REPOSITORY: EXIT.noRepository,
+};
+
+const OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  "invalid-input": EXIT.failure,
+  "not-found": EXIT.failure,
+  conflict: EXIT.failure,
+  locked: EXIT.locked,
+  permission: EXIT.failure,
+  "wrong-key": EXIT.wrongPassword,
+  unavailable: EXIT.failure,
+  corrupt: EXIT.damage,
+  unsupported: EXIT.failure,
+  "external-tool": EXIT.failure,
+  cancelled: EXIT.interrupted,
+  internal: EXIT.failure,
+};
+
+/** The exit code for anything thrown. */
+export function exitCodeOf(error: unknown): number {
+  return isHoldfastError(error) ? (OF_CODE[error.code] ?? OF_KIND[error.kind]) : EXIT.failure;
+}
+
+/** Prints why a run failed: the message and the next step; as JSON an `exit_error`. With `details` also where it arose. */
+export function reportFailure(error: unknown, output: Output, { code, details }: { code: number; details: boolean }): void {
+  const message = safeText(messageOf(error));
+  const hint = hintOf(error);
+  if (output.settings.json) {
+    output.errorJson({
+      message_type: "exit_error",
+      code,
+      message,
+      error_code: isHoldfastError(error) ? error.code : undefined,
+      hint: hint === undefined ? undefined : safeText(hint),
+    });
+    return;
+  }
+  output.error(`${output.color("31", "holdfast:")} ${message}`);
+  if (hint !== undefined) output.error(`hint: ${safeText(hint)}`);
+  if (details) output.error(inspect(error, { depth: 4 }).split("\n").map(safeText).join("\n"));
+}
+
+function hintOf(error: unknown): string | undefined {
+  if (isHoldfastError(error)) return error.hint;
+  return "This was not foreseen. Run again with HOLDFAST_DEBUG=1 to see where it arose, and please report that.";
+}

@@ -1,0 +1,69 @@
+/**
+ * Ends a run from outside. The first SIGINT, SIGTERM or SIGHUP aborts it and leaves it a second to tidy up; the second one ends
+ * the process at once. When nobody reads the output any more, the run ends quietly.
+ */
+import { systemCode } from "@holdfast/base";
+import { cliError } from "./errors.ts";
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type SignalName = keyof typeof SIGNALS;
+
+/** As a shell shows a program that SIGPIPE ended. */
+const OUTPUT_CLOSED = 141;
+const GRACE_MS = 950;
+
+export class Interruption {
+  readonly #controller = new AbortController();
+  /** Called before the process ends at once, to leave the terminal as it was. */
+  readonly #beforeExit: () => void;
+  #exitCode: number | undefined;
+
+  constructor(beforeExit: () => void) {
+    this.#beforeExit = beforeExit;
+  }
+
+  /** Aborts with the reason why the run is to end. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The exit code of a run that was interrupted; `undefined` when it was not. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
+  }
+
+  /** True when there is nobody to read messages about the end. */
+  get isQuiet(): boolean {
+    return this.#exitCode === OUTPUT_CLOSED;
+  }
+
+  /** Listens until the process ends: also after the run, for what still holds the process. */
+  listen(): void {
+    for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => this.#receive(name));
+    process.stdout.on("error", (error) => this.#outputFailed(error));
+    // Without anybody to tell, messages are dropped.
+    process.stderr.on("error", () => {});
+  }
+
+  #receive(name: SignalName): void {
+    const code = SIGNALS[name];
+    if (this.#exitCode !== undefined) this.#leave(code);
+    this.#exitCode = code;
+    this.#controller.abort(cliError("CLI_INTERRUPTED", { signal: name }));
+    setTimeout(() => this.#leave(code), GRACE_MS).unref();
+  }
+
+  #outputFailed(error: unknown): void {
+    if (this.#exitCode !== undefined) return;
+    const isClosed = systemCode(error) === "EPIPE";
+    this.#exitCode = isClosed ? OUTPUT_CLOSED : 1;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#controller.abort(cliError("CLI_WRITE_FAILED", { path: "standard output", reason }));
+  }
+
+  #leave(code: number): never {
+    this.#beforeExit();
+    // oxlint-disable-next-line unicorn/no-process-exit -- a run that does not end by itself has to be ended
+    process.exit(code);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Where the password of a repository comes from: the first of these that is given. Options; variables of Holdfast; variables of
+ * restic; the terminal or standard input. Within one of them a command, a file and the password itself exclude each other.
+ */
+import { readFile } from "node:fs/promises";
+import { messageOf, Secret } from "@holdfast/base";
+import type { CommandContext } from "../context.ts";
+import { cliError } from "../errors.ts";
+import { Variables } from "../variables.ts";
+import { passwordFromCommand } from "./password-command.ts";
+
+/** Whose password: that of the repository, or of the one that --from-repo names. */
+export type Whose = "own" | "from";
+
+type Context = Pick<CommandContext, "options" | "variables" | "passwords" | "signal">;
+
+interface Given {
+  readonly file: string | undefined;
+  readonly command: string | undefined;
+  readonly password: Secret | undefined;
+  /** How messages call the three. */
+  readonly names: readonly [string, string, string];
+}
+
+/**
+ * The password of an existing repository.
+ * @throws CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_FILE_UNREADABLE, CLI_OPTIONS_CONFLICT
+ */
+export async function repositoryPassword(context: Context, whose: Whose = "own"): Promise<Secret> {
+  if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password")) return new Secret("");
+  const what = whose === "own" ? "repository password" : "password of the other repository";
+  return refuseEmpty((await givenPassword(context, whose)) ?? (await context.passwords.ask(what, context)));
+}
+
+/** The password of a repository that is made now: as above, but asked for twice. */
+export async function firstPassword(context: Context): Promise<Secret> {
+  if (context.options.flag("insecure-no-password")) return new Secret("");
+  return refuseEmpty((await givenPassword(context, "own")) ?? (await context.passwords.askNew("new repository password", context)));
+}
+
+/** The password of a key that is added: from --new-password-file, else asked for twice. */
+export async function newPassword(context: Context): Promise<Secret> {
+  if (context.options.flag("new-insecure-no-password")) return new Secret("");
+  const file = context.options.text("new-password-file");
+  if (file !== undefined) return refuseEmpty(await passwordFromFile(file, context));
+  return refuseEmpty(await context.passwords.askNew("new password", context));
+}
+
+async function givenPassword(context: Context, whose: Whose): Promise<Secret | undefined> {
+  for (const given of sources(context, whose)) {
+    const { file, command, password, names } = given;
+    const both = [command, file, password].flatMap((value, at) => (value === undefined ? [] : [names[at] as string]));
+    if (both.length > 1) {
+      throw cliError("CLI_OPTIONS_CONFLICT", { first: both[0], second: both[1], reason: "one password is enough" });
+    }
+    if (command !== undefined) return withoutNewline(await passwordFromCommand(command, context));
+    if (file !== undefined) return await passwordFromFile(file, context);
+    if (password !== undefined) return withoutNewline(password.reveal());
+  }
+  return undefined;
+}
+
+function sources({ options, variables }: Context, whose: Whose): Given[] {
+  const option = whose === "own" ? "" : "from-";
+  const ending = whose === "own" ? "" : "FROM_";
+  const fromOptions: Given = {
+    command: options.typed(`${option}password-command`),
+    file: options.typed(`${option}password-file`),
+    password: undefined,
+    names: [`--${option}password-command`, `--${option}password-file`, ""],
+  };
+  const fromVariables = Variables.prefixes.map((prefix): Given => {
+    const names = ["PASSWORD_COMMAND", "PASSWORD_FILE", "PASSWORD"].map((name) => `${prefix}${ending}${name}`);
+    return {
+      command: variables.ofPrefix(prefix, `${ending}PASSWORD_COMMAND`)?.value,
+      file: variables.ofPrefix(prefix, `${ending}PASSWORD_FILE`)?.value,
+      password: variables.password(prefix, whose === "own" ? "PASSWORD" : "FROM_PASSWORD"),
+      names: names as [string, string, string],
+    };
+  });
+  return [fromOptions, ...fromVariables];
+}
+
+async function passwordFromFile(path: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
+  try {
+    return withoutNewline(await readFile(path, { encoding: "utf8", signal }));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw cliError("CLI_FILE_UNREADABLE", { what: "the password file", path, reason: messageOf(error) }, error);
+  }
+}
+
+/** Editors end a file with a newline that is not part of the password; one is taken away, with its carriage return. */
+function withoutNewline(text: string): Secret {
+  return new Secret(text.replace(/\r?\n$/, ""));
+}
+
+function refuseEmpty(password: Secret): Secret {
+  if (password.reveal() === "") throw cliError("CLI_PASSWORD_EMPTY");
+  return password;
+}

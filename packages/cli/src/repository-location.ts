@@ -1,0 +1,43 @@
+/** Which repository is meant: options, then variables of Holdfast, then variables of restic. */
+import { readFile } from "node:fs/promises";
+import { messageOf } from "@holdfast/base";
+import type { CommandContext } from "./context.ts";
+import { cliError } from "./errors.ts";
+import type { Whose } from "./password/password-source.ts";
+import { Variables } from "./variables.ts";
+
+type Context = Pick<CommandContext, "options" | "variables" | "signal">;
+
+/** @throws CLI_NO_LOCATION, CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
+export async function repositoryLocation(context: Context, whose: Whose = "own"): Promise<string> {
+  const { options, variables } = context;
+  const option = whose === "own" ? "" : "from-";
+  const ending = whose === "own" ? "" : "FROM_";
+  const [repo, file] = [`${option}repo`, `${option}repository-file`];
+  const given = [
+    { name: `--${repo}`, location: options.typed(repo), fileName: `--${file}`, file: options.typed(file) },
+    ...Variables.prefixes.map((prefix) => ({
+      name: `${prefix}${ending}REPOSITORY`,
+      location: variables.ofPrefix(prefix, `${ending}REPOSITORY`)?.value,
+      fileName: `${prefix}${ending}REPOSITORY_FILE`,
+      file: variables.ofPrefix(prefix, `${ending}REPOSITORY_FILE`)?.value,
+    })),
+  ].find((source) => source.location !== undefined || source.file !== undefined);
+  if (given === undefined) throw cliError(whose === "own" ? "CLI_NO_LOCATION" : "CLI_NO_OTHER_LOCATION");
+  if (given.location !== undefined && given.file !== undefined) {
+    throw cliError("CLI_OPTIONS_CONFLICT", { first: given.name, second: given.fileName, reason: "both name the repository" });
+  }
+  return given.location ?? (await locationFromFile(given.file as string, context));
+}
+
+async function locationFromFile(path: string, { signal }: { signal: AbortSignal }): Promise<string> {
+  let text: string;
+  try {
+    text = (await readFile(path, { encoding: "utf8", signal })).trim();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw cliError("CLI_FILE_UNREADABLE", { what: "the repository file", path, reason: messageOf(error) }, error);
+  }
+  if (text === "") throw cliError("CLI_FILE_UNREADABLE", { what: "the repository file", path, reason: "it is empty" });
+  return text;
+}

@@ -1,0 +1,175 @@
+/**
+ * An opened repository as commands use it: location, password, decorators of the backend, cache, locks. The one place of the
+ * command line that composes these.
+ */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { messageOf, type Secret } from "@holdfast/base";
+import {
+  type BlobIndex,
+  type Id,
+  type LoadIndexOptions,
+  type LockInfo,
+  Repository,
+  displayPath,
+  engineError,
+  loadIndex,
+  openRepository,
+  withLock,
+} from "@holdfast/engine";
+import {
+  type Backend,
+  CacheFolder,
+  type CachedType,
+  type ComposeOptions,
+  composeBackend,
+  openBackend,
+  parseLocation,
+} from "@holdfast/storage";
+import type { CommandContext } from "./context.ts";
+import { formatLocalTime } from "./output/units.ts";
+import { type Whose, repositoryPassword } from "./password/password-source.ts";
+import { repositoryLocation } from "./repository-location.ts";
+import { parseDuration } from "./values/duration.ts";
+
+const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
+
+export class Session {
+  readonly repository: Repository;
+  readonly #context: CommandContext;
+  /** Packs that hold trees, known once an index is loaded: those are worth a copy in the cache. */
+  readonly #treePacks: Set<string>;
+
+  constructor(repository: Repository, context: CommandContext, treePacks: Set<string>) {
+    this.repository = repository;
+    this.#context = context;
+    this.#treePacks = treePacks;
+  }
+
+  /** Loads the index, and with that knows which packs to cache. */
+  async loadIndex(options: Omit<LoadIndexOptions, "signal">, signal: AbortSignal): Promise<BlobIndex> {
+    const index = await loadIndex(this.repository, { signal, ...options });
+    for (let n = 0; n < index.count; n++) {
+      const place = index.typeAt(n) === "tree" ? index.locationAt(n) : undefined;
+      if (place !== undefined) this.#treePacks.add(index.packId(place.pack));
+    }
+    return index;
+  }
+
+  /** Runs `work` under a lock, or without one if --no-lock was given and it only reads. */
+  locked<T>(mode: "shared" | "exclusive", work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { options, signal } = this.#context;
+    const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
+    if (options.flag("no-lock") && mode === "shared") return work(signal);
+    const onWaiting = (holder: LockInfo): void => this.#context.output.message(`waiting: ${describeLock(holder)}`);
+    return withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, work);
+  }
+}
+
+/** `locked by PID 123 on host by user since 2026-11-01 22:08:41`. */
+export function describeLock({ exclusive, pid, hostname, username, timeNs }: LockInfo): string {
+  const who = `PID ${pid} on ${displayPath(hostname)} by ${displayPath(username)}`;
+  return `the repository is locked ${exclusive ? "exclusively " : ""}by ${who} since ${formatLocalTime(timeNs)}`;
+}
+
+/** Opens the repository, runs `work`, and closes it. @throws what opening throws: exit codes 10 and 12 */
+export async function withSession<T>(
+  context: CommandContext,
+  work: (session: Session) => Promise<T>,
+  whose: Whose = "own",
+): Promise<T> {
+  const location = await repositoryLocation(context, whose);
+  const raw = await openBackend(location);
+  try {
+    const password = await passwordOf(raw, context, whose);
+    const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
+    const settings = composeSettings(context);
+    const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+    const treePacks = new Set<string>();
+    const cache = await openCache(opened, location, context);
+    if (cache === undefined) return await work(new Session(opened, context, treePacks));
+    const backend = composeBackend(raw, {
+      ...settings,
+      cache: {
+        folder: cache,
+        cachePack: (name) => treePacks.has(name),
+        onProblem: (error) => warnOfCache(context, error),
+      },
+    });
+    const { config, masterKey, keyId } = opened;
+    return await work(new Session(new Repository({ backend, config, masterKey, keyId }), context, treePacks));
+  } finally {
+    await raw.close();
+  }
+}
+
+/** The backend alone, for making a repository in it. */
+export async function withNewBackend<T>(context: CommandContext, work: (backend: Backend) => Promise<T>): Promise<T> {
+  const raw = await openBackend(await repositoryLocation(context));
+  try {
+    return await work(composeBackend(raw, composeSettings(context)));
+  } finally {
+    await raw.close();
+  }
+}
+
+/** Nobody is asked for the password of a repository that is not there. */
+async function passwordOf(backend: Backend, context: CommandContext, whose: Whose): Promise<Secret> {
+  const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
+  if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
+  return repositoryPassword(context, whose);
+}
+
+function composeSettings({ options, output }: CommandContext): ComposeOptions {
+  const limit = (name: string): number | undefined => {
+    const kib = options.number(name, { min: 0, max: 2 ** 32 });
+    return kib === undefined || kib === 0 ? undefined : kib * 1024;
+  };
+  return {
+    uploadBytesPerSecond: limit("limit-upload"),
+    downloadBytesPerSecond: limit("limit-download"),
+    retry: {
+      onRetry: ({ error, delayMs }) =>
+        output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
+    },
+  };
+}
+
+/**
+ * A repository in a local folder has no use for copies on the same machine, unless a folder for them is named: it may be a
+ * network share. Without a place for the cache there is none, which is said but is no failure.
+ */
+async function openCache(
+  repository: Repository,
+  location: string,
+  context: CommandContext,
+): Promise<CacheFolder | undefined> {
+  const { options, variables } = context;
+  if (options.flag("no-cache")) return undefined;
+  const chosen = options.text("cache-dir");
+  if (chosen === undefined && parseLocation(location).scheme === "local") return undefined;
+  try {
+    const folder = chosen ?? join(variables.plain("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "holdfast");
+    const cache = await CacheFolder.open(folder, repository.config.id);
+    if (options.flag("cleanup-cache")) await cleanUp(cache, repository, context);
+    return cache;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    warnOfCache(context, error);
+    return undefined;
+  }
+}
+
+async function cleanUp(cache: CacheFolder, repository: Repository, { output, signal }: CommandContext): Promise<void> {
+  let removed = 0;
+  for (const type of CACHED_TYPES) {
+    const known = new Set<Id>();
+    for await (const { id } of repository.files(type, { signal })) known.add(id);
+    removed += await cache.prune(type, (name) => known.has(name as Id), { signal });
+  }
+  output.message(`removed ${removed} files from the cache`, 1);
+}
+
+function warnOfCache({ output }: CommandContext, error: unknown): void {
+  output.warn(`no cache is kept: ${messageOf(error)}`, { during: "cache" });
+}

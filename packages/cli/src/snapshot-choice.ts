@@ -1,0 +1,64 @@
+/** Which snapshots a command works on: its filter options and the ids that were given. */
+import { resolve } from "node:path";
+import {
+  type Repository,
+  type SnapshotFilter,
+  type SnapshotGrouping,
+  type StoredSnapshot,
+  findSnapshot,
+  listSnapshots,
+} from "@holdfast/engine";
+import { type GivenOptions, invalidValue } from "./given-options.ts";
+
+/** `--host`, `--tag` and `--path`. */
+export function snapshotFilter(options: GivenOptions): SnapshotFilter {
+  return {
+    hosts: options.list("host"),
+    paths: options.list("path").map((path) => resolve(path)),
+    tags: options.list("tag").map(splitTags),
+  };
+}
+
+/** `a, b` as `["a", "b"]`; an empty text is the list of no tags. */
+export function splitTags(text: string): string[] {
+  return text.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
+}
+
+/** The snapshots that are named, in that order, each once; all that meet the filter when none is named. */
+export async function chosenSnapshots(
+  repository: Repository,
+  { names, filter, onDamaged }: { names: readonly string[]; filter: SnapshotFilter; onDamaged?: (id: string, error: unknown) => void },
+  { signal }: { signal: AbortSignal },
+): Promise<StoredSnapshot[]> {
+  if (names.length === 0) {
+    return listSnapshots(repository, { signal, filter, ...(onDamaged === undefined ? {} : { onDamaged }) });
+  }
+  const chosen = new Map<string, StoredSnapshot>();
+  for (const name of names) {
+    const { stored } = await findSnapshot(repository, name, { signal, filter });
+    chosen.set(stored.id, stored);
+  }
+  return [...chosen.values()];
+}
+
+/** `--group-by`; `undefined` when it was not given. @throws CLI_INVALID_VALUE */
+export function groupByOption(options: GivenOptions): SnapshotGrouping | undefined {
+  const text = options.typed("group-by");
+  return text === undefined ? undefined : splitTags(text).map((word) => groupField(word, text));
+}
+
+function groupField(word: string, text: string): SnapshotGrouping[number] {
+  switch (word) {
+    case "host":
+    case "hosts":
+      return "host";
+    case "path":
+    case "paths":
+      return "paths";
+    case "tag":
+    case "tags":
+      return "tags";
+    default:
+      throw invalidValue(text, "--group-by", "give host, paths and tags, separated by commas");
+  }
+}

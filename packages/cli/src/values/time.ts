@@ -1,0 +1,17 @@
+/** Times as people type them: in the local time zone unless they name one. */
+
+/**
+ * Nanoseconds since 1970 of `2026-11-01`, `2026-11-01 22:08`, `2026-11-01 22:08:41` (restic's form, local time; fractions of a
+ * second allowed) or an RFC 3339 time with its offset. `undefined` when the text is none.
+ */
+export function parseTime(text: string, timeZone: string = Temporal.Now.timeZoneId()): bigint | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(text)) return undefined;
+  try {
+    if (/(Z|[+-]\d{2}:\d{2})$/.test(text)) return Temporal.Instant.from(text).epochNanoseconds;
+    return Temporal.PlainDateTime.from(text).toZonedDateTime(timeZone).epochNanoseconds;
+  } catch (error) {
+    // A day or an hour that does not exist.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+/** Decides in a worker what to do with a regular file of a snapshot, and prepares it. Content comes later, by window or piece. */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from "node:fs";
+import { systemCode } from "@holdfast/base";
+import { fsPath } from "../filesystem/path-bytes.ts";
+import { rawStat, type RawStat } from "../filesystem/read-metadata.ts";
+import { encodeNode, type TreeNode } from "../format/node.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { AnchoredFolder } from "./anchored-folder.ts";
+import { contentBytes, cutIntoPieces, differingBlobs, locateContent } from "./file-content.ts";
+import type { WantedBlob } from "./load-window.ts";
+import type { LargeFile, RestoreRules } from "./messages.ts";
+import { mayOverwrite, occupantOf, removeEntry } from "./occupants.ts";
+import { TargetError } from "./target-error.ts";
+
+/** Files of at least this size are restored in pieces by all workers. */
+export const LARGE_FILE_BYTES = 2 * 1024 * 1024;
+/** As are files of more blobs, whatever their sizes. */
+const MANY_BLOBS = 64;
+
+export type FilePlan =
+  /** The overwrite rule keeps what is there. */
+  | { readonly kind: "skip" }
+  /** The content is there already. */
+  | { readonly kind: "unchanged" }
+  | {
+      readonly kind: "write";
+      /** Write into the file that is there rather than create it. */
+      readonly patch: boolean;
+      readonly wanted: readonly WantedBlob[];
+      /** Of the whole content. */
+      readonly totalBytes: number;
+    }
+  | { readonly kind: "large"; readonly file: LargeFile; readonly totalBytes: number };
+
+/** What is known of the place where a file goes. */
+export interface FilePlace {
+  /** `undefined` in a dry run for a folder that does not exist. */
+  readonly folder: AnchoredFolder | undefined;
+  readonly fresh: boolean;
+  readonly node: TreeNode;
+  readonly linkKey: string | undefined;
+}
+
+export class FilePlanner {
+  readonly #index: BlobIndex;
+  readonly #rules: RestoreRules;
+
+  constructor(index: BlobIndex, rules: RestoreRules) {
+    this.#index = index;
+    this.#rules = rules;
+  }
+
+  /** @throws LostBlob, and what the system throws */
+  plan(place: FilePlace): FilePlan {
+    const { folder, node } = place;
+    const occupant = folder === undefined || place.fresh ? undefined : occupantOf(folder, node.name);
+    if (occupant !== undefined && !mayOverwrite(this.#rules.overwrite, node, occupant)) return { kind: "skip" };
+    const isLarge = node.size >= LARGE_FILE_BYTES || (node.content?.length ?? 0) > MANY_BLOBS;
+    if (occupant?.type === "file" && folder !== undefined) {
+      if (this.#looksUnchanged(node, occupant)) return { kind: "unchanged" };
+      // Writing into a file with several links would change the others too.
+      const isOurs = occupant.links === 1 && canWrite(folder, node.name);
+      if (isLarge && isOurs) return this.#planLarge(place, false);
+      const plan = this.#planPatch(folder, node, isOurs);
+      if (plan !== undefined) return plan;
+    }
+    // All that can be known to be missing is found before anything is removed.
+    const plan = isLarge ? this.#planLarge(place, true) : this.#planNew(node);
+    if (folder !== undefined && !this.#rules.dryRun) {
+      if (occupant !== undefined) removeEntry(folder, node.name, occupant.type, this.#rules.delete);
+      if (plan.kind === "large") allocate(folder, node.name, plan.totalBytes);
+    }
+    return plan;
+  }
+
+  #looksUnchanged(node: TreeNode, occupant: RawStat): boolean {
+    return this.#rules.overwrite === "if-changed" && node.size === occupant.size && node.mtimeNs === occupant.mtimeNs;
+  }
+
+  #planNew(node: TreeNode): FilePlan {
+    const wanted = locateContent(this.#index, node.content ?? [], 0);
+    return { kind: "write", patch: false, wanted, totalBytes: contentBytes(wanted) };
+  }
+
+  /** `undefined` when the file that is there must make room. */
+  #planPatch(folder: AnchoredFolder, node: TreeNode, isOurs: boolean): FilePlan | undefined {
+    const blobs = locateContent(this.#index, node.content ?? [], 0);
+    const totalBytes = contentBytes(blobs);
+    const file = openExisting(folder, node.name, constants.O_RDONLY);
+    if (file === undefined) return undefined;
+    try {
+      const { size, type } = rawStat(fstatSync(file, { bigint: true }));
+      if (type !== "file") return undefined;
+      const wanted = differingBlobs(file, size, blobs);
+      if (wanted.length === 0 && size === totalBytes) return { kind: "unchanged" };
+      return isOurs ? { kind: "write", patch: true, wanted, totalBytes } : undefined;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #planLarge({ node, linkKey }: FilePlace, fresh: boolean): FilePlan & { kind: "large" } {
+    const { ids, pieces, totalBytes } = cutIntoPieces(this.#index, node.content ?? []);
+    const json = encodeNode({ ...node, content: [] });
+    const file = { name: node.name, node: json, fresh, sizeBytes: totalBytes, linkKey, ids, pieces };
+    return { kind: "large", file, totalBytes };
+  }
+}
+
+/** A file of the target, `undefined` when this process may not open it that way or it is no file. */
+function openExisting(folder: AnchoredFolder, name: string, access: number): number | undefined {
+  try {
+    // Without waiting: by now it could be a pipe.
+    return openSync(fsPath(folder.at(name)), access | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (REPLACEABLE.has(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Not readable or writable by us, in use as a program, or no file any more. */
+const REPLACEABLE = new Set(["EACCES", "ETXTBSY", "ELOOP", "ENXIO", "ENOENT"]);
+
+function canWrite(folder: AnchoredFolder, name: string): boolean {
+  const file = openExisting(folder, name, constants.O_RDWR);
+  if (file !== undefined) closeSync(file);
+  return file !== undefined;
+}
+
+function allocate(folder: AnchoredFolder, name: string, sizeBytes: number): void {
+  const file = createFile(folder, name);
+  try {
+    ftruncateSync(file, sizeBytes);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Creates a file, for its owner only. @throws EEXIST when anything is there, also a link */
+export function createFile(folder: AnchoredFolder, name: string): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  return openSync(fsPath(folder.at(name)), flags, 0o600);
+}
+
+/** Opens a file of the target for writing into it. @throws TargetError when it is another one by now, and what the system throws */
+export function openForPatch(folder: AnchoredFolder, name: string): number {
+  const file = openSync(fsPath(folder.at(name)), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const { type, links } = rawStat(fstatSync(file, { bigint: true }));
+  if (type === "file" && links === 1) return file;
+  closeSync(file);
+  throw new TargetError("it was replaced while it was restored");
+}

@@ -1,0 +1,107 @@
+/**
+ * Writes files in a worker, from the loaded blobs of a window. A small file is decoded as a whole before anything is touched:
+ * when a blob of it is damaged, what stood there stays as it was and nothing new appears.
+ */
+import { closeSync, ftruncateSync, unlinkSync, writeSync } from "node:fs";
+import { systemCode } from "@holdfast/base";
+import { engineError } from "../errors.ts";
+import { fsPath } from "../filesystem/path-bytes.ts";
+import type { AnchoredFolder } from "./anchored-folder.ts";
+import { type BlobOpener, LostBlob } from "./blob-opener.ts";
+import { createFile, openForPatch } from "./file-planner.ts";
+import type { ContentBlob, LoadWindow, WantedBlob, WindowFile } from "./load-window.ts";
+import { writeSparse } from "./sparse.ts";
+
+export class FileWriter {
+  readonly #opener: BlobOpener;
+  readonly #sparse: boolean;
+  #buffer = new Uint8Array(256 * 1024);
+
+  constructor(opener: BlobOpener, { sparse }: { sparse: boolean }) {
+    this.#opener = opener;
+    this.#sparse = sparse;
+  }
+
+  /**
+   * Creates or corrects a file that is not a piece. It has its whole content afterwards, or is as it was before.
+   * @throws LostBlob, what the system throws, ENGINE_TARGET_FULL
+   */
+  writeWhole(folder: AnchoredFolder, window: LoadWindow, { name, wanted, patch, totalBytes }: WindowFile): void {
+    const chunks = this.#decode(window, wanted);
+    const file = patch ? openForPatch(folder, name) : createFile(folder, name);
+    try {
+      for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, patch);
+      if (patch || this.#sparse) ftruncateSync(file, totalBytes);
+    } catch (error) {
+      if (!patch) unlinkSync(fsPath(folder.at(name)));
+      throw asFull(error);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /**
+   * Writes a piece of a large file into the file that is there.
+   * @throws LostBlob for a damaged blob; all other blobs of the piece are written then
+   */
+  writePiece(folder: AnchoredFolder, window: LoadWindow, { name, wanted, patch }: WindowFile): void {
+    const file = openForPatch(folder, name);
+    let failure: unknown;
+    try {
+      for (const blob of wanted) {
+        try {
+          this.#write(file, this.#open(window, blob), blob.offset, patch);
+        } catch (error) {
+          if (!(error instanceof LostBlob)) throw error;
+          failure ??= error;
+        }
+      }
+    } catch (error) {
+      throw asFull(error);
+    } finally {
+      closeSync(file);
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  #open(window: LoadWindow, blob: ContentBlob): Uint8Array {
+    return this.#opener.open("data", blob.id, window.sealed(blob), blob.place.uncompressedBytes);
+  }
+
+  /** All blobs as runs without gaps: mostly one. */
+  #decode(window: LoadWindow, wanted: readonly WantedBlob[]): { bytes: Uint8Array; offset: number }[] {
+    const [first] = wanted;
+    if (first === undefined) return [];
+    if (wanted.length === 1) return [{ bytes: this.#open(window, first), offset: first.offset }];
+    const total = wanted.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+    if (this.#buffer.length < total) this.#buffer = new Uint8Array(total);
+    const runs: { from: number; to: number; offset: number }[] = [];
+    let at = 0;
+    for (const blob of wanted) {
+      this.#buffer.set(this.#open(window, blob), at);
+      const last = runs.at(-1);
+      if (last !== undefined && last.offset + (last.to - last.from) === blob.offset) last.to += blob.plainBytes;
+      else runs.push({ from: at, to: at + blob.plainBytes, offset: blob.offset });
+      at += blob.plainBytes;
+    }
+    return runs.map(({ from, to, offset }) => ({ bytes: this.#buffer.subarray(from, to), offset }));
+  }
+
+  #write(file: number, bytes: Uint8Array, offset: number, patch: boolean): void {
+    // Where a file has other content, zeros must be written.
+    if (this.#sparse && !patch) writeSparse(file, bytes, offset);
+    else writeFully(file, bytes, offset);
+  }
+}
+
+/** Writes all bytes. */
+export function writeFully(file: number, bytes: Uint8Array, offset: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, offset + at);
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
+
+/** A full disk concerns all that follows, so it ends the restore. */
+function asFull(error: unknown): unknown {
+  return FULL.has(systemCode(error) ?? "") ? engineError("ENGINE_TARGET_FULL", {}, error) : error;
+}

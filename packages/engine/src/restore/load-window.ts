@@ -1,0 +1,133 @@
+/** Files whose content is loaded together: neighbouring blobs come with one read, and each blob once. */
+import type { Id } from "../format/id.ts";
+import type { TreeNode } from "../format/node.ts";
+import type { BlobLocation } from "../index/blob-index.ts";
+import type { FolderRef } from "./messages.ts";
+
+/** Between wanted blobs, this much is read along rather than in a second request. */
+const MAX_GAP_BYTES = 1024 * 1024;
+/** Most files of a window, to bound what is known of them in memory. */
+const MAX_FILES = 2048;
+/** Numbers of one range in a `load` message: pack, offset, length, place. */
+export const RANGE_NUMBERS = 4;
+
+/** One blob of a file. */
+export interface ContentBlob {
+  readonly id: Id;
+  readonly place: BlobLocation;
+  readonly plainBytes: number;
+}
+
+/** A blob that is to be written to a file. */
+export interface WantedBlob extends ContentBlob {
+  /** Where in the file it goes. */
+  readonly offset: number;
+}
+
+/** A file, or a piece of a large one, that waits for its content. */
+export interface WindowFile {
+  readonly folder: FolderRef;
+  readonly name: string;
+  readonly wanted: readonly WantedBlob[];
+  /** Write into the file that is there rather than create it. */
+  readonly patch: boolean;
+  /** Its metadata; `undefined` for a piece of a large file. */
+  readonly node: TreeNode | undefined;
+  /** Number of the large file that this is a piece of. */
+  readonly piece: number | undefined;
+  readonly linkKey: string | undefined;
+  /** Of its whole content, wanted or not. */
+  readonly totalBytes: number;
+}
+
+interface Loaded {
+  readonly place: BlobLocation;
+  /** Where the sealed blob starts in the slot, and which range brings it. */
+  at: number;
+  range: number;
+}
+
+export class LoadWindow {
+  readonly files: WindowFile[] = [];
+  readonly #blobs = new Map<string, Loaded>();
+  #sealedBytes = 0;
+  #room: Uint8Array | undefined;
+  #missing: ReadonlySet<number> = new Set();
+
+  get isEmpty(): boolean {
+    return this.files.length === 0;
+  }
+
+  /** Whether it should be loaded before this file is added. */
+  isFullFor(file: WindowFile, usefulBytes: number): boolean {
+    if (this.isEmpty) return false;
+    if (this.files.length >= MAX_FILES || this.#sealedBytes >= usefulBytes) return true;
+    let more = 0;
+    for (const { place } of file.wanted) more += place.lengthBytes;
+    return this.#sealedBytes + more > usefulBytes;
+  }
+
+  add(file: WindowFile): void {
+    this.files.push(file);
+    for (const { place } of file.wanted) {
+      const key = keyOf(place);
+      if (this.#blobs.has(key)) continue;
+      this.#blobs.set(key, { place, at: 0, range: 0 });
+      this.#sealedBytes += place.lengthBytes;
+    }
+  }
+
+  /**
+   * The ranges to load, four numbers each: number of the pack, offset, length, place in the slot.
+   * @param slotBytes gaps are read along only while all fits
+   */
+  plan(slotBytes: number): { ranges: Float64Array; totalBytes: number } {
+    const blobs = [...this.#blobs.values()].sort(byPlace);
+    const ranges: number[] = [];
+    let spare = Math.max(0, slotBytes - this.#sealedBytes);
+    let at = 0;
+    let end: { pack: number; offset: number } | undefined;
+    for (const blob of blobs) {
+      const { pack, offset, lengthBytes } = blob.place;
+      const gap = end?.pack === pack ? offset - end.offset : -1;
+      const last = ranges.length - RANGE_NUMBERS;
+      if (end !== undefined && gap >= 0 && gap <= Math.min(MAX_GAP_BYTES, spare)) {
+        at += gap;
+        spare -= gap;
+        ranges[last + 2] = offset + lengthBytes - (ranges[last + 1] as number);
+      } else {
+        ranges.push(pack, offset, lengthBytes, at);
+      }
+      blob.at = at;
+      blob.range = ranges.length / RANGE_NUMBERS - 1;
+      at += lengthBytes;
+      end = { pack, offset: offset + lengthBytes };
+    }
+    return { ranges: Float64Array.from(ranges), totalBytes: at };
+  }
+
+  /** The ranges are in `room`, save those in `missing`. */
+  loaded(room: Uint8Array, missing: readonly number[]): void {
+    this.#room = room;
+    this.#missing = new Set(missing);
+  }
+
+  get isLoaded(): boolean {
+    return this.#room !== undefined;
+  }
+
+  /** The sealed bytes of a blob; `undefined` when they could not be read. */
+  sealed({ place }: ContentBlob): Uint8Array | undefined {
+    const blob = this.#blobs.get(keyOf(place)) as Loaded;
+    if (this.#missing.has(blob.range)) return undefined;
+    return this.#room?.subarray(blob.at, blob.at + place.lengthBytes);
+  }
+}
+
+function keyOf({ pack, offset }: BlobLocation): string {
+  return `${pack}:${offset}`;
+}
+
+function byPlace({ place: a }: Loaded, { place: b }: Loaded): number {
+  return a.pack - b.pack || a.offset - b.offset;
+}

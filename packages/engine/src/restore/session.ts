@@ -1,0 +1,81 @@
+/** What all parts of a restore worker use. */
+import { applyMetadata } from "../filesystem/apply-metadata.ts";
+import type { TreeNode } from "../format/node.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { AnchoredFolder } from "./anchored-folder.ts";
+import type { BlobOpener } from "./blob-opener.ts";
+import type { RestoreRules } from "./messages.ts";
+import type { Reporter } from "./reporter.ts";
+import type { TargetFolders } from "./target-folders.ts";
+import { problemOf } from "./target-error.ts";
+
+export interface SessionParts {
+  readonly rules: RestoreRules;
+  readonly index: BlobIndex;
+  readonly opener: BlobOpener;
+  readonly folders: TargetFolders;
+  readonly reporter: Reporter;
+  /** Throws when the worker must stop. */
+  checkStop(): void;
+}
+
+export class Session {
+  readonly rules: RestoreRules;
+  readonly index: BlobIndex;
+  readonly opener: BlobOpener;
+  readonly folders: TargetFolders;
+  readonly reporter: Reporter;
+  readonly checkStop: () => void;
+
+  constructor(parts: SessionParts) {
+    this.rules = parts.rules;
+    this.index = parts.index;
+    this.opener = parts.opener;
+    this.folders = parts.folders;
+    this.reporter = parts.reporter;
+    this.checkStop = () => parts.checkStop();
+  }
+
+  /** Gives an entry its metadata; what is refused is reported. */
+  applyMetadata(folder: AnchoredFolder, node: TreeNode, path: string): void {
+    for (const { reason } of applyMetadata(folder.at(node.name), node, { owner: this.rules.owner })) {
+      this.reporter.problem({ code: "metadata", path, reason: folder.explain(reason) });
+    }
+  }
+
+  /** Reports a failure at a path. @throws the error when it is no matter of this path alone */
+  failed(error: unknown, path: string, folder: AnchoredFolder | undefined): void {
+    this.reporter.problem(problemOf(error, path, folder));
+    this.reporter.untouched(path);
+  }
+
+  /** A regular file is done. */
+  fileDone(outcome: "written" | "unchanged" | "skipped" | "failed", path: string, bytes: FileBytes): void {
+    const { counters } = this.reporter;
+    const { totalBytes, writtenBytes } = bytes;
+    if (outcome === "written") {
+      counters.add(bytes.isNew ? "filesRestored" : "filesUpdated", 1);
+      counters.add("bytesRestored", writtenBytes);
+      counters.add("bytesUnchanged", Math.max(0, totalBytes - writtenBytes));
+      this.reporter.entry(bytes.isNew ? "restored" : "updated", "file", path, totalBytes);
+    } else if (outcome === "unchanged") {
+      counters.add("filesUnchanged", 1);
+      counters.add("bytesUnchanged", totalBytes);
+      this.reporter.entry("unchanged", "file", path, totalBytes);
+    } else if (outcome === "skipped") {
+      counters.add("filesSkipped", 1);
+      counters.add("bytesSkipped", totalBytes);
+      this.reporter.entry("skipped", "file", path, totalBytes);
+      this.reporter.untouched(path);
+    } else {
+      counters.add("filesFailed", 1);
+      counters.add("bytesFailed", totalBytes);
+    }
+  }
+}
+
+export interface FileBytes {
+  readonly totalBytes: number;
+  readonly writtenBytes: number;
+  readonly isNew: boolean;
+}

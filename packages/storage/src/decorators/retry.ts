@@ -1,0 +1,148 @@
+/**
+ * Repeats calls that failed with a transient error.
+ *
+ * A failed call may have done its work before the answer got lost, so a repeated one reads its own traces rightly:
+ * - `save` simply saves again: the same bytes under the same name.
+ * - `save` with `ifAbsent` may now meet its own file. Only a comparison of all bytes tells it from another writer's: the size
+ *   does not, as two `config` files mostly have the same. Equal bytes are a success, whoever wrote them.
+ * - `remove` may now find nothing, which is a success.
+ */
+import { isHoldfastError } from "@holdfast/base";
+import type {
+  Backend,
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  FileInfo,
+  FileKey,
+  FileType,
+  SaveOptions,
+} from "../backend.ts";
+import { hasSameContent } from "../same-content.ts";
+import { Attempts, type RetryOptions } from "./attempts.ts";
+import { ForwardingBackend } from "./forwarding.ts";
+
+export class RetryBackend extends ForwardingBackend {
+  readonly #options: RetryOptions;
+
+  constructor(inner: Backend, options: RetryOptions = {}) {
+    super(inner);
+    this.#options = options;
+  }
+
+  override initialize(options: CallOptions): Promise<void> {
+    return this.#repeat("initialize", this.location, options, () => this.inner.initialize(options));
+  }
+
+  override save(key: FileKey, body: ByteSource, options: SaveOptions): Promise<void> {
+    return this.#repeat("save", textOf(key), options, async (isRepeated) => {
+      try {
+        await this.inner.save(key, body, options);
+      } catch (error) {
+        if (!isRepeated || !isHoldfastError(error, "STORAGE_EXISTS")) throw error;
+        if (!(await hasSameContent(this.inner, key, body, options))) throw error;
+      }
+    });
+  }
+
+  /** Only failures of the store are repeated: what `consume` itself throws ends the call. */
+  override async load<T>(
+    key: FileKey,
+    range: ByteRange | undefined,
+    consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+    options: CallOptions,
+  ): Promise<T> {
+    try {
+      return await this.#repeat("load", textOf(key), options, () =>
+        this.inner.load(key, range, (chunks) => consumeMarked(chunks, consume), options),
+      );
+    } catch (error) {
+      throw error instanceof ConsumerFailure ? error.cause : error;
+    }
+  }
+
+  override stat(key: FileKey, options: CallOptions): Promise<FileInfo | undefined> {
+    return this.#repeat("stat", textOf(key), options, () => this.inner.stat(key, options));
+  }
+
+  /** Remembers the names that it has yielded, to yield none twice after a failure: some 100 bytes a file. */
+  override async *list(type: FileType, options: CallOptions): AsyncGenerator<FileInfo> {
+    const attempts = new Attempts("list", type, this.#options);
+    const yielded = new Set<string>();
+    for (;;) {
+      const entries = this.inner.list(type, options)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const entry = await entries.next().catch(async (error: unknown) => {
+            await attempts.afterFailure(error, options);
+          });
+          if (entry === undefined) break;
+          if (entry.done === true) return;
+          if (yielded.has(entry.value.name)) continue;
+          attempts.progress();
+          yielded.add(entry.value.name);
+          yield entry.value;
+        }
+      } finally {
+        await entries.return?.();
+      }
+    }
+  }
+
+  override remove(key: FileKey, options: CallOptions): Promise<void> {
+    return this.#repeat("remove", textOf(key), options, async (isRepeated) => {
+      try {
+        await this.inner.remove(key, options);
+      } catch (error) {
+        if (!isRepeated || !isHoldfastError(error, "STORAGE_NOT_FOUND")) throw error;
+      }
+    });
+  }
+
+  async #repeat<T>(
+    operation: string,
+    subject: string,
+    options: CallOptions,
+    run: (isRepeated: boolean) => Promise<T>,
+  ): Promise<T> {
+    const attempts = new Attempts(operation, subject, this.#options);
+    for (;;) {
+      try {
+        return await run(attempts.isRepeated);
+      } catch (error) {
+        await attempts.afterFailure(error, options);
+      }
+    }
+  }
+}
+
+/** Carries an error of the consumer past the decision whether to repeat. */
+class ConsumerFailure extends Error {
+  constructor(cause: unknown) {
+    super("the consumer failed", { cause });
+  }
+}
+
+async function consumeMarked<T>(
+  chunks: AsyncIterable<Uint8Array>,
+  consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  let hasStreamFailed = false;
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      hasStreamFailed = true;
+      throw error;
+    }
+  }
+  try {
+    return await consume(watched());
+  } catch (error) {
+    throw hasStreamFailed ? error : new ConsumerFailure(error);
+  }
+}
+
+function textOf(key: FileKey): string {
+  return key.type === "config" ? "config" : `${key.type} ${key.name}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * A repository in a local folder, laid out as restic's local backend does, so that either program can use it. Also for mounted
+ * network shares: what a file system lacks (flushing, modes, hard links) is done without, what it refuses is an error.
+ */
+import { dirname, join, resolve } from "node:path";
+import { systemCode } from "@holdfast/base";
+import type {
+  Backend,
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  Capabilities,
+  FileInfo,
+  FileKey,
+  FileType,
+  SaveOptions,
+} from "../backend.ts";
+import { storageError } from "../errors.ts";
+import { FILE_TYPES, assertRange, folderOf, pathOf } from "../keys.ts";
+import { type FileCalls, systemCalls } from "./file-calls.ts";
+import { fileInfo, listFiles } from "./list-files.ts";
+import { readFile } from "./read-file.ts";
+import { saveFile, syncFolder } from "./save-file.ts";
+import { fromSystemError } from "./system-errors.ts";
+import { BodyFailure } from "./write-body.ts";
+
+/** Modes of what is created: for the owner, and for the group as well when the group may read `config` (as restic does). */
+interface Modes {
+  readonly file: number;
+  readonly folder: number;
+}
+
+export class LocalBackend implements Backend {
+  readonly location: string;
+  readonly #calls: FileCalls;
+  #hasHardLinks = true;
+  #modes: Promise<Modes> | undefined;
+
+  /** @param path the folder, absolute; see `openLocal` */
+  constructor(path: string, calls: FileCalls = systemCalls) {
+    this.location = path;
+    this.#calls = calls;
+  }
+
+  /** `conditionalPut` turns false once the file system has shown that it has no hard links. */
+  get capabilities(): Capabilities {
+    // The thread pool of Node has four threads.
+    return { atomicReplace: true, conditionalPut: this.#hasHardLinks, serverTime: false, maxConcurrency: 4 };
+  }
+
+  async initialize({ signal }: CallOptions): Promise<void> {
+    signal.throwIfAborted();
+    const { folder: mode } = await this.#modesOnce();
+    try {
+      await this.#calls.mkdir(this.location, mode, true);
+      for (const type of FILE_TYPES) if (type !== "config") await this.#makeFolder(folderOf(type), mode);
+      for (let prefix = 0; prefix < 256; prefix++) {
+        signal.throwIfAborted();
+        await this.#makeFolder(`${folderOf("pack")}/${prefix.toString(16).padStart(2, "0")}`, mode);
+      }
+      await syncFolder(this.#calls, join(this.location, folderOf("pack")));
+      await syncFolder(this.#calls, this.location);
+      // Whoever may create in the parent need not be allowed to read it.
+      await syncFolder(this.#calls, dirname(this.location)).catch((error: unknown) => {
+        if (systemCode(error) !== "EACCES") throw error;
+      });
+    } catch (error) {
+      throw this.#wrap(error, this.location);
+    }
+  }
+
+  async save(key: FileKey, body: ByteSource, { signal, ifAbsent = false }: SaveOptions): Promise<void> {
+    const target = this.#path(key);
+    signal.throwIfAborted();
+    try {
+      if (ifAbsent && (await fileInfo(this.#calls, target, key.name)) !== undefined) {
+        throw storageError("STORAGE_EXISTS", { location: this.location, ...key });
+      }
+      const modes = await this.#modesOnce();
+      const request = { location: this.location, target, key, body, fileMode: modes.file, ifAbsent };
+      const save = () => saveFile(this.#calls, request, { signal });
+      const isAtomic = await save().catch(async (error: unknown) => {
+        if (systemCode(error) !== "ENOENT") throw error;
+        await this.#makeFoldersFor(key, modes.folder);
+        return save();
+      });
+      if (!isAtomic) this.#hasHardLinks = false;
+    } catch (error) {
+      throw this.#wrap(error, target);
+    }
+  }
+
+  async load<T>(
+    key: FileKey,
+    range: ByteRange | undefined,
+    consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+    { signal }: CallOptions,
+  ): Promise<T> {
+    const path = this.#path(key);
+    assertRange(range);
+    signal.throwIfAborted();
+    return readFile(this.#calls, { location: this.location, path, key, range }, consume, { signal });
+  }
+
+  async stat(key: FileKey, { signal }: CallOptions): Promise<FileInfo | undefined> {
+    const path = this.#path(key);
+    signal.throwIfAborted();
+    try {
+      return await fileInfo(this.#calls, path, key.name);
+    } catch (error) {
+      throw this.#wrap(error, path);
+    }
+  }
+
+  async *list(type: FileType, { signal }: CallOptions): AsyncIterable<FileInfo> {
+    try {
+      yield* listFiles(this.#calls, this.location, type, { signal });
+    } catch (error) {
+      throw this.#wrap(error, join(this.location, folderOf(type)));
+    }
+  }
+
+  async remove(key: FileKey, { signal }: CallOptions): Promise<void> {
+    const path = this.#path(key);
+    signal.throwIfAborted();
+    try {
+      await this.#calls.unlink(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw this.#wrap(error, path);
+      throw storageError("STORAGE_NOT_FOUND", { location: this.location, ...key }, error);
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  #path(key: FileKey): string {
+    return join(this.location, pathOf(key));
+  }
+
+  #wrap(error: unknown, path: string): unknown {
+    if (error instanceof BodyFailure) return error.cause;
+    return fromSystemError(error, { location: this.location, path }) ?? error;
+  }
+
+  /** Never makes the repository's own folder: where a disk is not mounted, nothing shall grow in its mount point. */
+  async #makeFoldersFor(key: FileKey, mode: number): Promise<void> {
+    if (key.type === "config") return;
+    await this.#makeFolder(folderOf(key.type), mode);
+    if (key.type === "pack") {
+      await this.#makeFolder(dirname(pathOf(key)), mode);
+      await syncFolder(this.#calls, join(this.location, folderOf("pack")));
+    }
+    await syncFolder(this.#calls, this.location);
+  }
+
+  async #makeFolder(relative: string, mode: number): Promise<void> {
+    const path = join(this.location, relative);
+    await this.#calls.mkdir(path, mode, false).catch(async (error: unknown) => {
+      if (systemCode(error) !== "EEXIST" || !(await this.#calls.stat(path)).isDirectory()) throw error;
+    });
+  }
+
+  #modesOnce(): Promise<Modes> {
+    this.#modes ??= this.#calls.stat(join(this.location, "config")).then(
+      (config) => ((config.mode & 0o040) === 0 ? { file: 0o400, folder: 0o700 } : { file: 0o440, folder: 0o770 }),
+      // No config yet, or one that cannot be read, which the next load reports: closed to others until it says otherwise.
+      () => ({ file: 0o400, folder: 0o700 }),
+    );
+    return this.#modes;
+  }
+}
+
+/**
+ * The repository in the folder `path` (made absolute). Touches nothing yet: whether a repository is there shows when its
+ * `config` is loaded.
+ */
+export function openLocal(path: string): LocalBackend {
+  return new LocalBackend(resolve(path));
+}

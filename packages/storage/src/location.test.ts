@@ -1,0 +1,57 @@
+import { messageOf } from "@holdfast/base";
+import { describe, expect, test } from "vitest";
+import { openBackend, parseLocation } from "./location.ts";
+
+describe("parseLocation", () => {
+  test.each([
+    ["/srv/backup", "/srv/backup"],
+    ["backup", "backup"],
+    ["some/where", "some/where"],
+    ["./with:colon", "./with:colon"],
+    ["../with:colon", "../with:colon"],
+    ["/srv/with:colon", "/srv/with:colon"],
+    ["local:/srv/backup", "/srv/backup"],
+    ["local:relative:odd", "relative:odd"],
+    ["file:///srv/my%20backup", "/srv/my backup"],
+    [" ", " "],
+  ])("takes '%s' for the folder '%s'", (text, path) => {
+    expect(parseLocation(text)).toEqual({ scheme: "local", path });
+  });
+
+  test.each(["sftp", "s3", "rest", "azure", "gs", "b2", "swift", "rclone"])(
+    "knows that '%s:' is not supported",
+    (scheme) => {
+      const text = `${scheme}:https://user:geheim@host/repo`;
+      expect(() => parseLocation(text)).toThrow(
+        expect.objectContaining({ code: "STORAGE_UNSUPPORTED", details: { scheme } }),
+      );
+    },
+  );
+
+  test.each(["", "local:", "a\0b", "file://host/share", "file:///a%2Fb", "foo:bar", "C:\\backup", "host:/path"])(
+    "refuses '%s'",
+    (text) => {
+      expect(() => parseLocation(text)).toThrow(expect.objectContaining({ code: "STORAGE_INVALID_LOCATION" }));
+    },
+  );
+
+  test.each(["rest:https://user:geheim@host/", "ret:https://user:geheim@host/", "S3:https://key:geheim@host/bucket"])(
+    "repeats no password of '%s'",
+    (text) => {
+      const error = (() => {
+        try {
+          return parseLocation(text);
+        } catch (thrown) {
+          return thrown;
+        }
+      })();
+      expect(messageOf(error) + JSON.stringify(error)).not.toContain("geheim");
+      expect(error).toBeInstanceOf(Error);
+    },
+  );
+});
+
+test("openBackend makes the path absolute and touches nothing", async () => {
+  const backend = await openBackend("local:/no/such/../folder");
+  expect(backend.location).toBe("/no/folder");
+});

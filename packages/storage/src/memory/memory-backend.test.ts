@@ -1,0 +1,4 @@
+import { backendConformance } from "../testing/conformance.ts";
+import { MemoryBackend } from "./memory-backend.ts";
+
+backendConformance("MemoryBackend", async () => ({ backend: new MemoryBackend() }));

@@ -1,0 +1,68 @@
+/** What the conformance suite runs on, and how it looks at it. */
+import { isHoldfastError } from "@holdfast/base";
+import { expect } from "vitest";
+import type { Backend, FileInfo, FileKey, FileType } from "../backend.ts";
+import { bytesSource, loadBytes } from "../bytes-source.ts";
+import type { SampleFile } from "./sample-files.ts";
+
+/** One fresh, empty place. */
+export interface ConformanceSubject {
+  readonly backend: Backend;
+  /** Another way into the same place, which may do everything; for a `backend` that refuses some calls. */
+  readonly writer?: Backend;
+  /** Puts a foreign file there; `path` is relative to the repository. Left out where nothing foreign can be. */
+  readonly plantForeign?: (path: string) => Promise<void>;
+  readonly dispose?: () => Promise<void>;
+}
+
+export interface ConformanceOptions {
+  /** What `backend` allows. Default: everything. */
+  readonly access?: "everything" | "append-only" | "read-only";
+}
+
+/** Makes the place for one test. */
+export type SubjectFactory = () => Promise<ConformanceSubject>;
+
+/** A signal that nobody aborts. */
+export function unaborted(): { signal: AbortSignal } {
+  return { signal: new AbortController().signal };
+}
+
+/** Stores a file as its writer would. */
+export async function put(backend: Backend, { key, bytes }: SampleFile): Promise<void> {
+  await backend.save(key, bytesSource(bytes), unaborted());
+}
+
+/** The content of a file, in one array. */
+export function get(backend: Backend, key: FileKey): Promise<Uint8Array> {
+  return loadBytes(backend, key, undefined, unaborted());
+}
+
+/** Every file of a type. */
+export async function listAll(backend: Backend, type: FileType): Promise<FileInfo[]> {
+  const infos: FileInfo[] = [];
+  for await (const info of backend.list(type, unaborted())) infos.push(info);
+  return infos;
+}
+
+/** Expects a failure with one of our codes. */
+export async function expectCode(promise: Promise<unknown>, code: string): Promise<void> {
+  const outcome = await promise.then(
+    () => "it succeeded",
+    (error: unknown) => (isHoldfastError(error) ? error.code : error),
+  );
+  expect(outcome).toBe(code);
+}
+
+/** Expects that nothing of the file can be seen. */
+export async function expectAbsent(backend: Backend, key: FileKey): Promise<void> {
+  expect(await backend.stat(key, unaborted())).toBeUndefined();
+  await expectCode(get(backend, key), "STORAGE_NOT_FOUND");
+  expect((await listAll(backend, key.type)).map(({ name }) => name)).not.toContain(key.name);
+}
+
+/** Equality of bytes without the slow comparison of test frameworks. */
+export function expectBytes(actual: Uint8Array, expected: Uint8Array): void {
+  expect(actual.length).toBe(expected.length);
+  expect(Buffer.compare(actual, expected)).toBe(0);
+}

@@ -1,0 +1,28 @@
+/**
+ * The guarantees of the `Backend` contract as tests. Every backend and every decorator runs them; a backend that passes can
+ * hold a repository.
+ */
+import { describe } from "vitest";
+import { accessTests } from "./conformance-access.ts";
+import { abortTests } from "./conformance-abort.ts";
+import { listTests } from "./conformance-list.ts";
+import { loadTests } from "./conformance-load.ts";
+import { saveTests } from "./conformance-save.ts";
+import type { ConformanceOptions, SubjectFactory } from "./conformance-subject.ts";
+
+/**
+ * Declares the suite for one backend; call it at the top of a test file.
+ * @param factory makes a fresh, empty place for each test
+ */
+export function backendConformance(name: string, factory: SubjectFactory, options: ConformanceOptions = {}): void {
+  const access = options.access ?? "everything";
+  describe(`${name} keeps the backend contract`, () => {
+    loadTests(factory);
+    listTests(factory);
+    accessTests(factory, access);
+    if (access !== "read-only") {
+      saveTests(factory, access);
+      abortTests(factory);
+    }
+  });
+}

@@ -1,0 +1,66 @@
+/** Runs Holdfast and the programs that it is compared with, as a user's shell would. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const entry = fileURLToPath(new URL("../../packages/cli/bin/holdfast.cjs", import.meta.url));
+
+export const PASSWORD = "correct horse";
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+}
+
+/** True when a program is installed; tests that need it are skipped otherwise, and `npm test` names it. */
+export function has(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+export function run(program: string, args: readonly string[], { cwd, env, input }: RunOptions = {}): Outcome {
+  const result = spawnSync(program, args, {
+    cwd,
+    input,
+    env: { ...process.env, HOLDFAST_PASSWORD: PASSWORD, RESTIC_PASSWORD: PASSWORD, ...env },
+    encoding: "utf8",
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  if (result.error !== undefined) throw result.error;
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** Runs Holdfast on a repository. */
+export function holdfast(repository: string, args: readonly string[], options?: RunOptions): Outcome {
+  return run(process.execPath, [entry, "-r", repository, "--no-cache", ...args], options);
+}
+
+/** Runs Debian's restic on a repository. */
+export function restic(repository: string, args: readonly string[], options?: RunOptions): Outcome {
+  return run("restic", ["-r", repository, "--no-cache", ...args], options);
+}
+
+/** The outcome's standard output; throws with everything that the program said when it failed. */
+export function succeed({ status, stdout, stderr }: Outcome): string {
+  if (status !== 0) throw new Error(`exit code ${status}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Every difference between two folders that rsync sees: content, times, owners, modes, links, ACLs and attributes. */
+export function differences(from: string, to: string): string {
+  const flags = ["-aHAXn", "--checksum", "--itemize-changes", "--delete", "--devices", "--specials", "--numeric-ids"];
+  return succeed(run("rsync", [...flags, `${from}/`, `${to}/`]))
+    .split("\n")
+    .filter((line) => line !== "")
+    .join("\n");
+}
+
+/** The command line that starts Holdfast, for tests that need the process itself. */
+export const holdfastCommand: readonly [string, string] = [process.execPath, entry];
