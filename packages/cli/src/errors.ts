@@ -42,7 +42,7 @@ export const CLI_ERRORS = {
     message: "the command '{command}' failed: {reason}",
     hint: "No snapshot was made of its output.",
   },
-  CLI_STORED_AS_FOLDER: { kind: "invalid-input", message: "{what} is a folder", hint: "{advice}" },
+  CLI_NOT_A_FOLDER: { kind: "invalid-input", message: "{what} is no folder", hint: "Name the folder that holds it." },
   CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
   CLI_INTERRUPTED: { kind: "cancelled", message: "ended by {signal}" },
 } as const satisfies Record<string, ErrorTemplate>;

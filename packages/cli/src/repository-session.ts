@@ -34,6 +34,9 @@ import { parseDuration } from "./values/duration.ts";
 
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
 
+/** `read` and `append` share the repository with others; `exclusive` is for what removes files that others may use. */
+export type LockMode = "read" | "append" | "exclusive";
+
 export class Session {
   readonly repository: Repository;
   readonly #context: CommandContext;
@@ -56,11 +59,11 @@ export class Session {
     return index;
   }
 
-  /** Runs `work` under a lock, or without one if --no-lock was given and it only reads. */
-  locked<T>(mode: "shared" | "exclusive", work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
+  locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { options, signal } = this.#context;
     const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
-    if (options.flag("no-lock") && mode === "shared") return work(signal);
+    if (options.flag("no-lock") && mode === "read") return work(signal);
     const onWaiting = (holder: LockInfo): void => this.#context.output.message(`waiting: ${describeLock(holder)}`);
     return withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, work);
   }
@@ -72,11 +75,18 @@ export function describeLock({ exclusive, pid, hostname, username, timeNs }: Loc
   return `the repository is locked ${exclusive ? "exclusively " : ""}by ${who} since ${formatLocalTime(timeNs)}`;
 }
 
+export interface SessionOptions {
+  /** Default: the repository itself, and not the one of --from-repo. */
+  readonly whose?: Whose;
+  /** False when what is stored is to be read itself, and not a copy. */
+  readonly trustCache?: boolean;
+}
+
 /** Opens the repository, runs `work`, and closes it. @throws what opening throws: exit codes 10 and 12 */
 export async function withSession<T>(
   context: CommandContext,
   work: (session: Session) => Promise<T>,
-  whose: Whose = "own",
+  { whose = "own", trustCache = true }: SessionOptions = {},
 ): Promise<T> {
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location);
@@ -86,7 +96,7 @@ export async function withSession<T>(
     const settings = composeSettings(context);
     const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
     const treePacks = new Set<string>();
-    const cache = await openCache(opened, location, context);
+    const cache = trustCache ? await openCache(opened, location, context) : undefined;
     if (cache === undefined) return await work(new Session(opened, context, treePacks));
     const backend = composeBackend(raw, {
       ...settings,

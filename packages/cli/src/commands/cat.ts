@@ -6,6 +6,7 @@ import {
   type Repository,
   TreeReader,
   encodeConfig,
+  encodeMasterKey,
   engineError,
   findFileId,
   findSnapshot,
@@ -30,7 +31,7 @@ export const run: RunCommand = (context) =>
     }
     const work = (signal: AbortSignal): Promise<number> => printObject(context, session, { type, id }, { signal });
     // Looking at a lock must be possible while the repository is locked.
-    return type === "lock" ? work(context.signal) : session.locked("shared", work);
+    return type === "lock" ? work(context.signal) : session.locked("read", work);
   });
 
 async function printObject(
@@ -46,7 +47,7 @@ async function printObject(
       printDocument(context, encodeConfig(repository.config));
       break;
     case "masterkey":
-      printDocument(context, Buffer.from(JSON.stringify(masterKeyJson(repository))));
+      printDocument(context, encodeMasterKey(repository.masterKey));
       break;
     case "snapshot":
     case "index":
@@ -116,11 +117,3 @@ const { rawJSON, parse: parseWithSource } = JSON as unknown as {
   rawJSON(text: string): unknown;
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
 };
-
-function masterKeyJson({ masterKey }: Repository): unknown {
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-  return {
-    mac: { k: base64(masterKey.macK), r: base64(masterKey.macR) },
-    encrypt: base64(masterKey.encrypt),
-  };
-}

@@ -1,11 +1,11 @@
 /** `holdfast init`: makes a repository. */
+import { hostname } from "node:os";
 import { type RepositoryConfig, createRepository, displayPath } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { firstPassword } from "../password/password-source.ts";
 import { withNewBackend, withSession } from "../repository-session.ts";
-import { hostname } from "node:os";
 import { currentUser } from "../values/key-origin.ts";
 
 export const run: RunCommand = async (context) => {
@@ -45,5 +45,5 @@ async function otherPolynomial(context: CommandContext): Promise<bigint | undefi
     const problem = "--from-repo does nothing without --copy-chunker-params";
     throw cliError("CLI_USAGE", { problem, help: "holdfast help init" });
   }
-  return withSession(context, async ({ repository }) => repository.config.chunkerPolynomial, "from");
+  return withSession(context, async ({ repository }) => repository.config.chunkerPolynomial, { whose: "from" });
 }

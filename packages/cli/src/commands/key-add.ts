@@ -10,7 +10,7 @@ export const run: RunCommand = (context) =>
   withSession(context, async (session) => {
     // Asked for before locking: people take their time.
     const password = await newPassword(context);
-    return session.locked("shared", async (signal) => {
+    return session.locked("append", async (signal) => {
       const id = await addKey(session.repository, password, { signal, ...keyOrigin(context.options) });
       if (context.output.settings.json) context.output.printJson({ message_type: "key_added", id });
       else context.output.message(`added key ${id}`);

@@ -19,6 +19,7 @@ const check: CommandDefinition = {
       completes: "nothing",
     },
     { flags: "--with-cache", description: "trust copies of metadata on this machine" },
+    ...SNAPSHOT_FILTERS,
   ],
   examples: [
     { command: "holdfast check", description: "Check the structure." },

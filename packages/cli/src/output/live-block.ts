@@ -24,7 +24,8 @@ export class LiveBlock {
 
   /** Width of the terminal in columns. */
   get width(): number {
-    return this.#terminal.columns ?? 80;
+    // Some terminals say 0 when they do not know.
+    return this.#terminal.columns || 80;
   }
 
   /** Replaces the block. Lines that are too long are shortened; a line must not hold control characters. */

@@ -6,7 +6,12 @@ import { Compressor, isLikelyIncompressible, type CompressionMode } from "../pla
 import type { Counters } from "../workers/counters.ts";
 import type { BACKUP_COUNTERS } from "./messages.ts";
 
-/** Below this size sampling costs more than it can save. */
+/**
+ * Sampling for data that does not compress pays only where compressing it in vain is slow: measured on random data, a sample
+ * takes 85 µs a MiB, `auto` 120 µs, `better` 480 µs, `max` 185 ms.
+ */
+const SAMPLED_MODES: ReadonlySet<CompressionMode> = new Set(["better", "max"]);
+/** Below this size a sample is no smaller than the blob. */
 const SAMPLE_FROM_BYTES = 64 * 1024;
 
 export interface BlobStoreParts {
@@ -51,8 +56,10 @@ export class BlobStore {
     const raw = { payload: bytes, plainBytes: 0 };
     if (this.#parts.repositoryVersion < 2 || bytes.length === 0) return raw;
     if (type === "data") {
-      if (this.#parts.compression === "off") return raw;
-      if (bytes.length >= SAMPLE_FROM_BYTES && isLikelyIncompressible(bytes)) return raw;
+      const { compression } = this.#parts;
+      if (compression === "off") return raw;
+      const sampled = SAMPLED_MODES.has(compression) && bytes.length >= SAMPLE_FROM_BYTES;
+      if (sampled && isLikelyIncompressible(bytes)) return raw;
     }
     const payload = this.#compressor[type].compress(bytes);
     return payload.length < bytes.length ? { payload, plainBytes: bytes.length } : raw;

@@ -3,7 +3,7 @@ import type { Sealer } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import { compareNames } from "../filesystem/path-bytes.ts";
 import { idToBytes, type Id } from "../format/id.ts";
-import { decodeNode, type TreeNode } from "../format/node.ts";
+import { parseNode, type TreeNode } from "../format/node.ts";
 import { treeSlices } from "../format/tree.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackBytesCache } from "../packs/pack-bytes-cache.ts";
@@ -31,7 +31,7 @@ export class ParentTree {
     while (this.#current !== undefined && compareNames(this.#current.name, name) < 0) this.#advance();
     if (this.#current?.name !== name) return undefined;
     const json = this.#bytes.toString("utf8", this.#current.start, this.#current.end);
-    return { json, decode: () => decodeNode(JSON.parse(json)) };
+    return { json, decode: () => parseNode(json) };
   }
 
   #advance(): void {

@@ -17,14 +17,14 @@ import { isDamageError } from "./damage.ts";
 /** What is wanted next: a mark, which comes out where it went in, or the bytes of a data blob. */
 export type Wanted<M> = { readonly mark: M } | { readonly blob: Id };
 
-/** What comes out: marks, and blobs as their plain bytes. Bytes are valid until the next one is taken. */
+/** What comes out: marks, and blobs as their plain bytes, which stay valid but must not be changed: repeated blobs share them. */
 export type Delivered<M> = { readonly mark: M } | { readonly bytes: Uint8Array };
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
-const WINDOW_STEPS = 4096;
+const WINDOW_STEPS = 2048;
 const RANGE_BYTES = 8 * 1024 * 1024;
-/** Reading this much that nobody asked for costs less than another call. */
-const GAP_BYTES = 64 * 1024;
+/** Reading this much that nobody asked for costs less than another call; times the steps, it bounds what a window holds. */
+const GAP_BYTES = 16 * 1024;
 const PARALLEL_LOADS = 4;
 /** Larger blobs are left to `BlobReader`, which refuses what no program can have written. */
 const LARGEST_BYTES = 128 * 1024 * 1024;
@@ -74,23 +74,18 @@ export class BlobSequenceReader {
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
     const input = wanted[Symbol.asyncIterator]();
-    const pending: Promise<unknown>[] = [];
+    let next = this.#gather(input, inner);
     try {
-      let next = this.#gather(input, inner);
-      pending.push(next);
       for (;;) {
         const window = await next;
-        if (!window.isLast) {
-          next = this.#gather(input, inner);
-          pending[0] = next;
-        }
+        if (!window.isLast) next = this.#gather(input, inner);
         yield* this.#deliver(window, inner);
         if (window.failure !== undefined) throw window.failure.error;
         if (window.isLast) return;
       }
     } finally {
       stop.abort(engineError("ENGINE_ABORTED"));
-      await Promise.allSettled(pending);
+      await next;
       await input.return?.();
     }
   }
@@ -182,7 +177,7 @@ export class BlobSequenceReader {
     try {
       const stored = this.#repository.sealer.open(bytes.subarray(start, start + place.lengthBytes));
       const plain =
-        place.uncompressedBytes > 0 ? this.#decompressor.decompress(stored, place.uncompressedBytes) : stored;
+        place.uncompressedBytes > 0 ? this.#decompressor.decompress(stored, place.uncompressedBytes).slice() : stored;
       return idOf(plain) === id ? plain : undefined;
     } catch (error) {
       if (!isDamageError(error)) throw error;

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -155,12 +165,25 @@ function applyUnprivileged(path: string, changes: object, options: object): unkn
   const script = `
     const { applyMetadata } = await import(${url("./apply-metadata.ts")});
     const { lstatNs, readNode } = await import(${url("./read-metadata.ts")});
-    const [path, changes, options] = JSON.parse(process.argv[1], (key, value) => (key === "value" ? Uint8Array.from(value) : value));
+    const revive = (key, value) => (key === "value" ? Uint8Array.from(value) : value);
+    const [path, changes, options] = JSON.parse(process.argv[1], revive);
     const { node } = readNode(path, "x", lstatNs(path), { withAtime: false });
     const problems = applyMetadata(path, { ...node, ...changes }, options);
     console.log(JSON.stringify(problems.map(({ aspect, code }) => aspect + " " + code)));`;
-  const args = ["--conditions=source", "--input-type=module", "--eval", script, JSON.stringify([path, changes, options])];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env: {}, uid: 54_321, gid: 54_321, cwd: "/" });
+  const args = [
+    "--conditions=source",
+    "--input-type=module",
+    "--eval",
+    script,
+    JSON.stringify([path, changes, options]),
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    env: {},
+    uid: 54_321,
+    gid: 54_321,
+    cwd: "/",
+  });
   expect(stderr).toBe("");
   return JSON.parse(stdout);
 }
@@ -191,7 +214,10 @@ describe.skipIf(!root)("without root (needs root to become somebody else)", () =
     const path = ownFile();
     const extendedAttributes = [{ name: "user.a", value: [1, 2] }];
     expect(applyUnprivileged(path, { mode: 0o444, extendedAttributes }, {})).toEqual([]);
-    expect(nodeOf(path)).toMatchObject({ mode: 0o444, extendedAttributes: [{ name: "user.a", value: Uint8Array.of(1, 2) }] });
+    expect(nodeOf(path)).toMatchObject({
+      mode: 0o444,
+      extendedAttributes: [{ name: "user.a", value: Uint8Array.of(1, 2) }],
+    });
   });
 
   test("what belongs to others is a problem for mode and times", () => {

@@ -1,4 +1,6 @@
-/** Gives a restored path its owner, extended attributes, mode and times, in the one order in which none undoes another. */
+/**
+ * Gives a restored path its owner, extended attributes, mode and times, in the one order in which none undoes another.
+ */
 import { chmodSync, lchownSync, lstatSync } from "node:fs";
 import { systemCode } from "@holdfast/base";
 import type { TreeNode } from "../format/node.ts";
@@ -22,10 +24,10 @@ const SET_ID_BITS = 0o6000;
  * Applies all metadata of a node to a path that exists and has its type. Folders come after their content, whose making
  * changes their times.
  *
- * Owners are the numbers of the node. Who is not root can give files to nobody else, so by default EPERM for the owner is not
- * reported then (restic does the same); `owner: true` reports it, `owner: false` leaves owners alone. A file that does not get
- * its owner does not get setuid and setgid either: it would run as somebody whom the backup never named. That is reported.
- * Extended attributes that the node does not have are removed.
+ * Owners are the numbers of the node. Who is not root can give files to nobody else, so by default EPERM for the owner
+ * is not reported then (restic does the same); `owner: true` reports it, `owner: false` leaves owners alone. A file
+ * that does not get its owner does not get setuid and setgid either: it would run as somebody whom the backup never
+ * named. That is reported. Extended attributes that the node does not have are removed.
  */
 export function applyMetadata(path: string, node: TreeNode, { owner }: { owner?: boolean } = {}): MetadataProblem[] {
   const problems: MetadataProblem[] = [];
@@ -52,7 +54,11 @@ function applyMode(path: string, node: TreeNode, problems: MetadataProblem[]): v
   let { mode } = node;
   if ((mode & SET_ID_BITS) !== 0 && node.type === "file" && !hasOwnerOf(path, node)) {
     mode &= ~SET_ID_BITS;
-    problems.push({ aspect: "mode", code: "EPERM", reason: "setuid and setgid are left out: the owner is another one" });
+    problems.push({
+      aspect: "mode",
+      code: "EPERM",
+      reason: "setuid and setgid are left out: the owner is another one",
+    });
   }
   chmodSync(fsPath(path), mode);
 }
@@ -75,7 +81,9 @@ function applyExtendedAttributes(
     const wanted = new Set(node.extendedAttributes.map(({ name }) => name));
     for (const name of presentAttributes(path)) {
       if (wanted.has(name)) continue;
-      attempt("extended attribute", `the absence of the extended attribute ${displayPath(name)}`, () => lremovexattr(path, name));
+      attempt("extended attribute", `the absence of the extended attribute ${displayPath(name)}`, () =>
+        lremovexattr(path, name),
+      );
     }
   });
 }

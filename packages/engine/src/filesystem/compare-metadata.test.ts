@@ -31,13 +31,21 @@ describe("metadataDifferences", () => {
     ["owner", { uid: uid + 1 }, [`owner is ${uid} instead of ${uid + 1}`]],
     ["size", { size: 4 }, ["size is 3 instead of 4"]],
     ["one nanosecond", { mtimeNs: 0n }, ["modification time is -0.000000001 instead of 0.000000000"]],
-    ["a value", { extendedAttributes: [{ name: "user.a", value: Uint8Array.of(2) }] }, ["extended attribute user.a has another value"]],
+    [
+      "a value",
+      { extendedAttributes: [{ name: "user.a", value: Uint8Array.of(2) }] },
+      ["extended attribute user.a has another value"],
+    ],
     [
       "names",
       { extendedAttributes: [{ name: "user.\udcff", value: Uint8Array.of(1) }] },
       ["extended attribute user.\\xff is missing", "extended attribute user.a should not be there"],
     ],
-    ["what no restore keeps", { inode: 1n, ctimeNs: 1n, atimeNs: 1n, links: 7, deviceId: 1n, user: "?", group: "?" }, []],
+    [
+      "what no restore keeps",
+      { inode: 1n, ctimeNs: 1n, atimeNs: 1n, links: 7, deviceId: 1n, user: "?", group: "?" },
+      [],
+    ],
   ])("tells a difference in %s", (_name, changes, differences) => {
     expect(metadataDifferences(file, { ...nodeOf(file), ...changes })).toEqual(differences);
   });
@@ -49,6 +57,8 @@ describe("metadataDifferences", () => {
 
   test("tells the numbers of devices", () => {
     const node = nodeOf("/dev/null");
-    expect(metadataDifferences("/dev/null", { ...node, device: 1n })).toEqual([`device is ${node.device} instead of 1`]);
+    expect(metadataDifferences("/dev/null", { ...node, device: 1n })).toEqual([
+      `device is ${node.device} instead of 1`,
+    ]);
   });
 });

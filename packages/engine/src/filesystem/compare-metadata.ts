@@ -5,9 +5,9 @@ import { displayPath } from "./path-bytes.ts";
 import { lstatNs, readExtendedAttributes, readLink, type RawStat } from "./read-metadata.ts";
 
 /**
- * What differs, in words like `mode is 0600 instead of 0644`; empty when nothing does. Compared are type, mode, owner, size,
- * time of modification to the nanosecond, link target, device, and extended attributes with ACLs, in any order. Not compared is
- * what no restore can bring back or keep: inode, time of change, time of access, number of links.
+ * What differs, in words like `mode is 0600 instead of 0644`; empty when nothing does. Compared are type, mode, owner,
+ * size, time of modification to the nanosecond, link target, device, and extended attributes with ACLs, in any order.
+ * Not compared is what no restore can bring back or keep: inode, time of change, time of access, number of links.
  *
  * @throws what `node:fs` throws when the path cannot be looked at, for example ENOENT
  */
@@ -27,7 +27,10 @@ export function metadataDifferences(path: string, node: TreeNode): string[] {
   if (node.type === "symlink") compare("link target", readLink(path), node.linkTarget, quoted);
   if (isDevice(stat)) compare("device", stat.device, node.device);
   const problems: string[] = [];
-  differences.push(...attributeDifferences(readExtendedAttributes(path, problems), node.extendedAttributes), ...problems);
+  differences.push(
+    ...attributeDifferences(readExtendedAttributes(path, problems), node.extendedAttributes),
+    ...problems,
+  );
   return differences;
 }
 
@@ -42,7 +45,8 @@ function attributeDifferences(present: readonly ExtendedAttribute[], wanted: rea
     const is = left.get(name);
     left.delete(name);
     if (is === undefined) differences.push(`extended attribute ${displayPath(name)} is missing`);
-    else if (Buffer.compare(is, value) !== 0) differences.push(`extended attribute ${displayPath(name)} has another value`);
+    else if (Buffer.compare(is, value) !== 0)
+      differences.push(`extended attribute ${displayPath(name)} has another value`);
   }
   for (const name of left.keys()) differences.push(`extended attribute ${displayPath(name)} should not be there`);
   return differences;

@@ -7,7 +7,9 @@ import { fsPath } from "./path-bytes.ts";
 const TYPE_BITS = { dev: 0o060000, chardev: 0o020000, fifo: 0o010000 } as const;
 const OWNER_ONLY = 0o600;
 
-/** True for the types that `createNode` makes; files and folders have content, and sockets are made by their programs. */
+/**
+ * True for the types that `createNode` makes; files and folders have content, and sockets are made by their programs.
+ */
 export function isCreatable(node: TreeNode): boolean {
   return node.type === "symlink" || node.type in TYPE_BITS;
 }
@@ -15,8 +17,8 @@ export function isCreatable(node: TreeNode): boolean {
 /**
  * Makes a symlink, device or pipe, for its owner only until `applyMetadata` sets the mode.
  *
- * @throws what the system says: EEXIST when anything is there, also a link that leads nowhere; EPERM for a device without the
- * privilege; RangeError for a type that `isCreatable` excludes
+ * @throws what the system says: EEXIST when anything is there, also a link that leads nowhere; EPERM for a device
+ * without the privilege; RangeError for a type that `isCreatable` excludes
  */
 export function createNode(path: string, node: TreeNode): void {
   if (node.type === "symlink") return symlinkSync(fsPath(node.linkTarget), fsPath(path));

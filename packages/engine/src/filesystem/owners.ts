@@ -1,4 +1,6 @@
-/** Names of owners and groups, asked for once: a tree has very few of them, and the name service may be a network away. */
+/**
+ * Names of owners and groups, asked for once: a tree has very few of them, and the name service may be a network away.
+ */
 import { groupIdOf, groupNameOf, userIdOf, userNameOf } from "../platform/name-service.ts";
 
 const users = new Map<number, string>();
@@ -20,12 +22,20 @@ export function groupName(gid: number): string {
   return remembered(groups, gid, () => groupNameOf(gid) ?? "");
 }
 
-/** The number of a user on this system, `undefined` when it has none of that name. @throws SystemCallError as `userName` */
+/**
+ * The number of a user on this system, `undefined` when it has none of that name.
+ *
+ * @throws SystemCallError as `userName`
+ */
 export function userId(name: string): number | undefined {
   return remembered(userIds, name, () => userIdOf(name));
 }
 
-/** The number of a group on this system, `undefined` when it has none of that name. @throws SystemCallError as `userName` */
+/**
+ * The number of a group on this system, `undefined` when it has none of that name.
+ *
+ * @throws SystemCallError as `userName`
+ */
 export function groupId(name: string): number | undefined {
   return remembered(groupIds, name, () => groupIdOf(name));
 }

@@ -10,9 +10,14 @@ const nameBytes = fc
       fc.string({ unit: "binary", maxLength: 4 }).map((text) => Buffer.from(text, "utf8")),
       fc.uint8Array({ maxLength: 3 }),
       fc.constantFrom(
-        ...[[0xed, 0xa0, 0x80], [0xed, 0xb2, 0x80], [0xc0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf0, 0x9f], [0xe2, 0x82]].map(
-          (bytes) => Uint8Array.from(bytes),
-        ),
+        ...[
+          [0xed, 0xa0, 0x80],
+          [0xed, 0xb2, 0x80],
+          [0xc0, 0x80],
+          [0xf4, 0x90, 0x80, 0x80],
+          [0xf0, 0x9f],
+          [0xe2, 0x82],
+        ].map((bytes) => Uint8Array.from(bytes)),
       ),
     ),
     { maxLength: 6 },
@@ -56,9 +61,12 @@ describe("decodePath and encodePath", () => {
     expect(decodePath(whole.subarray(1, 3))).toBe("\udcffB");
   });
 
-  test.each(["\ud800", "a\udc00", "\udc7f", "\ud83d\udcff\ud83d"])("a surrogate that stands for no byte is refused", (path) => {
-    expect(() => encodePath(path)).toThrow(expect.objectContaining({ code: "ENGINE_INVALID_PATH" }));
-  });
+  test.each(["\ud800", "a\udc00", "\udc7f", "\ud83d\udcff\ud83d"])(
+    "a surrogate that stands for no byte is refused",
+    (path) => {
+      expect(() => encodePath(path)).toThrow(expect.objectContaining({ code: "ENGINE_INVALID_PATH" }));
+    },
+  );
 });
 
 describe("fsPath", () => {

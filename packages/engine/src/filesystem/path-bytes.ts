@@ -1,7 +1,7 @@
 /**
- * File names as strings. A POSIX name is bytes; here it is a JavaScript string in which every byte that is not part of valid
- * UTF-8 is a lone surrogate, U+DC00 plus the byte (PEP 383, "surrogateescape"). Every byte string round-trips, and nearly
- * all names are plain strings that need no conversion at all.
+ * File names as strings. A POSIX name is bytes; here it is a JavaScript string in which every byte that is not part of
+ * valid UTF-8 is a lone surrogate, U+DC00 plus the byte (PEP 383, "surrogateescape"). Every byte string round-trips,
+ * and nearly all names are plain strings that need no conversion at all.
  */
 import { Buffer, isUtf8 } from "node:buffer";
 import { engineError } from "../errors.ts";
@@ -48,7 +48,8 @@ export function compareNames(a: string, b: string): number {
     const unitA = a.charCodeAt(i);
     const unitB = b.charCodeAt(i);
     if (unitA === unitB) continue;
-    // Units outside the surrogates are in the order of their bytes; a surrogate on either side needs the bytes themselves.
+    // Units outside the surrogates are in the order of their bytes; a surrogate on either side needs the bytes
+    // themselves.
     if (isSurrogate(unitA) || isSurrogate(unitB)) return Buffer.compare(encodePath(a), encodePath(b));
     return unitA - unitB;
   }
@@ -57,13 +58,15 @@ export function compareNames(a: string, b: string): number {
 
 /**
  * A form of the path for people: one line, with control characters, direction overrides and bytes that are not UTF-8
- * written as escapes (`\n`, `\x9b`, `\u{202e}`). It is for reading only: a backslash stays single, so it does not convert back.
+ * written as escapes (`\n`, `\x9b`, `\u{202e}`). It is for reading only: a backslash stays single, so it does not
+ * convert back.
  */
 export function displayPath(path: string): string {
   return UNPRINTABLE.test(path) ? path.replace(EACH_UNPRINTABLE, visible) : path;
 }
 
-// Control and direction characters, line and paragraph separators, byte order mark, lone surrogates. Joiners stay: emoji use them.
+// Control and direction characters, line and paragraph separators, byte order mark, lone surrogates. Joiners stay:
+// emoji use them.
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u;
 const EACH_UNPRINTABLE = new RegExp(UNPRINTABLE, "gu");
 

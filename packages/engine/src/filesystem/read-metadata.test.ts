@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, linkSync, lstatSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -74,7 +84,14 @@ test("a link has the exact bytes of its target, its own times and its link count
   const path = join(folder, "link");
   symlinkSync(Buffer.from([0x2e, 0x2e, 0x2f, 0xe4, 0xff]), path);
   utimensat(path, 5n, 6n);
-  expect(read(path)).toMatchObject({ type: "symlink", linkTarget: "../\udce4\udcff", size: 0, links: 1, mtimeNs: 6n, content: null });
+  expect(read(path)).toMatchObject({
+    type: "symlink",
+    linkTarget: "../\udce4\udcff",
+    size: 0,
+    links: 1,
+    mtimeNs: 6n,
+    content: null,
+  });
 });
 
 test("a name that is not UTF-8 is read", () => {
@@ -120,7 +137,9 @@ test.skipIf(!hasPython)("attributes come in the order of the system (needs pytho
   const path = join(folder, "ordered");
   writeFileSync(path, "");
   for (const name of ["user.z", "user.a", "user.m"]) lsetxattr(path, name, Uint8Array.of(1));
-  const listed = execFileSync("python3", ["-c", "import os, sys; print(os.listxattr(sys.argv[1]))", path], { encoding: "utf8" });
+  const listed = execFileSync("python3", ["-c", "import os, sys; print(os.listxattr(sys.argv[1]))", path], {
+    encoding: "utf8",
+  });
   const names = read(path).extendedAttributes.map(({ name }) => name);
   expect(`[${names.map((name) => `'${name}'`).join(", ")}]\n`).toBe(listed);
 });

@@ -1,4 +1,6 @@
-/** What the file system says of one path, as a node of a tree. Rules are restic's, so that both store the same bytes. */
+/**
+ * What the file system says of one path, as a node of a tree. Rules are restic's, so that both store the same bytes.
+ */
 import { lstatSync, readlinkSync, type BigIntStats } from "node:fs";
 import { systemCode } from "@holdfast/base";
 import type { ExtendedAttribute, NodeType, TreeNode } from "../format/node.ts";
@@ -66,10 +68,11 @@ const TYPES: ReadonlyMap<number, NodeType> = new Map([
 ]);
 
 /**
- * The node of a path with all but its content: `content` is `[]` for a file and `null` for all else, `subtree` is not set.
+ * The node of a path with all but its content: `content` is `[]` for a file and `null` for all else, `subtree` is not
+ * set.
  *
- * Without `withAtime` the time of access is that of modification, so that reading a file does not change its folder's tree.
- * What cannot be read is left out and told in `problems`, in words that do not name the path.
+ * Without `withAtime` the time of access is that of modification, so that reading a file does not change its folder's
+ * tree. What cannot be read is left out and told in `problems`, in words that do not name the path.
  */
 export function readNode(
   path: string,
@@ -82,7 +85,9 @@ export function readNode(
   return { node, problems };
 }
 
-/** As `readNode`, but without looking for extended attributes: a third of the work where they are known to be the same. */
+/**
+ * As `readNode`, but without looking for extended attributes: a third of the work where they are known to be the same.
+ */
 export function readPlainNode(
   path: string,
   name: string,
@@ -125,8 +130,8 @@ export function readLink(path: string): string {
 }
 
 /**
- * The extended attributes of the path itself in the system's order, which is the one that restic stores. A file system that
- * has none gives an empty list.
+ * The extended attributes of the path itself in the system's order, which is the one that restic stores. A file system
+ * that has none gives an empty list.
  */
 export function readExtendedAttributes(path: string, problems: string[]): ExtendedAttribute[] {
   const attributes: ExtendedAttribute[] = [];

@@ -34,7 +34,7 @@ export function llistxattr(path: string): string[] {
   const length = c.llistxattr(c.path.set(path, "llistxattr"), c.bytes, BigInt(MAX_BYTES));
   checkResult(length, "llistxattr", path);
   const names: string[] = [];
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const end = c.bytes.indexOf(0, at);
     names.push(decodePath(c.bytes.subarray(at, end)));
     at = end + 1;

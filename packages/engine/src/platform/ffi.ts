@@ -1,6 +1,7 @@
 /**
- * Opens `node:ffi`, on first use. Symbols are looked up in the running process: libc is linked into it under whatever name
- * the distribution has for it (glibc or musl), and Node exports the zstd that it bundles. All use of `node:ffi` starts here.
+ * Opens `node:ffi`, on first use. Symbols are looked up in the running process: libc is linked into it under whatever
+ * name the distribution has for it (glibc or musl), and Node exports the zstd that it bundles. All use of `node:ffi`
+ * starts here.
  */
 import type * as ffi from "node:ffi";
 import { engineError } from "../errors.ts";
@@ -41,10 +42,10 @@ const libraries: ffi.DynamicLibrary[] = [];
 function load(): Ffi {
   // Loading prints a warning that the module is experimental: true, known, and no business of whoever runs a backup.
   const emitWarning = process.emitWarning;
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (rest[0] === "ExperimentalWarning" && String(warning).startsWith("FFI ")) return;
     Reflect.apply(emitWarning, process, [warning, ...rest]);
-  }) as typeof process.emitWarning;
+  };
   try {
     const module = process.getBuiltinModule("node:ffi") as Ffi | undefined;
     if (module === undefined) throw engineError("ENGINE_NO_FFI", { node: process.version });

@@ -1,6 +1,6 @@
 /** Space and access pattern of open files: preallocation, holes, advice to the page cache. */
 import { constants } from "node:os";
-import { errno, libcFunctions, SystemCallError } from "./libc.ts";
+import { lastErrno, libcFunctions, SystemCallError } from "./libc.ts";
 
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -23,7 +23,8 @@ const libc = (): ReturnType<typeof open> => (opened ??= open());
  * @throws SystemCallError ENOSPC; ENOTSUP where the file system cannot; EINVAL for a length of 0
  */
 export function fallocate(file: number, offset: number, length: number): void {
-  if (libc().fallocate(file, 0, BigInt(offset), BigInt(length)) < 0) throw new SystemCallError("fallocate", errno());
+  if (libc().fallocate(file, 0, BigInt(offset), BigInt(length)) < 0)
+    throw new SystemCallError("fallocate", lastErrno());
 }
 
 /**
@@ -47,8 +48,8 @@ export function seekData(file: number, offset: number): number | undefined {
 }
 
 /**
- * The first position from `offset` on that lies in a hole, at the latest the end of the file; `undefined` when `offset` is past
- * the end. Moves the file's position.
+ * The first position from `offset` on that lies in a hole, at the latest the end of the file; `undefined` when `offset`
+ * is past the end. Moves the file's position.
  *
  * @throws SystemCallError, for example EINVAL where holes cannot be sought
  */
@@ -59,7 +60,7 @@ export function seekHole(file: number, offset: number): number | undefined {
 function seek(file: number, offset: number, whence: number): number | undefined {
   const position = libc().lseek(file, BigInt(offset), whence);
   if (position >= 0n) return Number(position);
-  const error = errno();
+  const error = lastErrno();
   if (error === constants.errno.ENXIO) return undefined;
   throw new SystemCallError("lseek", error);
 }

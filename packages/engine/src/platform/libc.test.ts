@@ -1,5 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, ftruncateSync, fstatSync, lstatSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -36,7 +47,8 @@ describe("errno", () => {
   test("the very first call of a process tells the right code", () => {
     const script = `
       const { llistxattr } = await import(${JSON.stringify(new URL("./extended-attributes.ts", import.meta.url).href)});
-      try { llistxattr("/absent"); } catch (error) { console.log(error.code, error.errno, error.syscall, error.message); }`;
+      try { llistxattr("/absent"); }
+      catch ({ code, errno, syscall, message }) { console.log(code, errno, syscall, message); }`;
     const args = ["--conditions=source", "--input-type=module", "--eval", script];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env: {} });
     expect(stderr).toBe("");
@@ -90,7 +102,11 @@ describe("extended attributes", () => {
     lsetxattr(file, "user.binary", bytes(0, 255, 10));
     lsetxattr(file, "user.large", large);
     lsetxattr(file, "user.binary", bytes(0, 254, 10));
-    expect(llistxattr(file).filter((name) => name.startsWith("user.")).sort()).toEqual(["user.binary", "user.empty", "user.large"]);
+    expect(
+      llistxattr(file)
+        .filter((name) => name.startsWith("user."))
+        .sort(),
+    ).toEqual(["user.binary", "user.empty", "user.large"]);
     expect(lgetxattr(file, "user.empty")).toEqual(bytes());
     expect(lgetxattr(file, "user.binary")).toEqual(bytes(0, 254, 10));
     expect(lgetxattr(file, "user.large")).toEqual(large);
@@ -174,7 +190,12 @@ describe("name service", () => {
   });
 
   test("what has no name is undefined", () => {
-    const absent = [userNameOf(3_999_999_999), groupNameOf(3_999_999_999), userIdOf("no-such-user"), groupIdOf("no-such-group")];
+    const absent = [
+      userNameOf(3_999_999_999),
+      groupNameOf(3_999_999_999),
+      userIdOf("no-such-user"),
+      groupIdOf("no-such-group"),
+    ];
     expect(absent).toEqual([undefined, undefined, undefined, undefined]);
   });
 });
@@ -208,7 +229,13 @@ describe("space of open files", () => {
       writeSync(fd, Buffer.alloc(4096, 1), 0, 4096, at);
       ftruncateSync(fd, at + 2 ** 20);
     });
-    const found = [seekData(file, 0), seekHole(file, at), seekHole(file, 0), seekData(file, at + 8192), seekHole(file, at * 2)];
+    const found = [
+      seekData(file, 0),
+      seekHole(file, at),
+      seekHole(file, 0),
+      seekData(file, at + 8192),
+      seekHole(file, at * 2),
+    ];
     closeSync(file);
     expect(found).toEqual([at, at + 4096, 0, undefined, undefined]);
   });

@@ -1,4 +1,7 @@
-/** Calls into the system's C library: what all of them need, namely C strings, `errno`, and errors like those of `node:fs`. */
+/**
+ * Calls into the system's C library: what all of them need, namely C strings, `errno`, and errors like those of
+ * `node:fs`.
+ */
 import { Buffer } from "node:buffer";
 import type { FunctionDefinitions } from "node:ffi";
 import { constants } from "node:os";
@@ -18,32 +21,39 @@ export class SystemCallError extends Error {
   readonly errno: number;
   readonly syscall: string;
 
-  constructor(syscall: string, errno: number, path?: string) {
-    const code = CODES.get(errno) ?? `E${errno}`;
+  constructor(syscall: string, number: number, path?: string) {
+    const code = CODES.get(number) ?? `E${number}`;
     const where = path === undefined ? "" : ` '${displayPath(path)}'`;
-    super(`${code}: ${messageOfErrno(-errno)}, ${syscall}${where}`);
+    super(`${code}: ${messageOfErrno(-number)}, ${syscall}${where}`);
     this.name = "SystemCallError";
     this.code = code;
-    this.errno = -errno;
+    this.errno = -number;
     this.syscall = syscall;
   }
 }
 
-/** What a refused call of libc or `node:fs` says, without naming the call and the path: `EPERM: operation not permitted`. */
+/**
+ * What a refused call of libc or `node:fs` says, without naming the call and the path: `EPERM: operation not
+ * permitted`.
+ */
 export function systemReason(error: unknown): string {
   const code = systemCode(error);
   const number = code === undefined ? undefined : (error as NodeJS.ErrnoException).errno;
   return number === undefined ? messageOf(error) : `${code}: ${messageOfErrno(number)}`;
 }
 
-function messageOfErrno(errno: number): string {
+function messageOfErrno(number: number): string {
   // Node words this one for sockets only.
-  if (errno === -constants.errno.ENOTSUP) return "operation not supported";
-  return getSystemErrorMessage(errno) ?? "unknown error";
+  if (number === -constants.errno.ENOTSUP) return "operation not supported";
+  return getSystemErrorMessage(number) ?? "unknown error";
 }
 
 // Some numbers have two names; the first one is the usual one, except that EOPNOTSUPP is what Linux calls ENOTSUP.
-const CODES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name] as const).toReversed());
+const CODES = new Map(
+  Object.entries(constants.errno)
+    .map(([name, number]) => [number, name] as const)
+    .toReversed(),
+);
 CODES.set(constants.errno.ENOTSUP, "ENOTSUP");
 
 let errnoAddress: bigint | undefined;
@@ -53,21 +63,23 @@ let errnoAddress: bigint | undefined;
  *
  * @throws ENGINE_NO_FFI
  */
-export function libcFunctions<const T extends FunctionDefinitions>(definitions: T): ReturnType<typeof processFunctions<T>> {
+export function libcFunctions<const T extends FunctionDefinitions>(
+  definitions: T,
+): ReturnType<typeof processFunctions<T>> {
   // Looked up now: doing so after a failure would change what it says. The address is that of this thread's errno.
   errnoAddress ??= processFunctions({ __errno_location: { arguments: [], return: "pointer" } }).__errno_location();
   return processFunctions(definitions);
 }
 
 /** `errno` of this thread. Read it right after the call, before anything else can call into the system. */
-export function errno(): number {
+export function lastErrno(): number {
   if (errnoAddress === undefined) throw new Error("errno is read before any call");
   return nativeMemory().getInt32(errnoAddress);
 }
 
 /** Throws what `errno` says when a call returned a negative value. */
 export function checkResult(result: number | bigint, syscall: string, path?: string): void {
-  if (result < 0) throw new SystemCallError(syscall, errno(), path);
+  if (result < 0) throw new SystemCallError(syscall, lastErrno(), path);
 }
 
 /** Memory for C strings that is used again and again. The text of the last call is in it. */

@@ -1,6 +1,6 @@
 /**
- * Reads the structure of zstd data (RFC 8878) without decompressing it: how many bytes it says it holds, and how many it can
- * hold at most. Nothing is allocated for decompressed data before these are known to be acceptable.
+ * Reads the structure of zstd data (RFC 8878) without decompressing it: how many bytes it says it holds, and how many
+ * it can hold at most. Nothing is allocated for decompressed data before these are known to be acceptable.
  */
 
 /** What a sequence of zstd frames declares. */
@@ -35,7 +35,9 @@ export function inspectZstd(bytes: Uint8Array): ZstdContent | string {
       const frame = inspectFrame(view, at + 4);
       if (typeof frame === "string") return frame;
       declaredBytes =
-        declaredBytes === undefined || frame.declaredBytes === undefined ? undefined : declaredBytes + frame.declaredBytes;
+        declaredBytes === undefined || frame.declaredBytes === undefined
+          ? undefined
+          : declaredBytes + frame.declaredBytes;
       maxBytes += frame.maxBytes;
       at = frame.end;
     }

@@ -1,4 +1,7 @@
-/** Node's bundled zstd, called directly: a context is kept from call to call, which `node:zlib` makes and frees every time. */
+/**
+ * Node's bundled zstd, called directly: a context is kept from call to call, which `node:zlib` makes and frees every
+ * time.
+ */
 import { isMainThread } from "node:worker_threads";
 import { nativeMemory, processFunctions } from "./ffi.ts";
 import { LARGE_WINDOW_LEVEL, WINDOW_LOG_MAX, type ZstdCodec } from "./zstd-codec.ts";
@@ -12,7 +15,8 @@ const CHECKSUM_FLAG = 201;
 /**
  * The codec on Node's own symbols.
  *
- * Contexts belong to the thread and are freed when it ends by itself: one for decompression and one for each level used.
+ * Contexts belong to the thread and are freed when it ends by itself: one for decompression and one for each level
+ * used.
  *
  * @throws ENGINE_NO_FFI when this Node does not export them.
  */
@@ -28,14 +32,19 @@ export function openNativeZstd(): ZstdCodec {
     ZSTD_decompressDCtx: { arguments: ["pointer", "buffer", "uint64", "buffer", "uint64"], return: "int64" },
     ZSTD_getErrorName: { arguments: ["int64"], return: "pointer" },
   });
-  const errorName = (result: bigint): string => nativeMemory().toString(zstd.ZSTD_getErrorName(result)) ?? "unknown error";
+  const errorName = (result: bigint): string =>
+    nativeMemory().toString(zstd.ZSTD_getErrorName(result)) ?? "unknown error";
   const compressors = new Map<number, bigint>();
   let decompressor: bigint | undefined;
 
   const newCompressor = (level: number): bigint => {
     const context = zstd.ZSTD_createCCtx();
     if (context === 0n) throw new RangeError("no memory for zstd");
-    const settings = new Map([[COMPRESSION_LEVEL, level], [CONTENT_SIZE_FLAG, 1], [CHECKSUM_FLAG, 0]]);
+    const settings = new Map([
+      [COMPRESSION_LEVEL, level],
+      [CONTENT_SIZE_FLAG, 1],
+      [CHECKSUM_FLAG, 0],
+    ]);
     if (level >= LARGE_WINDOW_LEVEL) settings.set(WINDOW_LOG, WINDOW_LOG_MAX);
     for (const [parameter, value] of settings) {
       const result = zstd.ZSTD_CCtx_setParameter(context, parameter, value);

@@ -1,4 +1,7 @@
-/** zstd through `node:zlib`, for a Node that does not let its own zstd be called directly. Same frames, some µs more a call. */
+/**
+ * zstd through `node:zlib`, for a Node that does not let its own zstd be called directly. Same frames, some µs more a
+ * call.
+ */
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { messageOf } from "@holdfast/base";
 import { LARGE_WINDOW_LEVEL, WINDOW_LOG_MAX, type ZstdCodec } from "./zstd-codec.ts";

@@ -29,7 +29,10 @@ function select(): NonNullable<typeof selected> {
   return selected;
 }
 
-/** Which zstd this process uses: Node's own symbols called directly, or `node:zlib`. Their output is read by the same decoders. */
+/**
+ * Which zstd this process uses: Node's own symbols called directly, or `node:zlib`. Their output is read by the same
+ * decoders.
+ */
 export function zstdProvider(): "native" | "zlib" {
   return select().provider;
 }
@@ -75,9 +78,14 @@ export class Decompressor {
   decompress(compressed: Uint8Array, expectedBytes: number, what = "compressed data"): Uint8Array {
     const content = inspectZstd(compressed);
     if (typeof content === "string") throw engineError("ENGINE_DECOMPRESS", { what, reason: content });
-    if (content.declaredBytes === undefined ? expectedBytes > content.maxBytes : expectedBytes !== content.declaredBytes) {
+    if (
+      content.declaredBytes === undefined ? expectedBytes > content.maxBytes : expectedBytes !== content.declaredBytes
+    ) {
       const holds = content.declaredBytes ?? `at most ${content.maxBytes}`;
-      throw engineError("ENGINE_DECOMPRESS", { what, reason: `${expectedBytes} bytes are expected, it holds ${holds}` });
+      throw engineError("ENGINE_DECOMPRESS", {
+        what,
+        reason: `${expectedBytes} bytes are expected, it holds ${holds}`,
+      });
     }
     this.#out = grown(this.#out, expectedBytes);
     const plain = this.#out.subarray(0, expectedBytes);
@@ -125,12 +133,13 @@ const SHRINKS_TO = 0.99;
 let sampler: Compressor | undefined;
 
 /**
- * Whether compressing would save next to nothing, judged by samples of 2 KiB from every 32 KiB: encrypted, compressed and
- * media data. It answers `false` as soon as one sample shrinks, and always for less than 64 KiB, where trying is as fast.
+ * Whether compressing would save next to nothing, judged by samples of 2 KiB from every 32 KiB: encrypted, compressed
+ * and media data. It answers `false` as soon as one sample shrinks, and always for less than 64 KiB, where trying is as
+ * fast.
  *
- * It costs about 90 µs a MiB. The modes `fastest` and `auto` give up on such data in 120 µs, so it pays from `better` (480 µs) on,
- * and for `max` (180 ms) it is needed. Repetitions of incompressible data within one chunk are not seen. Not for trees, which are
- * always compressed.
+ * It costs about 90 µs a MiB. The modes `fastest` and `auto` give up on such data in 120 µs, so it pays from `better`
+ * (480 µs) on, and for `max` (180 ms) it is needed. Repetitions of incompressible data within one chunk are not seen.
+ * Not for trees, which are always compressed.
  */
 export function isLikelyIncompressible(bytes: Uint8Array): boolean {
   if (bytes.length < SAMPLED_FROM_BYTES) return false;

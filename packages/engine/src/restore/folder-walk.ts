@@ -4,6 +4,7 @@ import { encodePath } from "../filesystem/path-bytes.ts";
 import { readLink } from "../filesystem/read-metadata.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
+import { contentBytes } from "./file-content.ts";
 import { FilePlanner, type FilePlan } from "./file-planner.ts";
 import type { WindowFile } from "./load-window.ts";
 import type { ChildFolder, EntriesWork, FolderRef, LargeFile, LinkedFile } from "./messages.ts";
@@ -39,6 +40,7 @@ export class FolderWalk {
   readonly #selection: RestoreSelection;
   readonly #planner: FilePlanner;
   readonly #addFile: (file: WindowFile) => void;
+  readonly #hasRoom: () => boolean;
   readonly #maxPathBytes: number;
   readonly #queue: { bytes: ArrayBuffer; work: EntriesWork }[] = [];
   #segment: Segment | undefined;
@@ -48,11 +50,14 @@ export class FolderWalk {
     selection: RestoreSelection;
     target: string;
     addFile: (file: WindowFile) => void;
+    /** Whether `addFile` may be called. */
+    hasRoom: () => boolean;
   }) {
     this.#session = parts.session;
     this.#selection = parts.selection;
     this.#planner = new FilePlanner(parts.session.index, parts.session.rules);
     this.#addFile = parts.addFile;
+    this.#hasRoom = parts.hasRoom;
     this.#maxPathBytes = MAX_PATH_BYTES - encodePath(parts.target).length;
   }
 
@@ -73,7 +78,7 @@ export class FolderWalk {
     const segment = this.#segment;
     if (segment === undefined) return;
     const end = Math.min(segment.nodes.length, segment.next + STEP_ENTRIES);
-    while (segment.next < end) this.#entry(segment, segment.nodes[segment.next++] as TreeNode);
+    while (segment.next < end && this.#hasRoom()) this.#entry(segment, segment.nodes[segment.next++] as TreeNode);
     if (segment.next === segment.nodes.length) this.#end(segment);
   }
 
@@ -84,7 +89,7 @@ export class FolderWalk {
   }
 
   #begin(bytes: ArrayBuffer, work: EntriesWork): Segment {
-    const { nodes, parts, unusable } = readEntries(this.#session, bytes, work);
+    const { nodes, parts, unusable, isWhole } = readEntries(this.#session, bytes, work);
     const { path } = work.folder;
     for (const { name, code, reason } of unusable) {
       this.#session.reporter.problem({ code, path: name === "" ? path || "/" : `${path}/${name}`, reason });
@@ -97,7 +102,7 @@ export class FolderWalk {
       next: 0,
       anchor: undefined,
       used: false,
-      incomplete: unusable.length > 0,
+      incomplete: !isWhole,
       files: 0,
       children: [],
       linked: [],
@@ -191,8 +196,8 @@ export class FolderWalk {
     }
     const isNew = plan.kind === "large" ? plan.file.fresh : !plan.patch;
     if (rules.dryRun && (isNew || plan.kind === "write")) {
-      const bytes = { totalBytes: plan.totalBytes, writtenBytes: plan.totalBytes, isNew };
-      this.#session.fileDone("written", path, bytes);
+      const writtenBytes = plan.kind === "write" ? contentBytes(plan.wanted) : plan.totalBytes;
+      this.#session.fileDone("written", path, { totalBytes: plan.totalBytes, writtenBytes, isNew });
       return this.#linkReady(segment, node, true);
     }
     if (plan.kind === "large") {
@@ -245,17 +250,23 @@ export class FolderWalk {
 }
 
 /** Decodes what a piece of work brings. A tree that is lost has no entries and is reported as unusable. */
-export function readEntries(session: Session, bytes: ArrayBuffer, work: EntriesWork): TreeEntries {
+export function readEntries(
+  session: Session,
+  bytes: ArrayBuffer,
+  work: EntriesWork,
+): TreeEntries & { readonly isWhole: boolean } {
   const stored = new Uint8Array(bytes, work.offset, work.lengthBytes);
   if (work.form === "part" || work.form === "claimed") {
     const unusable: UnusableEntry[] = [];
-    return { nodes: partEntries(stored, unusable), parts: [], unusable };
+    const nodes = partEntries(stored, unusable);
+    return { nodes, parts: [], unusable, isWhole: unusable.length === 0 };
   }
   try {
-    return treeEntries(plainTree(session, bytes, work));
+    const entries = treeEntries(plainTree(session, bytes, work));
+    return { ...entries, isWhole: entries.unusable.length === 0 };
   } catch (error) {
     session.failed(error, work.folder.path || "/", undefined);
-    return { nodes: [], parts: [], unusable: [] };
+    return { nodes: [], parts: [], unusable: [], isWhole: false };
   }
 }
 

@@ -57,6 +57,8 @@ export interface RestoreWorkerData {
   /** The target folder: an absolute path without symbolic links, without a slash at the end; "" for the root. */
   readonly target: string;
   readonly rules: RestoreRules;
+  /** Tell which paths were not restored. */
+  readonly noteUntouched: boolean;
 }
 
 /** A folder of the snapshot, as workers know it. */
@@ -157,7 +159,8 @@ export type ToWorker =
       readonly name: string;
       readonly node: string;
       readonly fresh: boolean;
-      readonly outcome: "written" | "unchanged" | "failed";
+      readonly sizeBytes: number;
+      readonly outcome: PieceDone["outcome"];
     }
   | { readonly kind: "clean"; readonly bytes: ArrayBuffer; readonly work: EntriesWork }
   | { readonly kind: "links"; readonly links: readonly LinkWork[] }

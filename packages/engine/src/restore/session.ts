@@ -49,6 +49,24 @@ export class Session {
     this.reporter.untouched(path);
   }
 
+  /**
+   * Runs `work` on an entry of a folder that exists. What it throws about the target is reported.
+   * @returns whether it succeeded
+   */
+  inFolder(folderPath: string, path: string, work: (folder: AnchoredFolder) => void): boolean {
+    let folder: AnchoredFolder | undefined;
+    try {
+      folder = this.folders.open(folderPath);
+      work(folder);
+      return true;
+    } catch (error) {
+      this.failed(error, path, folder);
+      return false;
+    } finally {
+      folder?.close();
+    }
+  }
+
   /** A regular file is done. */
   fileDone(outcome: "written" | "unchanged" | "skipped" | "failed", path: string, bytes: FileBytes): void {
     const { counters } = this.reporter;

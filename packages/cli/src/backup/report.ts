@@ -1,0 +1,75 @@
+/** What a backup says about problems on the way, and at its end. */
+import { type BackupResult, type Problem, displayPath } from "@holdfast/engine";
+import type { Output } from "../output/output.ts";
+import { safeText } from "../output/safe-text.ts";
+import { formatBytes, formatCount, formatDuration, formatInstant, plural } from "../output/units.ts";
+import { shortId } from "../snapshot-json.ts";
+
+/** What each kind of problem means, before its reason. */
+const MEANINGS: Readonly<Record<Problem["code"], string>> = {
+  unreadable: "cannot be read",
+  changed: "changed while it was read",
+  vanished: "vanished before it was read",
+  metadata: "some of its metadata is not stored",
+  "parent-tree": "the parent snapshot cannot be compared with",
+};
+
+export function reportProblem({ code, path, reason }: Problem, output: Output): void {
+  const text = `${displayPath(path)}: ${MEANINGS[code]}: ${safeText(reason)}`;
+  if (!output.settings.json) return output.warn(text, { during: "archival" });
+  output.errorJson({ message_type: "error", error: { message: `${MEANINGS[code]}: ${reason}` }, during: "archival", item: path, code });
+}
+
+/** The summary of a finished backup: lines for people, or the `summary` of JSON. */
+export function reportBackup(result: BackupResult, output: Output, { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint }): void {
+  if (output.settings.json) {
+    output.printJson(summaryJson(result, { dryRun, startedAtNs }));
+    return;
+  }
+  for (const line of summaryLines(result, dryRun)) output.message(line);
+}
+
+function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boolean): string[] {
+  const row = (name: string, [added, changed, same]: readonly number[]): string =>
+    `${name}  ${[added, changed, same].map((count) => formatCount(count ?? 0).padStart(9)).join(" ")}`;
+  const would = dryRun ? "would be " : "";
+  return [
+    `               new   changed unmodified`,
+    row("files   ", [counts.filesNew, counts.filesChanged, counts.filesUnmodified]),
+    row("folders ", [counts.dirsNew, counts.dirsChanged, counts.dirsUnmodified]),
+    `${formatBytes(counts.dataAdded)} ${would}added to the repository (${formatBytes(counts.dataAddedPacked)} stored)`,
+    `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatDuration(result.elapsedMs)}`,
+    ...(problems.unreadable === 0 ? [] : [`${plural(problems.unreadable, "file or folder", "files and folders")} could not be read`]),
+    outcome(result.snapshotId, dryRun),
+  ];
+}
+
+function outcome(snapshotId: string | undefined, dryRun: boolean): string {
+  if (snapshotId !== undefined) return `snapshot ${shortId(snapshotId)} saved`;
+  return dryRun ? "dry run: nothing was stored" : "nothing changed, so no snapshot was made";
+}
+
+function summaryJson({ counts, ...result }: BackupResult, { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint }): unknown {
+  return {
+    message_type: "summary",
+    dry_run: dryRun ? true : undefined,
+    files_new: counts.filesNew,
+    files_changed: counts.filesChanged,
+    files_unmodified: counts.filesUnmodified,
+    dirs_new: counts.dirsNew,
+    dirs_changed: counts.dirsChanged,
+    dirs_unmodified: counts.dirsUnmodified,
+    data_blobs: counts.dataBlobs,
+    tree_blobs: counts.treeBlobs,
+    data_added: counts.dataAdded,
+    data_added_packed: counts.dataAddedPacked,
+    total_files_processed: result.filesDone,
+    total_bytes_processed: result.bytesDone,
+    backup_start: formatInstant(startedAtNs),
+    backup_end: formatInstant(startedAtNs + BigInt(Math.round(result.elapsedMs * 1e6))),
+    total_duration: result.elapsedMs / 1000,
+    snapshot_id: result.snapshotId,
+    parent: result.parentId,
+    problems: result.problems,
+  };
+}

@@ -1,0 +1,78 @@
+/** What a check found, for people and for programs. */
+import { type CheckResult, type Finding, type FindingCode, displayPath, isDamage } from "@holdfast/engine";
+import type { Output } from "../output/output.ts";
+import { safeText } from "../output/safe-text.ts";
+import { formatBytes, formatDuration, plural } from "../output/units.ts";
+import { shortId } from "../snapshot-json.ts";
+
+/** Damage inside a pack: `repair packs` saves what is left in it. */
+const IN_PACK: ReadonlySet<FindingCode> = new Set(["pack-size", "pack-unreadable", "pack-hash", "pack-header", "blob-damaged"]);
+/** Damage that `repair index` mends. */
+const IN_INDEX: ReadonlySet<FindingCode> = new Set(["index-damaged", "index-range", "pack-missing", "pack-size"]);
+
+/** A finding, as soon as it is made. What is harmless is only told with --verbose. */
+export function reportFinding(finding: Finding, output: Output): void {
+  const { code, what, reason } = finding;
+  const text = `${safeText(what)}: ${safeText(reason)}`;
+  if (!isDamage(finding)) return output.message(`note: ${text}`, 1);
+  if (output.settings.json) output.errorJson({ message_type: "error", message: `${what}: ${reason}`, code, item: what });
+  else output.error(`${output.color("31", "damage:")} ${text}`);
+}
+
+export function reportCheck(result: CheckResult, output: Output): void {
+  if (output.settings.json) output.printJson(summaryJson(result));
+  else for (const line of summaryLines(result)) output.print(line);
+}
+
+function summaryLines(result: CheckResult): string[] {
+  const { affected, affectedOmitted, healthy, findings } = result;
+  const packs = brokenPacks(findings);
+  return [
+    ...(affected.length === 0 ? [] : ["", "These files and folders cannot be restored whole:"]),
+    ...affected.map(({ path, snapshots, reason }) => `  ${displayPath(path)} (${snapshots.map(shortId).join(", ")}): ${safeText(reason)}`),
+    ...(affectedOmitted === 0 ? [] : [`  and ${plural(affectedOmitted, "more", "more")}`]),
+    ...(affected.length === 0 ? [] : [""]),
+    `checked ${plural(result.snapshots, "snapshot")}, ${plural(result.packs, "pack")} and ${plural(result.blobs, "blob")} in ${formatDuration(result.elapsedMs)}; ` +
+      `read ${plural(result.packsRead, "pack")}, ${formatBytes(result.bytesRead)}`,
+    ...(result.unusedBlobs === 0 ? [] : [`${plural(result.unusedBlobs, "blob")} (${formatBytes(result.unusedBytes)}) belong to no snapshot`]),
+    healthy ? "no damage was found" : `damage was found: ${plural(damageCount(result), "finding")}`,
+    ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
+    ...(packs.length === 0 ? [] : [`hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then \`holdfast repair snapshots --forget\``]),
+  ];
+}
+
+function summaryJson(result: CheckResult): unknown {
+  return {
+    message_type: "summary",
+    num_errors: damageCount(result),
+    broken_packs: brokenPacks(result.findings),
+    suggest_repair_index: needsIndexRepair(result.findings),
+    suggest_prune: result.unusedBlobs > 0,
+    snapshots: result.snapshots,
+    packs: result.packs,
+    packs_read: result.packsRead,
+    bytes_read: result.bytesRead,
+    blobs: result.blobs,
+    unused_blobs: result.unusedBlobs,
+    unused_bytes: result.unusedBytes,
+    affected: result.affected,
+    affected_omitted: result.affectedOmitted,
+    total_duration: result.elapsedMs / 1000,
+  };
+}
+
+function damageCount({ findings, findingsOmitted }: CheckResult): number {
+  return findings.filter(isDamage).length + findingsOmitted;
+}
+
+function needsIndexRepair(findings: readonly Finding[]): boolean {
+  return findings.some(({ code }) => IN_INDEX.has(code));
+}
+
+/** Ids of damaged packs, each once. */
+function brokenPacks(findings: readonly Finding[]): string[] {
+  const packs = findings
+    .filter(({ code }) => IN_PACK.has(code))
+    .flatMap(({ what, reason }) => /\bpack ([0-9a-f]{64})\b/.exec(`${what} ${reason}`)?.[1] ?? []);
+  return [...new Set(packs)];
+}

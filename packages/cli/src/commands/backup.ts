@@ -1,0 +1,39 @@
+/** `holdfast backup`: makes a snapshot. */
+import { Backup, type BackupEvent, type BackupResult } from "@holdfast/engine";
+import { backupRequest } from "../backup/options.ts";
+import { backupProgress } from "../backup/progress.ts";
+import { reportBackup, reportProblem } from "../backup/report.ts";
+import type { CommandContext, RunCommand } from "../context.ts";
+import { EXIT } from "../exit.ts";
+import { showProgress } from "../output/progress.ts";
+import { withSession } from "../repository-session.ts";
+import { shortId } from "../snapshot-json.ts";
+
+export const run: RunCommand = async (context) => {
+  const request = await backupRequest(context);
+  const startedAtNs = BigInt(Date.now()) * 1_000_000n;
+  const { dryRun } = request;
+  const result = await withSession(context, (session) => {
+    const work = (signal: AbortSignal): Promise<BackupResult> =>
+      runBackup(context, new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }));
+    return dryRun ? work(context.signal) : session.locked("append", work);
+  });
+  reportBackup(result, context.output, { dryRun, startedAtNs });
+  return result.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
+};
+
+async function runBackup({ output, variables }: CommandContext, backup: Backup): Promise<BackupResult> {
+  const progress = showProgress(backupProgress(backup), output, variables);
+  try {
+    return await backup.run();
+  } finally {
+    progress.stop();
+  }
+}
+
+function tell({ output }: CommandContext, event: BackupEvent): void {
+  if (event.kind === "problem") reportProblem(event.problem, output);
+  else if (event.kind === "parent") {
+    output.message(event.id === undefined ? "there is no parent snapshot: every file is read" : `the parent is snapshot ${shortId(event.id)}`, 1);
+  }
+}

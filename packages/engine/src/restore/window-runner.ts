@@ -1,0 +1,186 @@
+/** The windows of one worker: collects files, asks for their content, and writes them when it has come. */
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { fsPath } from "../filesystem/path-bytes.ts";
+import { idFromBytes, type Id } from "../format/id.ts";
+import type { AnchoredFolder } from "./anchored-folder.ts";
+import { contentBytes, differingBlobs, locateContent } from "./file-content.ts";
+import { FileWriter } from "./file-writer.ts";
+import { LoadWindow, type WantedBlob, type WindowFile } from "./load-window.ts";
+import type { PieceDone, PieceWork } from "./messages.ts";
+import type { Session } from "./session.ts";
+
+export class WindowRunner {
+  readonly #session: Session;
+  readonly #writer: FileWriter;
+  readonly #slots: readonly SharedArrayBuffer[];
+  /** By slot: a window that is loaded or waits for that. */
+  readonly #underWay: (LoadWindow | undefined)[];
+  #collecting = new LoadWindow();
+  #anchor: { path: string; folder: AnchoredFolder } | undefined;
+
+  constructor(session: Session, slots: readonly SharedArrayBuffer[]) {
+    this.#session = session;
+    this.#writer = new FileWriter(session.opener, { sparse: session.rules.sparse });
+    this.#slots = slots;
+    this.#underWay = slots.map(() => undefined);
+  }
+
+  /** True while more files may be added: a full window must have a slot to go to. */
+  get hasRoom(): boolean {
+    return this.#underWay.includes(undefined);
+  }
+
+  /** True when a window is being loaded, so there is no hurry to ask for more. */
+  get isLoading(): boolean {
+    return this.#underWay.some((window) => window !== undefined && !window.isLoaded);
+  }
+
+  get hasLoaded(): boolean {
+    return this.#underWay.some((window) => window?.isLoaded === true);
+  }
+
+  get isCollecting(): boolean {
+    return !this.#collecting.isEmpty;
+  }
+
+  /** Adds a file; only while there is room. */
+  add(file: WindowFile): void {
+    if (this.#collecting.isFullFor(file, this.#slotBytes / 2)) this.flush();
+    this.#collecting.add(file);
+  }
+
+  /** Adds a piece of a large file, or settles it at once when nothing of it is to be written. */
+  addPiece(work: PieceWork): void {
+    const path = `${work.folder.path}/${work.name}`;
+    try {
+      const blobs = locateContent(this.#session.index, idsOf(work.ids), work.offset);
+      const wanted = work.fresh ? blobs : this.#differing(work, blobs);
+      if (wanted.length === 0 || this.#session.rules.dryRun) {
+        return this.#pieceDone(work, wanted.length === 0 ? "unchanged" : "written", blobs, wanted);
+      }
+      this.add({
+        folder: work.folder,
+        name: work.name,
+        wanted,
+        patch: !work.fresh,
+        node: undefined,
+        piece: work.file,
+        linkKey: undefined,
+        totalBytes: contentBytes(blobs),
+      });
+    } catch (error) {
+      this.#session.failed(error, path, this.#anchor?.folder);
+      this.#pieceDone(work, "failed", [], []);
+    }
+  }
+
+  /** Asks for the content of what was collected. Only while there is room. */
+  flush(): void {
+    const slot = this.#underWay.indexOf(undefined);
+    const window = this.#collecting;
+    this.#collecting = new LoadWindow();
+    this.#underWay[slot] = window;
+    const { ranges, totalBytes } = window.plan(this.#slotBytes);
+    this.#session.reporter.send({ kind: "load", slot, ranges, totalBytes });
+  }
+
+  loaded(slot: number, room: SharedArrayBuffer | undefined, missing: readonly number[]): void {
+    this.#underWay[slot]?.loaded(new Uint8Array(room ?? (this.#slots[slot] as SharedArrayBuffer)), missing);
+  }
+
+  /** Writes the files of one loaded window. */
+  run(): void {
+    const slot = this.#underWay.findIndex((window) => window?.isLoaded === true);
+    const window = this.#underWay[slot];
+    if (window === undefined) return;
+    const folders = new Map<number, number>();
+    const pieces: PieceDone[] = [];
+    for (const file of window.files) {
+      this.#session.checkStop();
+      if (file.piece === undefined) {
+        this.#writeFile(window, file);
+        folders.set(file.folder.id, (folders.get(file.folder.id) ?? 0) + 1);
+      } else {
+        pieces.push(this.#writePiece(window, file, file.piece));
+      }
+    }
+    this.close();
+    this.#underWay[slot] = undefined;
+    this.#session.reporter.send({ kind: "written", folders: [...folders].flat(), pieces });
+  }
+
+  /** Closes what is open. */
+  close(): void {
+    this.#anchor?.folder.close();
+    this.#anchor = undefined;
+  }
+
+  get #slotBytes(): number {
+    return (this.#slots[0] as SharedArrayBuffer).byteLength;
+  }
+
+  #writeFile(window: LoadWindow, file: WindowFile): void {
+    const path = `${file.folder.path}/${file.name}`;
+    const bytes = { totalBytes: file.totalBytes, writtenBytes: contentBytes(file.wanted), isNew: !file.patch };
+    let ok = false;
+    try {
+      const folder = this.#open(file.folder.path);
+      this.#writer.writeWhole(folder, window, file);
+      if (file.node !== undefined) this.#session.applyMetadata(folder, file.node, path);
+      ok = true;
+    } catch (error) {
+      this.#session.failed(error, path, this.#anchor?.folder);
+    }
+    this.#session.fileDone(ok ? "written" : "failed", path, bytes);
+    if (file.linkKey !== undefined) this.#session.reporter.send({ kind: "linkReady", key: file.linkKey, ok });
+  }
+
+  #writePiece(window: LoadWindow, file: WindowFile, piece: number): PieceDone {
+    try {
+      this.#writer.writePiece(this.#open(file.folder.path), window, file);
+      this.#countBytes(file.totalBytes, contentBytes(file.wanted));
+      return { file: piece, outcome: "written" };
+    } catch (error) {
+      this.#session.failed(error, `${file.folder.path}/${file.name}`, this.#anchor?.folder);
+      this.#session.reporter.counters.add("bytesFailed", file.totalBytes);
+      return { file: piece, outcome: "failed" };
+    }
+  }
+
+  #pieceDone(
+    work: PieceWork,
+    outcome: PieceDone["outcome"],
+    blobs: readonly WantedBlob[],
+    wanted: readonly WantedBlob[],
+  ): void {
+    this.#countBytes(contentBytes(blobs), contentBytes(wanted));
+    this.#session.reporter.send({ kind: "written", folders: [], pieces: [{ file: work.file, outcome }] });
+  }
+
+  #countBytes(totalBytes: number, writtenBytes: number): void {
+    this.#session.reporter.counters.add("bytesRestored", writtenBytes);
+    this.#session.reporter.counters.add("bytesUnchanged", totalBytes - writtenBytes);
+  }
+
+  #differing(work: PieceWork, blobs: readonly WantedBlob[]): WantedBlob[] {
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = openSync(fsPath(this.#open(work.folder.path).at(work.name)), flags);
+    try {
+      return differingBlobs(file, fstatSync(file).size, blobs);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #open(path: string): AnchoredFolder {
+    if (this.#anchor?.path === path) return this.#anchor.folder;
+    this.close();
+    const folder = this.#session.folders.open(path);
+    this.#anchor = { path, folder };
+    return folder;
+  }
+}
+
+function idsOf(bytes: Uint8Array): Id[] {
+  return Array.from({ length: bytes.length / 32 }, (_, n) => idFromBytes(bytes, n * 32));
+}

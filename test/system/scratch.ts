@@ -1,0 +1,32 @@
+/** Folders for tests, removed when the test file is done: also when something is still mounted in them. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+
+export const isRoot = process.getuid?.() === 0;
+
+const mounts: string[] = [];
+
+/** A new folder for the tests of one file. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+  afterAll(() => {
+    for (const mount of mounts.splice(0).reverse()) execFileSync("umount", [mount]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+/** Mounts a file system of this size in memory; only as root. @param options as for `mount -o`, such as `size=8m` */
+export function mountMemory(folder: string, options: string): void {
+  mkdirSync(folder, { recursive: true });
+  execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
+  mounts.push(folder);
+}
+
+/** Changes options of a mounted file system, such as `size=64m` or `ro`. */
+export function remount(folder: string, options: string): void {
+  execFileSync("mount", ["-o", `remount,${options}`, folder]);
+}
