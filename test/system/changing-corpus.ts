@@ -6,7 +6,7 @@ import { join } from "node:path";
 const FOLDERS = 8;
 const FILES = 12;
 /** More than the engine reads in one piece, so that several threads share the file. */
-const LARGE_BYTES = 40 * 1024 * 1024;
+const LARGE_BYTES = 33 * 1024 * 1024;
 
 export class ChangingCorpus {
   readonly folder: string;
@@ -18,9 +18,7 @@ export class ChangingCorpus {
       mkdirSync(join(folder, `folder ${n}`), { recursive: true });
       for (let file = 0; file < FILES; file++) this.#write(n, file, 1 + 4000 * file * n);
     }
-    const large = openSync(join(folder, "large"), "w");
-    writeSync(large, randomBytes(1024 * 1024), 0, 1024 * 1024, LARGE_BYTES - 1024 * 1024);
-    closeSync(large);
+    writeFileSync(join(folder, "large"), randomBytes(LARGE_BYTES));
   }
 
   /** Writes about 3 MB of new content: some small files, a part of the large one, one folder that comes and goes. */
@@ -28,7 +26,7 @@ export class ChangingCorpus {
     const round = ++this.#round;
     for (let n = 0; n < FOLDERS; n++) this.#write(n, round % FILES, 20_000 + 20_000 * n);
     const large = openSync(join(this.folder, "large"), "r+");
-    writeSync(large, randomBytes(1024 * 1024), 0, 1024 * 1024, ((round * 7) % 38) * 1024 * 1024);
+    writeSync(large, randomBytes(1024 * 1024), 0, 1024 * 1024, ((round * 7) % 32) * 1024 * 1024);
     closeSync(large);
     const guest = join(this.folder, "comes and goes");
     if (round % 2 === 0) return rmSync(guest, { recursive: true, force: true });

@@ -42,6 +42,11 @@ export const CLI_ERRORS = {
     message: "the command '{command}' failed: {reason}",
     hint: "No snapshot was made of its output.",
   },
+  CLI_NO_CONTENT: {
+    kind: "invalid-input",
+    message: "'{path}' is of type {type}, which has no content to print",
+    hint: "Name a file, or a folder that holds it.",
+  },
   CLI_NOT_A_FOLDER: { kind: "invalid-input", message: "{what} is no folder", hint: "Name the folder that holds it." },
   CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
   CLI_INTERRUPTED: { kind: "cancelled", message: "ended by {signal}" },

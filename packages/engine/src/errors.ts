@@ -120,6 +120,11 @@ export const ENGINE_ERRORS = {
   },
 
   // Index
+  ENGINE_INDEX_DAMAGED: {
+    kind: "corrupt",
+    message: "index {id} is damaged: {reason}",
+    hint: "Run `holdfast repair index` first. Without the whole index, what is there would be taken for lost.",
+  },
   ENGINE_INDEX_FULL: {
     kind: "unavailable",
     message: "the index holds {count} entries and cannot grow to {bytes} bytes",
@@ -151,6 +156,23 @@ export const ENGINE_ERRORS = {
     kind: "unsupported",
     message: "this Node ({node}) gives no access to the functions of the system's C library",
     hint: "Run Holdfast with Node 26.1 or later, without --permission or with --allow-ffi.",
+  },
+
+  // Restore
+  ENGINE_DELETE_EVERYTHING: {
+    kind: "invalid-input",
+    message: "restoring into / with deletion would remove everything that the snapshot lacks",
+    hint: "Choose with --include or --exclude what may be touched, or restore into another folder.",
+  },
+  ENGINE_TARGET_FULL: {
+    kind: "unavailable",
+    message: "there is no space left where files are restored",
+    hint: "Make room and run the command again: what is restored already is not read again.",
+  },
+  ENGINE_TARGET_UNUSABLE: {
+    kind: "invalid-input",
+    message: "cannot restore into {target}: {reason}",
+    hint: "Give a folder that you may write to.",
   },
 
   // Running

@@ -26,7 +26,7 @@ export { type CompressionMode, zstdProvider } from "./platform/zstd.ts";
 export { type OpenOptions, openRepository } from "./repository/open.ts";
 export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
-export type { KeyOwner } from "./repository/key-files.ts";
+export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, listKeys, removeKey } from "./repository/keys.ts";
 export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
 export { findFileId } from "./repository/find-id.ts";

@@ -42,7 +42,9 @@ async function printAll(entries: AsyncIterable<WalkedNode>, { options }: Command
     for await (const entry of entries) print(entry);
     return;
   }
-  for (const entry of sortEntries(await Array.fromAsync(entries), field, reverse)) print(entry);
+  const all: WalkedNode[] = [];
+  for await (const entry of entries) all.push(entry);
+  for (const entry of sortEntries(all, field, reverse)) print(entry);
 }
 
 function printHeading({ output }: CommandContext, { stored }: OpenedSnapshot): void {

@@ -2,7 +2,6 @@
  * All that a command prints. Results go to standard output; messages, warnings and progress go to standard error, so that a
  * pipe gets results only. In JSON, results and progress are lines on standard output, and problems are lines on standard error.
  */
-import { once } from "node:events";
 import type { WriteStream } from "node:tty";
 import { LiveBlock } from "./live-block.ts";
 
@@ -53,10 +52,24 @@ export class Output {
     this.#write();
   }
 
-  /** Raw bytes of a result. Waits until the reader has taken them. */
+  /** Raw bytes of a result. Waits until they are written, so that the caller may reuse them. */
   async printBytes(bytes: Uint8Array, { signal }: { signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted();
     this.#write();
-    if (!this.#out.write(bytes)) await once(this.#out, "drain", { signal });
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => reject(signal.reason as Error);
+      signal.addEventListener("abort", onAbort, { once: true });
+      // A failed write reaches the run as an abort, with its reason.
+      this.#out.write(bytes, () => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      });
+    });
+  }
+
+  /** True when results go to a person and not to a file or a program. */
+  get isTerminal(): boolean {
+    return this.#out.isTTY === true;
   }
 
   /** Tells people what goes on; nothing in JSON or with --quiet. `level` is how often --verbose must be given. */

@@ -95,7 +95,7 @@ export class BackupWorker {
       case "scan":
         return this.#done(message.task, () => ({ kind: "scan", ...this.#contents.scan(message.path, message.from, message.to) }), message.path);
       case "chunks":
-        return this.#done(message.task, () => ({ kind: "chunks", ...this.#contents.storeChunks(message.path, message.from, message.ends) }), message.path);
+        return this.#done(message.task, () => ({ kind: "chunks", ...this.#contents.storeChunks(message.path, message.segment, message.from, message.ends) }), message.path);
       case "blob":
         return this.#done(message.task, () => ({ kind: "blob", id: this.#blobs.put("data", new Uint8Array(message.bytes)) }));
       case "tree":

@@ -8,7 +8,7 @@ import type { PackIntake } from "../packs/pack-intake.ts";
 import type { PackPool } from "../packs/pack-pool.ts";
 import type { Repository } from "../repository/repository.ts";
 import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
-import { LargeFile, type FileTask } from "./large-file.ts";
+import { LargeFile } from "./large-file.ts";
 import type { BackupWorkerData, EntriesTask, FromWorker, Problem, TaskResult, ToWorker } from "./messages.ts";
 
 /** Tree packs that are kept for the other workers after one has asked. */
@@ -21,7 +21,7 @@ interface Pending {
   readonly assign: Assign;
   /** A giver has already taken one off the count of idle workers for it. */
   readonly promised: boolean;
-  readonly settle: (result: TaskResult, message: ToWorker) => void;
+  readonly settle: (result: TaskResult) => void;
 }
 
 export interface CoordinatorParts {
@@ -41,7 +41,7 @@ export class Coordinator {
   readonly #idle = new Int32Array(new SharedArrayBuffer(4));
   readonly #resting = new Set<Thread>();
   readonly #queue: Pending[] = [];
-  readonly #running = new Map<number, { pending: Pending; message: ToWorker }>();
+  readonly #running = new Map<number, Pending>();
   readonly #files = new Set<{ file: LargeFile; finish: (file: LargeFile) => boolean }>();
   readonly #treePacks = new Map<number, Promise<SharedArrayBuffer | undefined>>();
   #treePackBytes = 0;
@@ -166,7 +166,7 @@ export class Coordinator {
     const running = this.#running.get(task);
     if (running === undefined) throw new Error(`no task ${task}`);
     this.#running.delete(task);
-    running.pending.settle(result, running.message);
+    running.settle(result);
     this.#dispatch();
   }
 
@@ -190,26 +190,34 @@ export class Coordinator {
   /** Gives tasks to resting workers: parts of large files first, since others wait for them. */
   #dispatch(): void {
     for (const thread of this.#resting) {
-      const pending = this.#nextFileTask() ?? this.#queue.shift();
-      if (pending === undefined) return;
+      const pending = this.#nextFileTask(thread) ?? (this.#isKept(thread) ? undefined : this.#queue.shift());
+      if (pending === undefined) continue;
       const task = ++this.#tasks;
       const message = pending.assign(task);
-      this.#running.set(task, { pending, message });
+      this.#running.set(task, pending);
       this.#resting.delete(thread);
       if (!pending.promised) Atomics.sub(this.#idle, 0, 1);
       thread.post(message);
     }
   }
 
-  #nextFileTask(): Pending | undefined {
-    for (const entry of this.#files) {
-      const assign = entry.file.next();
+  /** A worker that keeps a segment in memory is not given anything that would overwrite it. */
+  #isKept(thread: Thread): boolean {
+    const worker = this.#threads.indexOf(thread);
+    return [...this.#files].some(({ file }) => file.holds(worker));
+  }
+
+  #nextFileTask(thread: Thread): Pending | undefined {
+    const worker = this.#threads.indexOf(thread);
+    const keeping = [...this.#files].filter(({ file }) => file.holds(worker));
+    for (const entry of keeping.length > 0 ? keeping : this.#files) {
+      const assign = entry.file.next(worker);
       if (assign === undefined) continue;
       return {
         assign,
         promised: false,
-        settle: (result, message) => {
-          entry.file.accept(message as FileTask, result);
+        settle: (result) => {
+          entry.file.accept(worker, result);
           if (entry.finish(entry.file)) this.#files.delete(entry);
         },
       };

@@ -7,8 +7,15 @@ import type { BlobStore } from "./blob-store.ts";
 
 /** Bytes of a large file that one `scan` task looks at. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
-/** The largest chunk plus room to read on behind it; also a segment plus the window before it. */
-const BUFFER_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
+/** Room before a segment for the head of a chunk that ends in it. */
+const HEAD_BYTES = MAX_CHUNK_BYTES;
+/**
+ * A segment with that room. Smaller files use it as a sliding buffer, of which they touch only what they fill: the largest
+ * chunk and what is read on behind it.
+ */
+const BUFFER_BYTES = HEAD_BYTES + SEGMENT_BYTES;
+/** How far a smaller file is read on behind the chunk that is being looked for. */
+const SLIDING_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
 
 export interface FileContent {
   readonly content: Id[];
@@ -28,6 +35,8 @@ export class FileContentReader {
   readonly #blobs: BlobStore;
   readonly #chunker: Chunker;
   readonly #onBytes: (bytes: number) => void;
+  /** The segment of a large file that lies in the buffer, from `HEAD_BYTES` on. */
+  #kept: { readonly path: string; readonly from: number; readonly to: number } | undefined;
 
   constructor(parts: { blobs: BlobStore; polynomial: bigint; onBytes: (bytes: number) => void }) {
     this.#blobs = parts.blobs;
@@ -49,35 +58,61 @@ export class FileContentReader {
     }
   }
 
-  /** Positions in [from, to) of a large file after which it may be cut. Less is scanned when the file ends before. */
-  scan(path: string, from: number, to: number): { candidates: Uint32Array; scannedTo: number } {
+  /**
+   * Reads a segment of a large file, keeps it, and finds the positions in it after which the file may be cut, relative to
+   * `from`. Less is scanned when the file ends before `to`.
+   */
+  scan(path: string, from: number, to: number): { runs: number[]; scannedTo: number } {
     const before = Math.min(from, WINDOW_BYTES);
     const file = openRegular(path);
     try {
-      const read = readFully(file, this.#chunker.buffer, 0, to - from + before, from - before);
-      return { candidates: this.#chunker.candidates(before, read).map((at) => at - before), scannedTo: from - before + read };
+      const start = HEAD_BYTES - before;
+      const read = readFully(file, this.#chunker.buffer, start, to - from + before, from - before);
+      const end = start + read;
+      this.#kept = { path, from, to: Math.max(from, from - before + read) };
+      const runs = end > HEAD_BYTES ? this.#chunker.candidateRuns(HEAD_BYTES, end) : [];
+      return { runs: runs.map((at) => at - HEAD_BYTES), scannedTo: this.#kept.to };
     } finally {
       closeSync(file);
     }
   }
 
-  /** Reads and stores consecutive chunks of a large file. Fewer bytes than asked for mean that the file shrank. */
-  storeChunks(path: string, from: number, ends: readonly number[]): { ids: Id[]; bytes: number } {
-    const file = openRegular(path);
-    const ids: Id[] = [];
-    let at = from;
-    try {
-      for (const end of ends) {
-        const read = readFully(file, this.#chunker.buffer, 0, end - at, at);
-        if (read > 0) ids.push(this.#blobs.put("data", this.#chunker.buffer.subarray(0, read)));
-        this.#onBytes(read);
-        if (read < end - at) return { ids, bytes: at + read - from };
-        at = end;
+  /**
+   * Stores consecutive chunks that end in the segment that was scanned last. The first may begin before it: its head is read
+   * again, and fewer bytes than asked for mean that the file shrank.
+   */
+  storeChunks(path: string, segment: number, from: number, ends: readonly number[]): { ids: Id[]; bytes: number } {
+    const kept = this.#kept;
+    if (kept === undefined || kept.path !== path || kept.from !== segment) throw new Error(`segment ${segment} is not kept`);
+    const { buffer } = this.#chunker;
+    const head = Math.max(0, segment - from);
+    if (head > 0) {
+      const file = openRegular(path);
+      try {
+        const read = readFully(file, buffer, HEAD_BYTES - head, head, from);
+        // Cut meanwhile: what was scanned is still in memory, but it no longer follows what is read now.
+        if (read < head) return this.#storeShort(HEAD_BYTES - head, read);
+      } finally {
+        closeSync(file);
       }
-      return { ids, bytes: at - from };
-    } finally {
-      closeSync(file);
     }
+    const place = (offset: number): number => HEAD_BYTES + offset - segment;
+    let at = from;
+    const ids = ends.map((end) => {
+      const id = this.#blobs.put("data", buffer.subarray(place(at), place(end)));
+      this.#onBytes(end - at);
+      at = end;
+      return id;
+    });
+    this.#kept = undefined;
+    return { ids, bytes: at - from };
+  }
+
+  #storeShort(start: number, bytes: number): { ids: Id[]; bytes: number } {
+    this.#kept = undefined;
+    this.#onBytes(bytes);
+    const ids = bytes > 0 ? [this.#blobs.put("data", this.#chunker.buffer.subarray(start, start + bytes))] : [];
+    return { ids, bytes };
   }
 
   #chunkFile(file: number, sizeBytes: number, content: Id[]): number {
@@ -87,7 +122,7 @@ export class FileContentReader {
     let end = 0;
     for (;;) {
       // One byte more than expected shows the end of a file of the expected size without a second read.
-      const wanted = Math.min(buffer.length - end, Math.max(sizeBytes - total, 0) + 1);
+      const wanted = Math.min(SLIDING_BYTES - end, Math.max(sizeBytes - total, 0) + 1);
       const read = readSync(file, buffer, end, wanted, null);
       end += read;
       total += read;

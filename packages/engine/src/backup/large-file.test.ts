@@ -13,7 +13,7 @@ function answer(task: FileTask, size: number, candidates: readonly number[]): Ta
   if (task.kind === "scan") {
     const scannedTo = Math.max(task.from, Math.min(task.to, size));
     const inside = candidates.filter((at) => at > task.from && at <= scannedTo).map((at) => at - task.from);
-    return { kind: "scan", candidates: Uint32Array.from(inside), scannedTo };
+    return { kind: "scan", runs: inside.flatMap((at) => [at, at]), scannedTo };
   }
   const ids: Id[] = [];
   let at = task.from;
@@ -35,16 +35,16 @@ function run(
   width = 3,
 ): LargeFileResult | { failed: unknown } {
   const file = new LargeFile("/f", expected);
-  const running: FileTask[] = [];
+  const running: { worker: number; task: FileTask }[] = [];
   for (let number = 0; ; ) {
-    while (running.length < width) {
-      const next = file.next();
-      if (next === undefined) break;
-      running.push(next(++number));
+    for (let worker = 0; worker < width; worker++) {
+      if (running.some((entry) => entry.worker === worker)) continue;
+      const next = file.next(worker);
+      if (next !== undefined) running.push({ worker, task: next(++number) });
     }
     const [done] = running.splice(pick(running.length), 1);
     if (done === undefined) throw new Error("nothing runs and there is no result");
-    file.accept(done, answer(done, actual, candidates));
+    file.accept(done.worker, answer(done.task, actual, candidates));
     const result = running.length === 0 ? file.result() : undefined;
     if (result !== undefined) return result;
   }
@@ -82,12 +82,24 @@ describe("a large file read in pieces", () => {
 
   test("a failing read ends it with that problem once nothing runs any more", () => {
     const file = new LargeFile("/f", 64 * MIB);
-    const [first, second] = [file.next()?.(1), file.next()?.(2)] as [FileTask, FileTask];
+    const [first, second] = [file.next(0)?.(1), file.next(1)?.(2)] as [FileTask, FileTask];
     const problem = { code: "unreadable", path: "/f", reason: "input/output error" } as const;
-    file.accept(first, { kind: "failed", problem });
-    expect(file.next()).toBeUndefined();
+    file.accept(0, { kind: "failed", problem });
+    expect(first.kind).toBe("scan");
+    expect(file.next(0)).toBeUndefined();
     expect(file.result()).toBeUndefined();
-    file.accept(second, answer(second, 64 * MIB, []));
+    file.accept(1, answer(second, 64 * MIB, []));
     expect(file.result()).toEqual({ failed: problem });
+  });
+
+  test("a worker that keeps a segment scans no other", () => {
+    const file = new LargeFile("/f", 64 * MIB);
+    const [first, second] = [file.next(0)?.(1), file.next(1)?.(2)] as [FileTask, FileTask];
+    file.accept(1, answer(second, 64 * MIB, []));
+    // Its cuts depend on the segment before it.
+    expect(file.holds(1)).toBe(true);
+    expect(file.next(1)).toBeUndefined();
+    file.accept(0, answer(first, 64 * MIB, []));
+    expect(file.next(1)?.(3).kind).toBe("chunks");
   });
 });

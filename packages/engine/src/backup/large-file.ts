@@ -1,16 +1,12 @@
 /**
- * One large file, read by several workers: they scan segments for places where it may be cut, the cuts are chosen in file
- * order, and the chunks between them are read again (from the page cache) and stored by whichever worker is free.
+ * One large file, read by several workers at once. Each scans a segment for the places where it may be cut and keeps the
+ * segment in memory; the cuts are chosen in file order; then the worker stores the chunks that end in its segment. A chunk
+ * that begins before the segment has its head read again: on average less than a tenth of the file.
  */
 import { CutChooser } from "../chunker/cut-chooser.ts";
 import type { Id } from "../format/id.ts";
 import { SEGMENT_BYTES } from "./file-content.ts";
 import type { Problem, TaskResult, ToWorker } from "./messages.ts";
-
-/** Segments scanned ahead of the chunks that are stored, so that their pages are still in memory. */
-const AHEAD_BYTES = 128 * 1024 * 1024;
-/** Chunks are handed out in batches of about this size. */
-const BATCH_BYTES = 8 * 1024 * 1024;
 
 export type FileTask = Extract<ToWorker, { kind: "scan" | "chunks" }>;
 
@@ -20,19 +16,29 @@ export interface LargeFileResult {
   readonly problem: Problem | undefined;
 }
 
-/** A state machine without I/O: it says which tasks can run now, and takes their results. */
+interface Segment {
+  readonly from: number;
+  readonly worker: number;
+  /** Set once the segment is scanned. */
+  scan: { readonly runs: readonly number[]; readonly to: number } | undefined;
+  /** Set once the cuts up to its end are chosen. */
+  chunks: { readonly from: number; readonly ends: readonly number[] } | undefined;
+}
+
+/** A state machine without I/O: it says which task a worker can do now, and takes the results. */
 export class LargeFile {
   readonly #path: string;
   readonly #size: number;
   readonly #chooser = new CutChooser();
-  readonly #scanned = new Map<number, { candidates: Uint32Array; from: number; to: number }>();
+  /** Segments in file order, from the first whose cuts are not chosen. */
+  readonly #unchosen: Segment[] = [];
+  /** What each worker keeps in memory. */
+  readonly #held = new Map<number, Segment>();
   readonly #batches: { readonly from: number; readonly ids: readonly Id[] }[] = [];
   #scanAt = 0;
-  #merged = 0;
-  #chosen = 0;
+  #chunkStart = 0;
   #stored = 0;
   #running = 0;
-  #ends: number[] = [];
   #ended = false;
   #failed: Problem | undefined;
 
@@ -41,35 +47,57 @@ export class LargeFile {
     this.#size = sizeBytes;
   }
 
-  /** The next task that may run now; `undefined` when one must finish first. */
-  next(): ((task: number) => FileTask) | undefined {
-    if (this.#failed !== undefined) return undefined;
-    const batch = this.#takeBatch();
-    if (batch !== undefined) {
+  /** True while this worker keeps a segment: it must not be given other work, which would overwrite it. */
+  holds(worker: number): boolean {
+    return this.#held.has(worker);
+  }
+
+  /** What this worker can do now; `undefined` when there is nothing, or when another worker must finish first. */
+  next(worker: number): ((task: number) => FileTask) | undefined {
+    const path = this.#path;
+    const held = this.#held.get(worker);
+    if (held !== undefined) {
+      const { chunks } = held;
+      if (chunks === undefined || this.#failed !== undefined) return undefined;
       this.#running++;
-      return (task) => ({ kind: "chunks", task, path: this.#path, ...batch });
+      return (task) => ({ kind: "chunks", task, path, segment: held.from, ...chunks });
     }
     const from = this.#scanAt;
-    if (from >= this.#size || from - this.#stored >= AHEAD_BYTES) return undefined;
+    if (from >= this.#size || this.#ended || this.#failed !== undefined) return undefined;
     const to = Math.min(this.#size, from + SEGMENT_BYTES);
     this.#scanAt = to;
     this.#running++;
-    return (task) => ({ kind: "scan", task, path: this.#path, from, to });
+    const segment: Segment = { from, worker, scan: undefined, chunks: undefined };
+    this.#held.set(worker, segment);
+    this.#unchosen.push(segment);
+    return (task) => ({ kind: "scan", task, path, from, to });
   }
 
-  /** Takes the result of a task that `next` gave. */
-  accept(task: FileTask, result: TaskResult): void {
+  /** Takes the result of a task that `next` gave to this worker. */
+  accept(worker: number, result: TaskResult): void {
     this.#running--;
-    if (result.kind === "failed") this.#failed ??= result.problem;
-    else if (result.kind === "scan") this.#acceptScan(task.from, result.candidates, result.scannedTo);
-    else if (result.kind === "chunks" && task.kind === "chunks") this.#acceptChunks(task, result);
+    if (result.kind === "failed") {
+      this.#failed ??= result.problem;
+      this.#held.clear();
+    }
+    const held = this.#held.get(worker);
+    // After a failure nothing is kept, and what still comes in does not matter.
+    if (held === undefined) return;
+    if (result.kind === "scan") {
+      held.scan = { runs: result.runs, to: result.scannedTo };
+      this.#choose();
+    } else if (result.kind === "chunks") {
+      this.#batches.push({ from: held.chunks?.from ?? held.from, ids: result.ids });
+      this.#stored += result.bytes;
+      this.#held.delete(worker);
+    }
   }
 
   /** The whole result once everything is stored, or the failure once nothing runs any more. */
   result(): LargeFileResult | { failed: Problem } | undefined {
     if (this.#running > 0) return undefined;
     if (this.#failed !== undefined) return { failed: this.#failed };
-    if (!this.#ended || this.#ends.length > 0) return undefined;
+    if (!this.#ended || this.#held.size > 0) return undefined;
     const reason = `it shrank from ${this.#size} to ${this.#stored} bytes while it was read`;
     return {
       content: this.#batches.sort((a, b) => a.from - b.from).flatMap(({ ids }) => ids),
@@ -78,45 +106,25 @@ export class LargeFile {
     };
   }
 
-  #acceptScan(from: number, candidates: Uint32Array, scannedTo: number): void {
-    this.#scanned.set(from, { candidates, from, to: scannedTo });
-    for (let ready = this.#scanned.get(this.#merged); ready !== undefined; ready = this.#scanned.get(this.#merged)) {
-      this.#scanned.delete(ready.from);
-      const { candidates: found, from: base } = ready;
-      this.#ends.push(...this.#chooser.push(absolute(found, base), ready.to));
-      const expected = Math.min(this.#size, ready.from + SEGMENT_BYTES);
-      this.#merged = expected;
-      // A segment that ends early is the end of a file that somebody cut meanwhile.
-      if (ready.to < expected || expected >= this.#size) return this.#finishCuts(ready.to);
+  /** Chooses the cuts of every segment whose predecessors are all scanned. */
+  #choose(): void {
+    for (let segment = this.#unchosen[0]; segment?.scan !== undefined; segment = this.#unchosen[0]) {
+      this.#unchosen.shift();
+      const { runs, to } = segment.scan;
+      const ends = this.#ended ? [] : this.#chooser.pushRuns(runs, segment.from, to);
+      // A segment that ends early is the end of a file that somebody cut meanwhile: what was scanned behind it is void.
+      const isLast = to < Math.min(this.#size, segment.from + SEGMENT_BYTES) || to >= this.#size;
+      if (isLast && !this.#ended) {
+        ends.push(...this.#chooser.finish(to));
+        this.#ended = true;
+      }
+      const last = ends.at(-1);
+      if (last === undefined) {
+        this.#held.delete(segment.worker);
+        continue;
+      }
+      segment.chunks = { from: this.#chunkStart, ends };
+      this.#chunkStart = last;
     }
   }
-
-  #finishCuts(end: number): void {
-    this.#scanAt = this.#size;
-    this.#scanned.clear();
-    this.#merged = -1;
-    this.#ends.push(...this.#chooser.finish(end));
-    this.#ended = true;
-  }
-
-  #acceptChunks(task: Extract<FileTask, { kind: "chunks" }>, result: Extract<TaskResult, { kind: "chunks" }>): void {
-    this.#batches.push({ from: task.from, ids: result.ids });
-    this.#stored += result.bytes;
-  }
-
-  #takeBatch(): { from: number; ends: number[] } | undefined {
-    if (this.#ends.length === 0) return undefined;
-    const from = this.#chosen;
-    let count = 0;
-    while (count < this.#ends.length && (this.#ends[count] as number) - from <= BATCH_BYTES) count++;
-    // Wait for a full batch unless the file has ended: small batches cost messages.
-    if (count === this.#ends.length && !this.#ended && (this.#ends.at(-1) as number) - from < BATCH_BYTES / 2) return undefined;
-    const ends = this.#ends.splice(0, Math.max(count, 1));
-    this.#chosen = ends.at(-1) as number;
-    return { from, ends };
-  }
-}
-
-function absolute(candidates: Uint32Array, base: number): number[] {
-  return Array.from(candidates, (at) => base + at);
 }

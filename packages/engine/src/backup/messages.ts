@@ -77,6 +77,9 @@ export type ToWorker =
       readonly kind: "chunks";
       readonly task: number;
       readonly path: string;
+      /** Start of the segment that this worker scanned last and still keeps. */
+      readonly segment: number;
+      /** Where the first chunk begins, and where each ends. */
       readonly from: number;
       readonly ends: readonly number[];
     }
@@ -110,8 +113,8 @@ export type FromWorker =
 
 export type TaskResult =
   | { readonly kind: "entries"; readonly nodes: readonly (string | null)[] }
-  | { readonly kind: "scan"; readonly candidates: Uint32Array; readonly scannedTo: number }
-  | { readonly kind: "chunks"; readonly ids: readonly Id[]; readonly bytes: number; readonly problem?: Problem }
+  | { readonly kind: "scan"; readonly runs: readonly number[]; readonly scannedTo: number }
+  | { readonly kind: "chunks"; readonly ids: readonly Id[]; readonly bytes: number }
   | { readonly kind: "failed"; readonly problem: Problem }
   | { readonly kind: "blob"; readonly id: Id }
   | { readonly kind: "tree"; readonly id: Id }

@@ -6,12 +6,15 @@ export class PacksOfIndex {
   readonly #entries: Uint32Array;
   /** Sum of what the index says of each pack, to compare with the size of its file. */
   readonly expectedBytes: Float64Array;
+  /** Where the last blob of each pack ends, by the index. */
+  readonly endBytes: Float64Array;
   readonly holdsTrees: Uint8Array;
 
   constructor(index: BlobIndex) {
     const packs = index.packCount;
     const counts = new Uint32Array(packs + 1);
     this.expectedBytes = new Float64Array(packs);
+    this.endBytes = new Float64Array(packs);
     this.holdsTrees = new Uint8Array(packs);
     const packOf = new Int32Array(index.count).fill(-1);
     for (let entry = 0; entry < index.count; entry++) {
@@ -20,6 +23,7 @@ export class PacksOfIndex {
       packOf[entry] = place.pack;
       counts[place.pack + 1] = (counts[place.pack + 1] as number) + 1;
       this.expectedBytes[place.pack] = (this.expectedBytes[place.pack] as number) + place.lengthBytes + (place.uncompressedBytes > 0 ? 41 : 37);
+      this.endBytes[place.pack] = Math.max(this.endBytes[place.pack] as number, place.offset + place.lengthBytes);
       if (index.typeAt(entry) === "tree") this.holdsTrees[place.pack] = 1;
     }
     for (let pack = 0; pack < packs; pack++) counts[pack + 1] = (counts[pack + 1] as number) + (counts[pack] as number);

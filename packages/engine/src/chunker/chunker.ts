@@ -4,7 +4,7 @@
  */
 import { CHUNKER_WASM } from "./generated/chunker-wasm.ts";
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, WINDOW_BYTES } from "./limits.ts";
-import { firstPositionOf, type MarkedBlock, positionsOf } from "./marked-positions.ts";
+import { firstPositionOf, type MarkedBlock, positionsOf, runsOf } from "./marked-positions.ts";
 
 export { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, WINDOW_BYTES } from "./limits.ts";
 
@@ -90,13 +90,22 @@ export class Chunker {
    * one position in a million is a candidate, but in zeros each is: then four bytes of result come for one of input.
    */
   candidates(from: number, to: number): Uint32Array {
+    return positionsOf(this.#sweep(from, to));
+  }
+
+  /** As `candidates`, as runs of consecutive positions (first, last, first, last, …): short also for zeros. */
+  candidateRuns(from: number, to: number): number[] {
+    return runsOf(this.#sweep(from, to));
+  }
+
+  #sweep(from: number, to: number): MarkedBlock[] {
     this.#checkRange(from, to);
     const blocks: MarkedBlock[] = [];
     for (let at = Math.max(from, WINDOW_BYTES - 1); at < to; at += this.#sweepBlock) {
       const block = this.#scanBlock(at, Math.min(at + this.#sweepBlock, to));
       if (block !== undefined) blocks.push(block);
     }
-    return positionsOf(blocks);
+    return blocks;
   }
 
   #checkRange(from: number, to: number): void {

@@ -53,6 +53,30 @@ describe("CutChooser", () => {
     );
   });
 
+  test("chooses the same cuts from runs", () => {
+    const run = fc.record({ gap: fc.integer({ min: 1, max: 2 * MAX }), length: fc.integer({ min: 1, max: 5000 }) });
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 8 }), fc.nat({ max: 2 ** 40 }), (runs, start) => {
+        let at = start;
+        const pairs = runs.flatMap(({ gap, length }) => {
+          const first = at + gap;
+          at = first + length - 1;
+          return [first - start, at - start];
+        });
+        const positions = runs.flatMap((_, n) => {
+          const [first, last] = [pairs[2 * n] as number, pairs[2 * n + 1] as number];
+          return Array.from({ length: last - first + 1 }, (__, step) => start + first + step);
+        });
+        expect(new CutChooser(start).pushRuns(pairs, start, at)).toEqual(new CutChooser(start).push(positions, at));
+      }),
+    );
+  });
+
+  test("a run of zeros is cut at the smallest size", () => {
+    const cuts = new CutChooser().pushRuns([64, 10 * MIN], 0, 10 * MIN);
+    expect(cuts).toEqual(Array.from({ length: 10 }, (_, n) => (n + 1) * MIN));
+  });
+
   test("returns a cut as soon as it is certain", () => {
     const chooser = new CutChooser(1000);
     expect(chooser.push([1000 + MIN - 1], 1000 + MIN - 1)).toEqual([]);

@@ -29,6 +29,27 @@ export class CutChooser {
   }
 
   /**
+   * As `push`, with candidates as runs of consecutive offsets (first, last, first, last, …) relative to `base`: what
+   * `Chunker.candidateRuns` gives. A run costs as many steps as it makes cuts.
+   */
+  pushRuns(runs: readonly number[], base: number, upTo: number): number[] {
+    const cuts: number[] = [];
+    for (let at = 0; at + 1 < runs.length; at += 2) {
+      const first = base + (runs[at] as number);
+      const last = base + (runs[at + 1] as number);
+      this.#cutAtMaximum(first, cuts);
+      for (let next = this.#nextIn(first); next <= last; next = this.#nextIn(first)) this.#cut(next, cuts);
+    }
+    this.#cutAtMaximum(upTo, cuts);
+    return cuts;
+  }
+
+  /** The first offset, not before `first`, that is far enough from the start. */
+  #nextIn(first: number): number {
+    return Math.max(first, this.#start + MIN_CHUNK_BYTES);
+  }
+
+  /**
    * The file ends at the absolute offset `size`, up to which all candidates were given.
    *
    * @returns the ends of the remaining chunks: the last one, or none when the last cut fell on the end.

@@ -26,6 +26,29 @@ export function positionsOf(blocks: readonly MarkedBlock[]): Uint32Array<ArrayBu
   return positions;
 }
 
+/**
+ * The same as runs of consecutive positions: first, last, first, last, … In zeros a block is one run, so that a file full of
+ * holes costs no more than any other.
+ */
+export function runsOf(blocks: readonly MarkedBlock[]): number[] {
+  const runs: number[] = [];
+  const extend = (first: number, last: number): void => {
+    if (runs.length > 0 && runs.at(-1) === first - 1) runs[runs.length - 1] = last;
+    else runs.push(first, last);
+  };
+  for (const { first, words } of blocks) {
+    for (let index = 0, base = first; index < words.length; index++, base += 32) {
+      let word = words[index] as number;
+      if (word === -1) {
+        extend(base, base + 31);
+        continue;
+      }
+      for (; word !== 0; word &= word - 1) extend(base + lowestBit(word), base + lowestBit(word));
+    }
+  }
+  return runs;
+}
+
 /** The first marked position of a block that has one. */
 export function firstPositionOf({ first, words }: MarkedBlock): number {
   const index = words.findIndex((word) => word !== 0);

@@ -9,11 +9,10 @@ import { engineError } from "../errors.ts";
 import { encodeConfig } from "../format/config.ts";
 import { idFromBytes } from "../format/id.ts";
 import { encodeUnpacked } from "../format/unpacked.ts";
-import { saveKeyFile, type KeyOwner } from "./key-files.ts";
+import { saveKeyFile, type KeyOptions } from "./key-files.ts";
 import { Repository } from "./repository.ts";
 
-export interface CreateOptions extends KeyOwner {
-  readonly signal: AbortSignal;
+export interface CreateOptions extends KeyOptions {
   /** Format version; 2 adds compression. */
   readonly version?: 1 | 2;
   /** Take another repository's polynomial, so that copies between both deduplicate. */

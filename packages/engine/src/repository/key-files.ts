@@ -2,7 +2,7 @@
 import type { Secret } from "@holdfast/base";
 import { isHoldfastError } from "@holdfast/base";
 import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
-import { calibrate, deriveKey } from "../crypto/kdf.ts";
+import { calibrate, deriveKey, type ScryptCosts } from "../crypto/kdf.ts";
 import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { decodeMasterKey, encodeMasterKey } from "../crypto/master-key.ts";
 import { engineError } from "../errors.ts";
@@ -21,6 +21,16 @@ const SALT_BYTES = 64;
 export interface KeyOwner {
   readonly hostname: string;
   readonly username: string;
+}
+
+/** How a new key file is made. */
+export interface KeyOptions extends KeyOwner {
+  readonly signal: AbortSignal;
+  /**
+   * What deriving the key costs; for tests and for weak machines. By default it is measured, so that each attempt at
+   * guessing the password takes half a second on a machine like this one.
+   */
+  readonly kdf?: ScryptCosts | undefined;
 }
 
 /**
@@ -80,9 +90,9 @@ export async function saveKeyFile(
   backend: Backend,
   masterKey: MasterKey,
   password: Secret,
-  { signal, hostname, username }: KeyOwner & { signal: AbortSignal },
+  { signal, hostname, username, kdf }: KeyOptions,
 ): Promise<Id> {
-  const parameters = { ...(await calibrate()), salt: new Uint8Array(randomBytes(SALT_BYTES)) };
+  const parameters = { ...(kdf ?? (await calibrate())), salt: new Uint8Array(randomBytes(SALT_BYTES)) };
   const own = await deriveKey(password, parameters);
   const bytes = encodeKeyFile({
     created: formatGoTime(BigInt(Date.now()) * 1_000_000n),

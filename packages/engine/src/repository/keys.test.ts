@@ -6,7 +6,7 @@ import { addKey, changePassword, listKeys, removeKey } from "./keys.ts";
 import { openRepository } from "./open.ts";
 
 const { signal } = new AbortController();
-const owner = { hostname: "box", username: "ann" };
+const owner = { hostname: "box", username: "ann", kdf: { N: 2, r: 1, p: 1 } };
 const failsWith = (code: string): unknown => expect.toSatisfy((error: unknown) => isHoldfastError(error, code));
 
 describe("keys", () => {

@@ -2,7 +2,7 @@
 import type { Secret } from "@holdfast/base";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
-import { loadKeyFile, saveKeyFile, type KeyOwner } from "./key-files.ts";
+import { loadKeyFile, saveKeyFile, type KeyOptions } from "./key-files.ts";
 import type { Repository } from "./repository.ts";
 
 export interface KeyInfo {
@@ -28,7 +28,7 @@ export async function listKeys(repository: Repository, { signal }: Options): Pro
 }
 
 /** Adds a password. The old ones stay valid. */
-export function addKey(repository: Repository, password: Secret, options: KeyOwner & Options): Promise<Id> {
+export function addKey(repository: Repository, password: Secret, options: KeyOptions): Promise<Id> {
   return saveKeyFile(repository.backend, repository.masterKey, password, options);
 }
 
@@ -42,7 +42,7 @@ export async function removeKey(repository: Repository, id: Id, { signal }: Opti
 export async function changePassword(
   repository: Repository,
   password: Secret,
-  options: KeyOwner & Options,
+  options: KeyOptions,
 ): Promise<Id> {
   const id = await addKey(repository, password, options);
   await repository.removeFile("key", repository.keyId, options);

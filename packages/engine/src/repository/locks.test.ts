@@ -9,7 +9,7 @@ import { listLocks, removeLocks, withLock } from "./locks.ts";
 import type { Repository } from "./repository.ts";
 
 const { signal } = new AbortController();
-const owner = { hostname: "box", username: "ann" };
+const owner = { hostname: "box", username: "ann", kdf: { N: 2, r: 1, p: 1 } };
 
 function repository(): Promise<Repository> {
   return createRepository(new MemoryBackend(), new Secret("test"), { signal, ...owner });

@@ -39,8 +39,8 @@ export interface RestoreRules {
   readonly delete: boolean;
   readonly sparse: boolean;
   readonly dryRun: boolean;
-  /** Restore owner and group. */
-  readonly owner: boolean;
+  /** Restore owner and group; `undefined`: as far as this process may. */
+  readonly owner: boolean | undefined;
   /** Send an entry event for everything that is handled. */
   readonly reportEntries: boolean;
 }

@@ -26,6 +26,7 @@ export class Session {
   readonly folders: TargetFolders;
   readonly reporter: Reporter;
   readonly checkStop: () => void;
+  readonly #metadata: { owner?: boolean };
 
   constructor(parts: SessionParts) {
     this.rules = parts.rules;
@@ -34,11 +35,12 @@ export class Session {
     this.folders = parts.folders;
     this.reporter = parts.reporter;
     this.checkStop = () => parts.checkStop();
+    this.#metadata = parts.rules.owner === undefined ? {} : { owner: parts.rules.owner };
   }
 
   /** Gives an entry its metadata; what is refused is reported. */
   applyMetadata(folder: AnchoredFolder, node: TreeNode, path: string): void {
-    for (const { reason } of applyMetadata(folder.at(node.name), node, { owner: this.rules.owner })) {
+    for (const { reason } of applyMetadata(folder.at(node.name), node, this.#metadata)) {
       this.reporter.problem({ code: "metadata", path, reason: folder.explain(reason) });
     }
   }

@@ -18,10 +18,6 @@ import { WindowRunner } from "./window-runner.ts";
 
 type Port = SyncPort<ToWorker, FromWorker | WorkerFailure>;
 
-runWorker<ToWorker, FromWorker, RestoreWorkerData>((port, data) => {
-  new RestoreWorker(port, data).run();
-});
-
 /** Thrown through everything when the main thread asks this worker to stop. */
 class Stopped extends Error {}
 
@@ -164,3 +160,7 @@ function transfersOf(message: FromWorker): readonly ArrayBuffer[] {
   if (message.kind === "load") return [message.ranges.buffer as ArrayBuffer];
   return message.kind === "entered" ? [...message.parts, ...message.large.map(({ ids }) => ids.buffer)] : [];
 }
+
+runWorker<ToWorker, FromWorker, RestoreWorkerData>((port, data) => {
+  new RestoreWorker(port, data).run();
+});

@@ -1,0 +1,50 @@
+/** `holdfast stats`: counts and measures what is stored. */
+import { type Statistics, type StatisticsMode, statistics } from "@holdfast/engine";
+import type { CommandContext, RunCommand } from "../context.ts";
+import { EXIT } from "../exit.ts";
+import { formatBytes, formatCount } from "../output/units.ts";
+import { withSession } from "../repository-session.ts";
+import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
+
+export const run: RunCommand = (context) =>
+  withSession(context, (session) =>
+    session.locked("read", async (signal) => {
+      const { options, args } = context;
+      const mode = (options.text("mode") ?? "restore-size") as StatisticsMode;
+      const choice = { names: args, filter: snapshotFilter(options) };
+      const snapshots = await chosenSnapshots(session.repository, choice, { signal });
+      const index = await session.loadIndex({}, signal);
+      report(await statistics(session.repository, index, snapshots, mode, { signal }), context);
+      return EXIT.ok;
+    }),
+  );
+
+function report(result: Statistics, { output }: CommandContext): void {
+  const { snapshots, totalBytes, files, blobs, compression } = result;
+  if (output.settings.json) {
+    output.printJson({
+      total_size: totalBytes,
+      total_uncompressed_size: compression?.uncompressedBytes,
+      compression_ratio: compression?.ratio,
+      compression_progress: compression?.progressPercent,
+      compression_space_saving: compression?.savingPercent,
+      total_file_count: files,
+      total_blob_count: blobs,
+      snapshots_count: snapshots,
+    });
+    return;
+  }
+  const rows: (readonly [string, string | undefined])[] = [
+    ["mode", result.mode],
+    ["snapshots", formatCount(snapshots)],
+    ["files", files === undefined ? undefined : formatCount(files)],
+    ["blobs", blobs === undefined ? undefined : formatCount(blobs)],
+    ["total size", formatBytes(totalBytes)],
+    ["without compression", compression === undefined ? undefined : formatBytes(compression.uncompressedBytes)],
+    ["compression ratio", compression === undefined ? undefined : `${compression.ratio.toFixed(2)} to 1`],
+    ["compressed so far", compression === undefined ? undefined : `${compression.progressPercent.toFixed(1)} %`],
+    ["saved by compression", compression === undefined ? undefined : `${compression.savingPercent.toFixed(1)} %`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, value] of rows) if (value !== undefined) output.print(`${`${name}:`.padEnd(width + 2)}${value}`);
+}
