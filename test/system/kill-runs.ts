@@ -68,6 +68,7 @@ export async function runVictim(
 /** Says how often each phase was hit. */
 export class Tally {
   readonly #hits = new Map<Phase, number>();
+  #finished = 0;
 
   get total(): number {
     return [...this.#hits.values()].reduce((sum, n) => sum + n, 0);
@@ -77,11 +78,17 @@ export class Tally {
     this.#hits.set(phase, (this.#hits.get(phase) ?? 0) + 1);
   }
 
+  /** A run that was faster than the signal. */
+  addFinished(): void {
+    this.#finished++;
+  }
+
   of(phase: Phase): number {
     return this.#hits.get(phase) ?? 0;
   }
 
   toString(): string {
-    return [...this.#hits].map(([phase, hits]) => `${phase} ${hits}`).join(", ");
+    const hits = [...this.#hits].map(([phase, count]) => `${phase} ${count}`).join(", ");
+    return `${this.total} (${hits}); ${this.#finished} finished before`;
   }
 }

@@ -101,6 +101,11 @@ export const ENGINE_ERRORS = {
     message: "a tree names an entry '{name}', which would lead out of its folder",
     hint: "The entry is left alone. Run `holdfast check` to see which snapshots hold it.",
   },
+  ENGINE_REPAIR_STALE: {
+    kind: "conflict",
+    message: "{what} no longer reads as it did when the repair was planned",
+    hint: "Nothing was removed. Plan the repair again.",
+  },
   ENGINE_TREE_CYCLE: {
     kind: "corrupt",
     message: "the folder '{path}' contains itself (tree {id})",

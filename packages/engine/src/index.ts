@@ -6,6 +6,7 @@ export { type RepositoryConfig, encodeConfig } from "./format/config.ts";
 export type { ExtendedAttribute, NodeType, TreeNode } from "./format/node.ts";
 export { type Snapshot, type SnapshotFields, encodeSnapshot } from "./format/snapshot.ts";
 export { formatGoTime, parseGoTime } from "./format/go-time.ts";
+export { goFileMode } from "./format/go-file-mode.ts";
 export { decodePackHeader, sealedHeaderBytes } from "./format/pack-header.ts";
 export { encodeMasterKey } from "./crypto/master-key.ts";
 export type { MasterKey } from "./crypto/sealing.ts";
@@ -21,6 +22,10 @@ export { expandGlob } from "./patterns/path-glob.ts";
 
 // Platform facts
 export { type CompressionMode, zstdProvider } from "./platform/zstd.ts";
+
+// File metadata
+export { lstatNs } from "./filesystem/read-metadata.ts";
+export { metadataDifferences } from "./filesystem/compare-metadata.ts";
 
 // The repository
 export { type OpenOptions, openRepository } from "./repository/open.ts";
@@ -56,8 +61,40 @@ export type {
 export type { BackupCounts, Problem } from "./backup/messages.ts";
 export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
 
+export { countAhead } from "./backup/count-ahead.ts";
+
+// Restore
+export { Restore, type RestoreOptions, type RestoreProgress, type RestoreResult } from "./restore/restore.ts";
+export type { RestoreProblem } from "./restore/problems.ts";
+export type { RestoreEntry } from "./restore/messages.ts";
+
 // Check
 export { Check } from "./check/check.ts";
 export type { AffectedPath, Finding, FindingCode } from "./check/findings.ts";
 export { isDamage } from "./check/findings.ts";
 export type { CheckOptions, CheckProgress, CheckResult, DataSubset } from "./check/options.ts";
+
+// Browse
+export { type WalkOptions, type WalkProblem, type WalkedNode, walkSnapshot } from "./browse/walk.ts";
+export { type ListOptions, listEntries } from "./browse/list-entries.ts";
+export { type ArchiveOptions, dumpFile, dumpTar, dumpZip } from "./browse/dump.ts";
+export { type CompressionStatistics, type Statistics, type StatisticsMode, statistics } from "./browse/stats.ts";
+
+// Repair: plan, then execute
+export {
+  type IndexRepairPlan,
+  type IndexRepairProgress,
+  type IndexRepairResult,
+  executeIndexRepair,
+  planIndexRepair,
+} from "./repair/repair-index.ts";
+export { type LostBlob, type PackRepair, type PackRepairPlan, executePackRepair, planPackRepair } from "./repair/repair-packs.ts";
+export type { Loss } from "./repair/lossy-trees.ts";
+export {
+  type SnapshotRepair,
+  type SnapshotRepairPlan,
+  type SnapshotRepairResult,
+  REPAIRED_TAG,
+  executeSnapshotRepair,
+  planSnapshotRepair,
+} from "./repair/repair-snapshots.ts";

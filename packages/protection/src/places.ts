@@ -8,10 +8,10 @@ export interface Places {
   readonly passwordFile: string;
 }
 
-/** @param environment the process's; `XDG_DATA_HOME` and `XDG_CONFIG_HOME` are honoured when absolute, as their standard says */
-export function defaultPlaces(environment: Readonly<Record<string, string | undefined>>, home: string): Places {
+/** @param variable looks up the environment; `XDG_DATA_HOME` and `XDG_CONFIG_HOME` count when absolute, as their standard says */
+export function defaultPlaces(variable: (name: string) => string | undefined, home: string): Places {
   const folder = (name: string, otherwise: string): string => {
-    const value = environment[name];
+    const value = variable(name);
     return value?.startsWith("/") === true ? value : join(home, otherwise);
   };
   return {

@@ -7,13 +7,17 @@ const GROUP = "Saving and restoring:";
 const start: CommandDefinition = {
   name: "start",
   group: GROUP,
-  summary: "protect folders, step by step",
+  summary: "protect this machine and prove that the copy can be restored",
   description: [
-    "Asks what is needed and nothing more: which folders to protect, where to keep the backup, and a password. It makes the repository and the first backup, and shows how to restore from it.",
+    "Asks nothing. Backs up the home folder without caches, and /etc, or the paths that are named; restores a random sample to a temporary folder and compares it with the snapshot and the source; checks the repository; and says what is proven.",
+    "Unless a repository is named, it uses one in the user's data folder and makes it at the first run, with a random password in a file that only the user can read. The next run stores only what changed.",
   ],
-  arguments: [{ name: "path", description: "folder or file to protect", variadic: true, completes: "file" }],
-  examples: [{ command: "holdfast start ~/Documents", description: "Protect one folder." }],
-  exitCodes: [3],
+  arguments: [{ name: "path", description: "folder or file to protect instead of the home folder and /etc", variadic: true, completes: "file" }],
+  examples: [
+    { command: "npm start", description: "Protect this machine." },
+    { command: "holdfast start ~/Documents ~/Pictures", description: "Protect two folders." },
+  ],
+  exitCodes: [3, 20],
   load: () => import("../commands/start.ts"),
 };
 

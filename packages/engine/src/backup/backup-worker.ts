@@ -27,6 +27,7 @@ export class BackupWorker {
   readonly #idle: Int32Array;
   /** Messages that came while this worker waited for one certain answer. */
   readonly #postponed: ToWorker[] = [];
+  #stopped = false;
 
   constructor(port: Port, data: BackupWorkerData) {
     this.#port = port;
@@ -59,9 +60,11 @@ export class BackupWorker {
     });
   }
 
-  run(): never {
-    for (;;) {
+  /** Works until it is told to stop. It then holds no lock in shared memory, which it might if it were just ended. */
+  run(): void {
+    while (!this.#stopped) {
       for (let message = this.#poll(); message !== undefined; message = this.#poll()) this.#handle(message);
+      if (this.#stopped) return;
       if (this.#walker.resting) this.#rest();
       else this.#walker.step();
     }
@@ -81,6 +84,9 @@ export class BackupWorker {
 
   #handle(message: ToWorker): void {
     switch (message.kind) {
+      case "stop":
+        this.#stopped = true;
+        return;
       case "entries":
         return this.#walker.start(message);
       case "returned":
@@ -132,6 +138,7 @@ export class BackupWorker {
       const message = this.#port.receive();
       if (message.kind === "pack" && message.pack === pack) return message.bytes;
       this.#postponed.push(message);
+      if (message.kind === "stop") return undefined;
     }
   }
 

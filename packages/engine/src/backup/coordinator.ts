@@ -6,6 +6,7 @@ import type { Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { PackIntake } from "../packs/pack-intake.ts";
 import type { PackPool } from "../packs/pack-pool.ts";
+import { TreePackCache, type LoadedPack } from "../packs/tree-pack-cache.ts";
 import type { Repository } from "../repository/repository.ts";
 import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
 import { LargeFile } from "./large-file.ts";
@@ -13,6 +14,9 @@ import type { BackupWorkerData, EntriesTask, FromWorker, Problem, TaskResult, To
 
 /** Tree packs that are kept for the other workers after one has asked. */
 const TREE_PACK_CACHE_BYTES = 64 * 1024 * 1024;
+
+/** How long a worker may take to finish what it is at before it is ended by force. */
+const STOP_MS = 300;
 
 type Thread = WorkerThread<ToWorker, FromWorker>;
 type Assign = (task: number) => ToWorker;
@@ -43,20 +47,19 @@ export class Coordinator {
   readonly #queue: Pending[] = [];
   readonly #running = new Map<number, Pending>();
   readonly #files = new Set<{ file: LargeFile; finish: (file: LargeFile) => boolean }>();
-  readonly #treePacks = new Map<number, Promise<SharedArrayBuffer | undefined>>();
-  #treePackBytes = 0;
+  readonly #treePacks: TreePackCache;
   #tasks = 0;
-  #fail: (error: unknown) => void = () => {};
-  readonly #failed: Promise<never>;
+  #failure: { readonly error: unknown } | undefined;
+  /** Everybody who waits for something that a failure prevents. */
+  readonly #waiting = new Set<(error: unknown) => void>();
   intake: PackIntake | undefined;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
-    this.#failed = new Promise((_, reject) => {
-      this.#fail = reject;
+    this.#treePacks = new TreePackCache({
+      load: (pack) => this.#loadTreePack(pack),
+      maxBytes: TREE_PACK_CACHE_BYTES,
     });
-    // Whoever waits for a task sees the failure; this keeps it from being "unhandled" in between.
-    this.#failed.catch(() => {});
   }
 
   start(): void {
@@ -76,10 +79,20 @@ export class Coordinator {
     }
   }
 
-  /** Ends the backup with this error. */
+  /** Ends the backup with this error; later ones change nothing. */
   fail(error: unknown): void {
-    this.#fail(error);
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
     this.#parts.pool.abort();
+    for (const reject of this.#waiting) reject(error);
+    this.#waiting.clear();
+  }
+
+  /** Waits for something from outside, but not longer than the backup is going well. */
+  untilFailure<T>(promise: Promise<T>): Promise<T> {
+    // Nobody hears of its failure once the backup has failed.
+    promise.catch(() => {});
+    return this.#orFailure((resolve, reject) => void promise.then(resolve, reject));
   }
 
   /** The paths that the workers are at. */
@@ -111,18 +124,30 @@ export class Coordinator {
     await this.#run((task) => ({ kind: "flush", task }));
   }
 
+  /** Ends the workers, whatever they are doing. */
   async stop(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    this.#parts.pool.abort();
+    await Promise.all(this.#threads.map((thread) => thread.stop({ kind: "stop" }, STOP_MS)));
   }
 
   #run(assign: Assign): Promise<TaskResult> {
-    return Promise.race([
-      new Promise<TaskResult>((resolve) => {
-        this.#queue.push({ assign, promised: false, settle: resolve });
-        this.#dispatch();
-      }),
-      this.#failed,
-    ]);
+    return this.#orFailure((resolve) => {
+      this.#queue.push({ assign, promised: false, settle: resolve });
+      this.#dispatch();
+    });
+  }
+
+  /** A promise that also rejects when the backup fails. Not a race, which would keep a trace of every task until the end. */
+  #orFailure<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure.error);
+      this.#waiting.add(reject);
+      const settle = <V>(by: (value: V) => void) => (value: V): void => {
+        this.#waiting.delete(reject);
+        by(value);
+      };
+      start(settle(resolve), settle(reject));
+    });
   }
 
   #receive(thread: Thread, message: FromWorker): void {
@@ -189,6 +214,7 @@ export class Coordinator {
 
   /** Gives tasks to resting workers: parts of large files first, since others wait for them. */
   #dispatch(): void {
+    if (this.#failure !== undefined) return;
     for (const thread of this.#resting) {
       const pending = this.#nextFileTask(thread) ?? (this.#isKept(thread) ? undefined : this.#queue.shift());
       if (pending === undefined) continue;
@@ -197,7 +223,7 @@ export class Coordinator {
       this.#running.set(task, pending);
       this.#resting.delete(thread);
       if (!pending.promised) Atomics.sub(this.#idle, 0, 1);
-      thread.post(message);
+      thread.post(message, message.kind === "blob" ? [message.bytes] : []);
     }
   }
 
@@ -226,33 +252,26 @@ export class Coordinator {
   }
 
   #sendPack(thread: Thread, pack: number): void {
-    const known = this.#treePacks.get(pack) ?? this.#loadTreePack(pack);
-    this.#treePacks.set(pack, known);
-    void known.then((bytes) => thread.post({ kind: "pack", pack, bytes }));
+    this.#treePacks.get(pack).then(
+      (bytes) => thread.post({ kind: "pack", pack, bytes }),
+      (error: unknown) => this.fail(error),
+    );
   }
 
-  async #loadTreePack(pack: number): Promise<SharedArrayBuffer | undefined> {
+  async #loadTreePack(pack: number): Promise<LoadedPack> {
+    const { repository, signal, onProblem } = this.#parts;
     const name = this.#parts.index.packId(pack);
     try {
-      const bytes = await loadBytes(this.#parts.repository.backend, { type: "pack", name }, undefined, {
-        signal: this.#parts.signal,
-      });
+      const bytes = await loadBytes(repository.backend, { type: "pack", name }, undefined, { signal });
       const shared = new SharedArrayBuffer(bytes.length);
       new Uint8Array(shared).set(bytes);
-      this.#treePackBytes += bytes.length;
-      while (this.#treePackBytes > TREE_PACK_CACHE_BYTES && this.#treePacks.size > 1) await this.#dropOldestTreePack();
       return shared;
     } catch (error) {
-      this.#parts.onProblem({ code: "parent-tree", path: `pack ${name}`, reason: messageOf(error) });
+      if (signal.aborted) throw error;
+      // A damaged parent costs time, not data: everything in its folders is read again.
+      onProblem({ code: "parent-tree", path: `pack ${name}`, reason: messageOf(error) });
       return undefined;
     }
-  }
-
-  async #dropOldestTreePack(): Promise<void> {
-    const [oldest] = this.#treePacks;
-    if (oldest === undefined) return;
-    this.#treePacks.delete(oldest[0]);
-    this.#treePackBytes -= (await oldest[1])?.byteLength ?? 0;
   }
 }
 

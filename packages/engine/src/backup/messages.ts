@@ -86,6 +86,8 @@ export type ToWorker =
   | { readonly kind: "blob"; readonly task: number; readonly bytes: ArrayBuffer }
   | { readonly kind: "tree"; readonly task: number; readonly nodes: readonly string[] }
   | { readonly kind: "flush"; readonly task: number }
+  /** End now; nothing more is wanted. */
+  | { readonly kind: "stop" }
   /** Answers `given`: the encoded nodes of entries that this worker gave away. */
   | { readonly kind: "returned"; readonly ticket: number; readonly nodes: readonly (string | null)[] }
   /** Answers `large`. */

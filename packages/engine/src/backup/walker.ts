@@ -325,17 +325,17 @@ export class Walker {
     }
   }
 
+  /** Hands a complete frame on. One that is still on the stack is handed on when it leaves it. */
   #finishIfComplete(frame: Frame): void {
-    for (let done: Frame | undefined = frame; done?.complete === true; ) {
-      const { owner }: Frame = done;
+    let done = frame;
+    while (done.complete && !this.#stack.includes(done)) {
+      const { owner } = done;
       if (owner.kind === "task") {
         this.#parts.send({ kind: "done", task: owner.task, result: { kind: "entries", nodes: done.nodes() } });
         return;
       }
-      const json = this.#folderDone(done, owner);
-      owner.parent.set(owner.at, json);
-      // A parent that is still on the stack completes there.
-      done = this.#stack.includes(owner.parent) ? undefined : owner.parent;
+      owner.parent.set(owner.at, this.#folderDone(done, owner));
+      done = owner.parent;
     }
   }
 

@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { forEachConcurrent, isHoldfastError, messageOf } from "@holdfast/base";
 import { loadBytes } from "@holdfast/storage";
 import { idToBytes, type Id } from "../format/id.ts";
-import type { BlobIndex } from "../index/blob-index.ts";
+import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -33,6 +33,7 @@ export class Check {
   readonly #findings: Finding[] = [];
   #findingCount = 0;
   #damage = false;
+  readonly #damagedEntries = new DamagedEntries();
   #progress = { phase: "index" as CheckProgress["phase"], packsDone: 0, packsTotal: 0, bytesDone: 0, bytesTotal: 0 };
 
   constructor(repository: Repository, options: CheckOptions) {
@@ -86,8 +87,11 @@ export class Check {
       }
       seen[pack] = 1;
       const expected = byPack.expectedBytes[pack] as number;
+      const end = byPack.endBytes[pack] as number;
       if (sizeBytes !== expected) {
         this.#find("pack-size", `pack ${id}`, `it has ${sizeBytes} bytes, by the index it must have ${expected}`);
+      } else if (end > sizeBytes) {
+        this.#find("index-range", `pack ${id}`, `the index puts a blob up to byte ${end}, it has ${sizeBytes}`);
       }
       present.push({ id, sizeBytes, holdsTrees: byPack.holdsTrees[pack] === 1 });
     }
@@ -100,11 +104,17 @@ export class Check {
     return present;
   }
 
+  /** Blobs of which the store has nothing, or not all: their pack is missing, or ends before them. */
   #markMissing(index: BlobIndex, byPack: PacksOfIndex, present: readonly PackFile[], reachability: Reachability): void {
-    const there = new Set(present.map(({ id }) => index.packNumber(id)));
+    const sizes = new Float64Array(index.packCount).fill(-1);
+    for (const { id, sizeBytes } of present) sizes[index.packNumber(id) as number] = sizeBytes;
     for (let pack = 0; pack < index.packCount; pack++) {
-      if (there.has(pack)) continue;
-      for (const entry of byPack.entriesOf(pack)) reachability.markDamaged(entry);
+      const size = sizes[pack] as number;
+      if (size >= (byPack.endBytes[pack] as number)) continue;
+      for (const entry of byPack.entriesOf(pack)) {
+        const { offset, lengthBytes } = index.locationAt(entry) as BlobLocation;
+        if (offset + lengthBytes > size) this.#damagedEntries.mark(index, reachability, entry);
+      }
     }
   }
 
@@ -128,8 +138,8 @@ export class Check {
         async ({ id, sizeBytes }, inner) => {
           const entries = byPack.entriesOf(index.packNumber(id) as number);
           const bytes = await this.#readPack(id, sizeBytes, inner);
-          if (bytes === undefined) for (const entry of entries) reachability.markDamaged(entry);
-          else this.#take(await pool.verify({ kind: "pack", id, bytes, entries }, inner), reachability);
+          if (bytes === undefined) for (const entry of entries) this.#damagedEntries.mark(index, reachability, entry);
+          else this.#take(index, await pool.verify({ kind: "pack", id, bytes, entries }, inner), reachability);
           this.#progress.packsDone++;
           this.#progress.bytesDone += sizeBytes;
         },
@@ -154,10 +164,10 @@ export class Check {
     }
   }
 
-  #take(result: PackResult, reachability: Reachability): void {
+  #take(index: BlobIndex, result: PackResult, reachability: Reachability): void {
     for (const { code, what, reason } of result.findings) this.#find(code, what, reason);
-    for (const entry of result.damaged) reachability.markDamaged(entry);
-    for (const edges of result.trees) reachability.add(edges);
+    for (const entry of result.damaged) this.#damagedEntries.mark(index, reachability, entry);
+    for (const edges of result.trees) reachability.add({ ...edges, entry: firstCopy(index, edges.entry) });
   }
 
   #follow(index: BlobIndex, snapshots: readonly StoredSnapshot[], reachability: Reachability): void {
@@ -166,6 +176,7 @@ export class Check {
       if (root < 0) this.#find("tree-missing", `snapshot ${id}`, `its tree ${snapshot.tree} is in no index`);
       else reachability.visit(root);
     }
+    for (const { code, what, reason } of reachability.findingsOfUsed()) this.#find(code, what, reason);
   }
 
   async #affected(
@@ -222,4 +233,24 @@ export class Check {
     if (this.#findings.length < LISTED_FINDINGS) this.#findings.push(finding);
     this.#options.onFinding(finding);
   }
+}
+
+/** Counts damaged copies: a blob is lost only when none of its copies is left. Trees refer to its first one. */
+class DamagedEntries {
+  readonly #seen = new Set<number>();
+  readonly #copies = new Map<number, number>();
+
+  mark(index: BlobIndex, reachability: Reachability, entry: number): void {
+    if (this.#seen.has(entry)) return;
+    this.#seen.add(entry);
+    const first = firstCopy(index, entry);
+    const damaged = (this.#copies.get(first) ?? 0) + 1;
+    this.#copies.set(first, damaged);
+    const copies = index.findAll(index.typeAt(entry), idToBytes(index.idAt(entry)), 0).length;
+    if (damaged === copies) reachability.markDamaged(first);
+  }
+}
+
+function firstCopy(index: BlobIndex, entry: number): number {
+  return index.entryOf(index.typeAt(entry), idToBytes(index.idAt(entry)), 0);
 }

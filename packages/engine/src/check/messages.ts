@@ -27,6 +27,11 @@ export interface TreeEdges {
   readonly data: Uint32Array;
   /** It names something that the index does not have. */
   readonly incomplete: boolean;
+  /**
+   * What is wrong with the tree. Only for trees that a snapshot needs: an interrupted run leaves trees whose data was still
+   * on its way, which nothing refers to.
+   */
+  readonly findings: readonly Finding[];
 }
 
 export interface PackResult {

@@ -1,4 +1,5 @@
 /** Follows the trees of snapshots over the edges that verified trees gave, without reading anything again. */
+import type { Finding } from "./findings.ts";
 import type { TreeEdges } from "./messages.ts";
 
 export class Reachability {
@@ -29,6 +30,11 @@ export class Reachability {
 
   isUsed(entry: number): boolean {
     return this.#used[entry] === 1;
+  }
+
+  /** What is wrong with trees that are used. */
+  *findingsOfUsed(): Iterable<Finding> {
+    for (const { entry, findings } of this.#edges.values()) if (this.isUsed(entry)) yield* findings;
   }
 
   /** Marks everything below a root as used. An explicit stack, so that depth is no limit. */

@@ -38,7 +38,7 @@ export function verifyPack(verifier: Verifier, id: Id, bytes: Uint8Array, entrie
       find("blob-damaged", `${blob} in ${what}`, messageOf(error));
       continue;
     }
-    if (type === "tree") trees.push(checkTree(verifier, entry, plain, find));
+    if (type === "tree") trees.push(checkTree(verifier, entry, plain));
   }
   return { kind: "verified", id, findings, damaged, trees };
 }
@@ -81,15 +81,17 @@ function checkHeader(verifier: Verifier, bytes: Uint8Array, entries: Uint32Array
 
 type Find = (code: FindingCode, what: string, reason: string) => void;
 
-function checkTree(verifier: Verifier, entry: number, plain: Uint8Array, find: Find): TreeEdges {
+function checkTree(verifier: Verifier, entry: number, plain: Uint8Array): TreeEdges {
   const what = `tree ${verifier.index.idAt(entry)}`;
+  const findings: Finding[] = [];
+  const find: Find = (code, where, reason) => void findings.push({ code, what: where, reason });
   let nodes: TreeNode[];
   try {
     nodes = decodeTree(plain, what);
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     find("tree-malformed", what, error.message);
-    return { entry, subtrees: new Uint32Array(), data: new Uint32Array(), incomplete: true };
+    return { entry, subtrees: new Uint32Array(), data: new Uint32Array(), incomplete: true, findings };
   }
   const edges = new Edges(verifier.index, what, find);
   let previous: string | undefined;
@@ -103,7 +105,7 @@ function checkTree(verifier: Verifier, entry: number, plain: Uint8Array, find: F
     previous = node.name;
     edges.add(node, shown);
   }
-  return edges.result(entry);
+  return { ...edges.result(), entry, findings };
 }
 
 /** Collects what the nodes of a tree refer to. */
@@ -132,9 +134,12 @@ class Edges {
     for (const id of node.content ?? []) this.#refer("data", id, this.#data, shown);
   }
 
-  result(entry: number): TreeEdges {
-    const subtrees = Uint32Array.from(this.#subtrees);
-    return { entry, subtrees, data: Uint32Array.from(this.#data), incomplete: this.#incomplete };
+  result(): Pick<TreeEdges, "subtrees" | "data" | "incomplete"> {
+    return {
+      subtrees: Uint32Array.from(this.#subtrees),
+      data: Uint32Array.from(this.#data),
+      incomplete: this.#incomplete,
+    };
   }
 
   #refer(type: "tree" | "data", id: Id, into: number[], shown: string): void {

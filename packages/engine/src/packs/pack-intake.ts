@@ -59,52 +59,86 @@ export class PackIntake {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Takes packs that are stored already and that no index lists, so that the next index file does. */
+  async adopt(packs: readonly IndexedPack[]): Promise<void> {
+    for (const pack of packs) await this.#list(pack, this.#signal);
+  }
+
   /** Waits for all packs and writes what the index files still lack. @throws the first failure */
   async finish(): Promise<void> {
     await this.settle();
-    const rest = this.#builder.takeRest();
-    if (rest !== undefined) await this.#repository.saveDocument("index", rest, { signal: this.#signal });
+    await this.#saveRest(this.#signal);
+  }
+
+  /**
+   * The run has failed: from now on shared memory is left alone, where a worker that is ended by force may hold a lock. Call
+   * it before the workers are stopped.
+   */
+  interrupt(): void {
+    this.#interrupted = true;
   }
 
   /**
    * After a failed or interrupted run: records the packs that are stored, so that the next run need not store their blobs
-   * again. Does what it can until the signal ends; a pack that stays unrecorded is only unused.
+   * again. Does what it can until the signal ends; then everything that is still on its way is given up, so that nothing is
+   * written once the repository is unlocked. A pack that stays unrecorded is only unused.
    */
   async recordInterrupted(signal: AbortSignal): Promise<void> {
     const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     await Promise.race([Promise.all(this.#running), ended]);
-    const rest = this.#builder.takeRest();
-    if (rest === undefined) return;
-    await this.#repository.saveDocument("index", rest, { signal }).catch(() => {});
+    // The run's own failure is what counts: the packs of an index that cannot be written now are adopted by the next run.
+    await this.#saveRest(signal).catch(() => {});
+    this.#givenUp.abort();
   }
 
   async #save(pack: FinishedPack): Promise<void> {
     const release = await this.#saves.acquire();
     try {
+      const signal = AbortSignal.any([this.#signal, this.#givenUp.signal]);
       const bytes = this.#pool.bytesOf(pack);
-      await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal: this.#signal });
+      await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
       if (pack.type === "tree") await this.#onTreePack(pack.id, bytes);
-      const blobs = this.#record(pack);
-      this.#pool.free(pack);
-      const full = this.#builder.add({ id: pack.id, blobs });
-      if (full !== undefined) await this.#repository.saveDocument("index", full, { signal: this.#signal });
+      const blobs = blobsOf(pack);
+      if (!this.#interrupted) {
+        recordPack(this.#index, pack.id, blobs);
+        this.#pool.free(pack);
+      }
+      await this.#list({ id: pack.id, blobs }, signal);
     } finally {
       release();
     }
   }
 
-  #record(pack: FinishedPack): PackBlob[] {
-    const number = this.#index.addPack(pack.id);
-    const view = new DataView(pack.entries.buffer, pack.entries.byteOffset);
-    const blobs: PackBlob[] = [];
-    let offset = 0;
-    for (let at = 0; at < pack.entries.length; at += ENTRY_BYTES) {
-      const lengthBytes = view.getUint32(at + 1, true);
-      const uncompressedBytes = view.getUint32(at + 5, true);
-      this.#index.add(pack.type, pack.entries, at + 9, number, offset, lengthBytes, uncompressedBytes);
-      blobs.push({ id: idFromBytes(pack.entries, at + 9), type: pack.type, offset, lengthBytes, uncompressedBytes });
-      offset += lengthBytes;
-    }
-    return blobs;
+  /** Lists a stored pack in the index file at hand, and stores that once it is full. */
+  async #list(pack: IndexedPack, signal: AbortSignal): Promise<void> {
+    const full = this.#builder.add(pack);
+    if (full === undefined) return;
+    this.#unsaved.add(full);
+    await this.#saveIndex(full, signal);
   }
+
+  async #saveRest(signal: AbortSignal): Promise<void> {
+    const rest = this.#builder.takeRest();
+    if (rest !== undefined) this.#unsaved.add(rest);
+    for (const json of this.#unsaved) await this.#saveIndex(json, signal);
+  }
+
+  async #saveIndex(json: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#repository.saveDocument("index", json, { signal });
+    this.#unsaved.delete(json);
+  }
+}
+
+/** The blobs of a finished pack, from its entries. */
+function blobsOf({ type, entries }: FinishedPack): PackBlob[] {
+  const view = new DataView(entries.buffer, entries.byteOffset);
+  const blobs: PackBlob[] = [];
+  let offset = 0;
+  for (let at = 0; at < entries.length; at += ENTRY_BYTES) {
+    const lengthBytes = view.getUint32(at + 1, true);
+    const uncompressedBytes = view.getUint32(at + 5, true);
+    blobs.push({ id: idFromBytes(entries, at + 9), type, offset, lengthBytes, uncompressedBytes });
+    offset += lengthBytes;
+  }
+  return blobs;
 }

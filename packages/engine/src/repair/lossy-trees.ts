@@ -2,11 +2,11 @@
  * Rewrites trees so that they name only what can be read: lost parts of files are cut out, folders that cannot be read become
  * empty. Whole trees keep their bytes, and so do entries that need no change.
  */
-import { messageOf } from "@holdfast/base";
+import { messageOf, type HoldfastError } from "@holdfast/base";
 import { isDamageError } from "../browse/damage.ts";
 import { SEAL_OVERHEAD } from "../crypto/sealing.ts";
-import { displayPath } from "../filesystem/path-bytes.ts";
-import { idOf, idToBytes, type BlobType, type Id } from "../format/id.ts";
+import { engineError } from "../errors.ts";
+import { idOf, idToBytes, type Id } from "../format/id.ts";
 import { encodeNode, nodeNameProblem, parseNode, type TreeNode } from "../format/node.ts";
 import { TreeEncoder, treeSlices } from "../format/tree.ts";
 import { textOf } from "../format/tree-scanner.ts";
@@ -52,7 +52,8 @@ export class LossyTrees {
   readonly #parts: Parts;
   /** Entries of the index whose trees are whole, with all below: most are shared by many snapshots. */
   readonly #whole: Uint8Array;
-  readonly #unreadable = new Set<Id>();
+  /** Once unreadable, always: a copy that this repair stores must not change what it says of the next snapshot. */
+  readonly #unreadable = new Map<Id, HoldfastError>();
   readonly #stored = new Set<Id>();
 
   constructor(parts: Parts) {
@@ -72,24 +73,22 @@ export class LossyTrees {
     const entry = this.#parts.index.entryOf("tree", idToBytes(id), 0);
     if (entry >= 0 && this.#whole[entry] === 1) return { id, isWhole: true };
     this.#parts.signal.throwIfAborted();
-    let bytes: Uint8Array;
+    let entries: StoredEntry[];
     try {
-      bytes = await this.#load(id, above);
+      entries = await this.#load(id, above);
     } catch (error) {
       if (this.#parts.signal.aborted || !isDamageError(error)) throw error;
-      this.#unreadable.add(id);
+      this.#unreadable.set(id, error);
       onLoss({ kind: "folder", path: path === "" ? "/" : path, reason: messageOf(error), oldBytes: 0, newBytes: 0 });
       return { id: undefined, isWhole: false };
     }
     above.add(id);
     const encoder = new TreeEncoder();
     let isWhole = true;
-    for (const { start, end } of treeSlices(bytes)) {
-      const json = textOf(bytes, start, end);
-      const kept = await this.#entry(parseNode(json), path, above, onLoss);
+    for (const stored of entries) {
+      const kept = await this.#entry(stored, path, above, onLoss);
       isWhole &&= kept.isWhole;
-      if (kept.node !== undefined) encoder.append(kept.isChanged ? encodeNode(kept.node) : json);
-      else isWhole = false;
+      if (kept.node !== undefined) encoder.append(kept.isChanged ? encodeNode(kept.node) : stored.json);
     }
     above.delete(id);
     if (isWhole) {
@@ -99,23 +98,33 @@ export class LossyTrees {
     return { id: await this.#put(encoder.finish()), isWhole };
   }
 
-  /** The bytes of a tree of which every node can be read. */
-  async #load(id: Id, above: ReadonlySet<Id>): Promise<Uint8Array> {
+  /** The entries of a tree. @throws damage of the tree as a whole */
+  async #load(id: Id, above: ReadonlySet<Id>): Promise<StoredEntry[]> {
     const what = `tree ${id}`;
+    const known = this.#unreadable.get(id);
+    if (known !== undefined) throw known;
     if (above.has(id)) throw engineError("ENGINE_MALFORMED", { what, reason: "it contains itself" });
     const bytes = await this.#parts.blobs.load("tree", id, { signal: this.#parts.signal });
-    for (const { start, end } of treeSlices(bytes, what)) parseNode(textOf(bytes, start, end), what);
-    return bytes;
+    return Array.from(treeSlices(bytes, what), ({ name, start, end }) => {
+      const json = textOf(bytes, start, end);
+      return { name, json, node: parseOrReason(json, what) };
+    });
   }
 
   /** What becomes of one entry; `node` is `undefined` when it is left out. */
-  async #entry(node: TreeNode, folder: string, above: Set<Id>, onLoss: (loss: Loss) => void): Promise<KeptEntry> {
-    const path = `${folder}/${node.name}`;
+  async #entry(
+    { name, node }: StoredEntry,
+    folder: string,
+    above: Set<Id>,
+    onLoss: (loss: Loss) => void,
+  ): Promise<KeptEntry> {
+    const path = `${folder}/${name}`;
     const drop = (reason: string): KeptEntry => {
-      onLoss({ kind: "entry", path, reason, oldBytes: node.size, newBytes: 0 });
+      onLoss({ kind: "entry", path, reason, oldBytes: typeof node === "string" ? 0 : node.size, newBytes: 0 });
       return { node: undefined, isChanged: true, isWhole: false };
     };
-    const problem = nodeNameProblem(node.name);
+    if (typeof node === "string") return drop(node);
+    const problem = nodeNameProblem(name);
     if (problem !== undefined) return drop(`its name cannot be used: ${problem}`);
     if (node.type === "irregular") return drop("its type is not known");
     if (node.type === "file") return this.#file(node, path, onLoss);
@@ -158,15 +167,31 @@ export class LossyTrees {
   /** Makes sure that the repository has a tree which can be read. */
   async #put(bytes: Uint8Array): Promise<Id> {
     const id = idOf(bytes);
-    if (this.#stored.has(id) || this.#isReadable("tree", id)) return id;
+    if (this.#stored.has(id) || this.#isReadable(id)) return id;
     this.#stored.add(id);
     await this.#parts.store(bytes);
     return id;
   }
 
-  #isReadable(type: BlobType, id: Id): boolean {
+  #isReadable(tree: Id): boolean {
     const { index, isPresent } = this.#parts;
-    return !this.#unreadable.has(id) && index.findAll(type, idToBytes(id), 0).some(isPresent);
+    return !this.#unreadable.has(tree) && index.findAll("tree", idToBytes(tree), 0).some(isPresent);
+  }
+}
+
+/** An entry of a tree as it is stored; `node` is the reason when it cannot be read. */
+interface StoredEntry {
+  readonly name: string;
+  readonly json: string;
+  readonly node: TreeNode | string;
+}
+
+function parseOrReason(json: string, what: string): TreeNode | string {
+  try {
+    return parseNode(json, what);
+  } catch (error) {
+    if (!isDamageError(error)) throw error;
+    return messageOf(error);
   }
 }
 

@@ -2,8 +2,6 @@
  * Gives up damaged packs: every blob in them that is still whole moves to a new pack, the index stops listing them, and then
  * they are removed.
  */
-import { messageOf } from "@holdfast/base";
-import { loadBytes } from "@holdfast/storage";
 import { isDamageError } from "../browse/damage.ts";
 import { PacksOfIndex } from "../check/packs-of-index.ts";
 import { engineError } from "../errors.ts";
@@ -13,11 +11,9 @@ import type { PackBlob } from "../index/index-file.ts";
 import type { Repository } from "../repository/repository.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { filesThatList, readIndexFiles, removeIfThere, replaceIndexFiles, type IndexFiles } from "./index-files.ts";
+import { loadPack, type LoadedPack } from "./load-pack.ts";
 import { openPackHeader } from "./pack-header-reader.ts";
 import { salvage, type LostCopy, type SalvagedBlob } from "./salvage.ts";
-
-/** A larger file is no pack. */
-const MAX_PACK_BYTES = 2 ** 31;
 
 /** A blob whose copy in a damaged pack cannot be used. */
 export interface LostBlob {
@@ -33,8 +29,9 @@ export interface PackRepair {
   readonly id: Id;
   /** `undefined` when the store does not have it; only the index is then cleaned. */
   readonly sizeBytes: number | undefined;
-  /** Why nothing of the pack could be read, if so. */
+  /** Why parts of the file could not be read, if so, and how many bytes that were. */
   readonly unreadable: string | undefined;
+  readonly unreadableBytes: number;
   readonly salvagedBlobs: number;
   /** As stored. */
   readonly salvagedBytes: number;
@@ -71,7 +68,7 @@ export async function planPackRepair(
   const chosen = new Set(ids);
   const packs: PackRepair[] = [];
   for (const id of chosen) {
-    const pack = await loadPack(repository, id, signal);
+    const pack = await loadPack(repository, id, { signal });
     if (pack.sizeBytes === undefined && files.index.packNumber(id) === undefined) {
       throw engineError("ENGINE_ID_NOT_FOUND", { type: "pack", text: id });
     }
@@ -100,9 +97,8 @@ export async function executePackRepair(
   plan: PackRepairPlan,
   { signal, onBackup, onPack }: ExecuteOptions,
 ): Promise<{ salvagedBlobs: number; removedPacks: Id[] }> {
-  for (const { id, sizeBytes, unreadable } of plan.packs) {
-    if (sizeBytes === undefined || unreadable !== undefined) continue;
-    const { bytes } = await loadPack(repository, id, signal);
+  for (const { id } of plan.packs) {
+    const { bytes } = await loadPack(repository, id, { signal });
     if (bytes !== undefined) await onBackup(id, bytes);
   }
   const salvagedBlobs = await moveBlobs(repository, plan, { signal, ...(onPack === undefined ? {} : { onPack }) });
@@ -119,16 +115,19 @@ async function moveBlobs(repository: Repository, plan: PackRepairPlan, { signal,
   const places = new BlobPlaces(repository, plan.index);
   const moved = new Set<string>();
   let done = 0;
-  for (const { id } of plan.packs) {
-    const { bytes } = await loadPack(repository, id, signal);
-    if (bytes !== undefined) {
-      for (const blob of places.salvage(id, bytes)) {
-        const key = `${blob.type} ${blob.id}`;
-        if (blob.kind === "lost" || moved.has(key)) continue;
-        moved.add(key);
-        await writer.putStored(blob.type, blob.id, blob.stored, blob.plainBytes);
-      }
+  for (const { id, salvagedBlobs } of plan.packs) {
+    const { bytes } = await loadPack(repository, id, { signal });
+    let salvaged = 0;
+    for (const blob of places.salvage(id, bytes)) {
+      if (blob.kind === "lost") continue;
+      salvaged++;
+      const key = `${blob.type} ${blob.id}`;
+      if (moved.has(key)) continue;
+      moved.add(key);
+      await writer.putStored(blob.type, blob.id, blob.stored, blob.plainBytes);
     }
+    // What could be read a moment ago is not given up because it cannot be now.
+    if (salvaged < salvagedBlobs) throw engineError("ENGINE_REPAIR_STALE", { what: `pack ${id}` });
     onPack?.(++done, plan.packs.length);
   }
   await writer.finish();
@@ -142,32 +141,10 @@ async function readSoundIndex(repository: Repository, signal: AbortSignal): Prom
   return files;
 }
 
-interface LoadedPack {
-  readonly id: Id;
-  readonly sizeBytes: number | undefined;
-  readonly bytes: Uint8Array | undefined;
-  readonly unreadable: string | undefined;
-}
-
-/** A pack's bytes, or why there are none. @throws what the backend throws unless it is damage */
-async function loadPack(repository: Repository, id: Id, signal: AbortSignal): Promise<LoadedPack> {
-  const key = { type: "pack", name: id } as const;
-  const info = await repository.backend.stat(key, { signal });
-  if (info === undefined) return { id, sizeBytes: undefined, bytes: undefined, unreadable: undefined };
-  const { sizeBytes } = info;
-  try {
-    const bytes = await loadBytes(repository.backend, key, undefined, { signal, maxBytes: MAX_PACK_BYTES });
-    return { id, sizeBytes, bytes, unreadable: undefined };
-  } catch (error) {
-    if (signal.aborted || !isDamageError(error)) throw error;
-    return { id, sizeBytes, bytes: undefined, unreadable: messageOf(error) };
-  }
-}
-
 function planPack(
   places: BlobPlaces,
   chosen: ReadonlySet<Id>,
-  { id, sizeBytes, bytes, unreadable }: LoadedPack,
+  { id, sizeBytes, bytes, unreadable, unreadableBytes }: LoadedPack,
 ): PackRepair {
   const lost: LostBlob[] = [];
   let salvagedBlobs = 0;
@@ -179,10 +156,10 @@ function planPack(
       continue;
     }
     const hasOtherCopy = places.packsWith(blob.type, blob.id).some((pack) => !chosen.has(pack));
-    const reason = unreadable ?? (sizeBytes === undefined ? "the pack does not exist" : blob.reason);
+    const reason = sizeBytes === undefined ? "the pack does not exist" : blob.reason;
     lost.push({ type: blob.type, id: blob.id, reason, hasOtherCopy });
   }
-  return { id, sizeBytes, unreadable, salvagedBlobs, salvagedBytes, lost };
+  return { id, sizeBytes, unreadable, unreadableBytes, salvagedBlobs, salvagedBytes, lost };
 }
 
 /** Where blobs of packs are, by the index and by the packs' own headers as far as these can be read. */

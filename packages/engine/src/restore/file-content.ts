@@ -14,20 +14,21 @@ const idBytes = new Uint8Array(32);
 /** Where a data blob is. @throws LostBlob when the index does not have it */
 export function locateBlob(index: BlobIndex, id: Id): ContentBlob {
   writeId(id, idBytes, 0);
-  const place = index.find("data", idBytes, 0);
+  const entry = index.entryOf("data", idBytes, 0);
+  const place = entry < 0 ? undefined : index.locationAt(entry);
   if (place === undefined) throw new LostBlob(id, engineError("ENGINE_BLOB_MISSING", { type: "data", id }).message);
   const plainBytes = plainBytesOf(place);
   if (plainBytes > MAX_BLOB_BYTES) throw new LostBlob(id, `the index says that data blob ${id} has ${plainBytes} bytes`);
-  return { id, place, plainBytes };
+  return { id, entry, place, plainBytes };
 }
 
 /** Blobs one after the other, with their offsets in the file. @throws LostBlob */
 export function locateContent(index: BlobIndex, ids: readonly Id[], firstOffset: number): WantedBlob[] {
   let offset = firstOffset;
   return ids.map((id) => {
-    const blob = locateBlob(index, id);
-    const wanted = { ...blob, offset };
-    offset += blob.plainBytes;
+    const { entry, place, plainBytes } = locateBlob(index, id);
+    const wanted = { id, entry, place, plainBytes, offset };
+    offset += plainBytes;
     return wanted;
   });
 }

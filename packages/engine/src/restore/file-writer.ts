@@ -24,14 +24,21 @@ export class FileWriter {
 
   /**
    * Creates or corrects a file that is not a piece. It has its whole content afterwards, or is as it was before.
+   * @param complete called with a new file that is still open
    * @throws LostBlob, what the system throws, ENGINE_TARGET_FULL
    */
-  writeWhole(folder: AnchoredFolder, window: LoadWindow, { name, wanted, patch, totalBytes }: WindowFile): void {
+  writeWhole(
+    folder: AnchoredFolder,
+    window: LoadWindow,
+    { name, wanted, patch, totalBytes }: WindowFile,
+    complete: (file: number) => void,
+  ): void {
     const chunks = this.#decode(window, wanted);
     const file = patch ? openForPatch(folder, name) : createFile(folder, name);
     try {
       for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, patch);
       if (patch || this.#sparse) ftruncateSync(file, totalBytes);
+      if (!patch) complete(file);
     } catch (error) {
       if (!patch) unlinkSync(fsPath(folder.at(name)));
       throw asFull(error);

@@ -14,6 +14,8 @@ export const RANGE_NUMBERS = 4;
 /** One blob of a file. */
 export interface ContentBlob {
   readonly id: Id;
+  /** Its number in the index. */
+  readonly entry: number;
   readonly place: BlobLocation;
   readonly plainBytes: number;
 }
@@ -49,7 +51,7 @@ interface Loaded {
 
 export class LoadWindow {
   readonly files: WindowFile[] = [];
-  readonly #blobs = new Map<string, Loaded>();
+  readonly #blobs = new Map<number, Loaded>();
   #sealedBytes = 0;
   #room: Uint8Array | undefined;
   #missing: ReadonlySet<number> = new Set();
@@ -69,10 +71,9 @@ export class LoadWindow {
 
   add(file: WindowFile): void {
     this.files.push(file);
-    for (const { place } of file.wanted) {
-      const key = keyOf(place);
-      if (this.#blobs.has(key)) continue;
-      this.#blobs.set(key, { place, at: 0, range: 0 });
+    for (const { entry, place } of file.wanted) {
+      if (this.#blobs.has(entry)) continue;
+      this.#blobs.set(entry, { place, at: 0, range: 0 });
       this.#sealedBytes += place.lengthBytes;
     }
   }
@@ -117,15 +118,11 @@ export class LoadWindow {
   }
 
   /** The sealed bytes of a blob; `undefined` when they could not be read. */
-  sealed({ place }: ContentBlob): Uint8Array | undefined {
-    const blob = this.#blobs.get(keyOf(place)) as Loaded;
+  sealed({ entry, place }: ContentBlob): Uint8Array | undefined {
+    const blob = this.#blobs.get(entry) as Loaded;
     if (this.#missing.has(blob.range)) return undefined;
     return this.#room?.subarray(blob.at, blob.at + place.lengthBytes);
   }
-}
-
-function keyOf({ pack, offset }: BlobLocation): string {
-  return `${pack}:${offset}`;
 }
 
 function byPlace({ place: a }: Loaded, { place: b }: Loaded): number {

@@ -5,6 +5,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 import type { BlobOpener } from "./blob-opener.ts";
 import type { RestoreRules } from "./messages.ts";
+import { applyToNewFile } from "./new-file-metadata.ts";
 import type { Reporter } from "./reporter.ts";
 import type { TargetFolders } from "./target-folders.ts";
 import { problemOf } from "./target-error.ts";
@@ -36,6 +37,11 @@ export class Session {
     this.reporter = parts.reporter;
     this.checkStop = () => parts.checkStop();
     this.#metadata = parts.rules.owner === undefined ? {} : { owner: parts.rules.owner };
+  }
+
+  /** Gives a new file that is open its metadata. @returns false when `applyMetadata` must do it */
+  completeNewFile(file: number, node: TreeNode): boolean {
+    return applyToNewFile(file, node, this.#metadata);
   }
 
   /** Gives an entry its metadata; what is refused is reported. */

@@ -125,8 +125,12 @@ export class WindowRunner {
     let ok = false;
     try {
       const folder = this.#open(file.folder.path);
-      this.#writer.writeWhole(folder, window, file);
-      if (file.node !== undefined) this.#session.applyMetadata(folder, file.node, path);
+      const { node } = file;
+      let isComplete = node === undefined;
+      this.#writer.writeWhole(folder, window, file, (open) => {
+        isComplete ||= node !== undefined && this.#session.completeNewFile(open, node);
+      });
+      if (!isComplete && node !== undefined) this.#session.applyMetadata(folder, node, path);
       ok = true;
     } catch (error) {
       this.#session.failed(error, path, this.#anchor?.folder);

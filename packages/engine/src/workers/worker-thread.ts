@@ -19,6 +19,7 @@ export interface WorkerHandlers<Out> {
 export class WorkerThread<In, Out extends { kind: string }> {
   readonly #worker: Worker;
   readonly #wake = new Int32Array(new SharedArrayBuffer(4));
+  readonly #exited: Promise<void>;
   #ended = false;
 
   /** @param entry the worker's module; `.js` in a build, `.ts` when run from source */
@@ -39,7 +40,12 @@ export class WorkerThread<In, Out extends { kind: string }> {
       else if (!this.#ended) handlers.onMessage(message as Out);
     });
     this.#worker.on("error", fail);
-    this.#worker.on("exit", (code) => fail(engineError("ENGINE_WORKER_DIED", { exitCode: code })));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", (code) => {
+        resolve();
+        fail(engineError("ENGINE_WORKER_DIED", { exitCode: code }));
+      });
+    });
   }
 
   post(message: In, transfer: readonly ArrayBuffer[] = []): void {
@@ -48,10 +54,34 @@ export class WorkerThread<In, Out extends { kind: string }> {
     Atomics.notify(this.#wake, 0);
   }
 
+  /**
+   * Asks the thread to end with a last message, so that it ends outside of any lock. One that does not listen is ended by
+   * force after `graceMs`, and left behind when even that takes as long: it is in a system call that does not return.
+   */
+  async stop(last: In, graceMs: number): Promise<void> {
+    this.#ended = true;
+    this.post(last);
+    if (await settledWithin(this.#exited, graceMs)) return;
+    await settledWithin(this.#worker.terminate(), graceMs);
+  }
+
   /** Ends the thread wherever it is. */
   async terminate(): Promise<void> {
     this.#ended = true;
     await this.#worker.terminate();
+  }
+}
+
+/** True when the promise settles in that time. */
+async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,0 +1,106 @@
+/**
+ * Protects files and proves it: backup, restore of a random sample, check. The result says what is proven, not that a job
+ * has ended.
+ */
+import { tmpdir } from "node:os";
+import {
+  Backup,
+  Check,
+  loadIndex,
+  withLock,
+  type BackupOptions,
+  type BackupResult,
+  type CheckResult,
+  type Problem,
+  type Repository,
+} from "@holdfast/engine";
+import type { CriticalFiles } from "./critical-files.ts";
+import { proveRestore, type RestoreProof } from "./proof.ts";
+import type { SampleSize } from "./sample.ts";
+
+export interface ProtectOptions {
+  readonly repository: Repository;
+  readonly files: CriticalFiles;
+  readonly identity: Pick<BackupOptions, "hostname" | "username" | "uid" | "gid">;
+  readonly programVersion: string;
+  readonly signal: AbortSignal;
+  /** Called at the beginning of each step; the object shows its progress while the step lasts. */
+  onStep(step: ProtectStep): void;
+  onProblem(problem: Problem): void;
+  readonly sample?: SampleSize;
+  readonly retryLockMs?: number;
+}
+
+export type ProtectStep =
+  | { readonly kind: "backup"; readonly work: Backup }
+  | { readonly kind: "restore" }
+  | { readonly kind: "check"; readonly work: Check };
+
+export interface ProtectResult {
+  readonly backup: BackupResult;
+  readonly restore: RestoreProof;
+  readonly check: CheckResult;
+  /** All three succeeded. Files that could not be read are in `backup.problems`. */
+  readonly proven: boolean;
+}
+
+/** A sample that takes seconds: enough to find what is wrong everywhere, not what is wrong in one place. */
+const SAMPLE: SampleSize = { entries: 200, bytes: 256 * 1024 * 1024 };
+/** Up to this size all stored data is read and verified each time; above, a random part of this size. */
+const READ_DATA_BYTES = 1024 ** 3;
+const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+
+/** @throws what backup, restore and check throw; the signal's reason on abort */
+export async function protect(options: ProtectOptions): Promise<ProtectResult> {
+  const { repository, signal, retryLockMs } = options;
+  const lock = { exclusive: false, signal, ...(retryLockMs === undefined ? {} : { retryMs: retryLockMs }) };
+  return withLock(repository, lock, async (inner) => {
+    const backup = await runBackup(options, inner);
+    options.onStep({ kind: "restore" });
+    const index = await loadIndex(repository, { signal: inner });
+    const restore = await proveRestore(repository, {
+      tree: backup.treeId,
+      index,
+      size: options.sample ?? SAMPLE,
+      temporary: tmpdir(),
+      signal: inner,
+    });
+    const check = await runCheck(options, inner);
+    return { backup, restore, check, proven: restore.failures.length === 0 && check.healthy };
+  });
+}
+
+function runBackup({ repository, files, identity, programVersion, onStep, onProblem }: ProtectOptions, signal: AbortSignal): Promise<BackupResult> {
+  const backup = new Backup(repository, {
+    ...identity,
+    targets: files.targets,
+    cwd: "/",
+    tags: [],
+    excludes: files.excludes,
+    parent: { kind: "auto", groupBy: ["host", "paths"] },
+    rules: files.rules,
+    reading: { withAtime: false, ignoreInode: false, ignoreCtime: false },
+    compression: "auto",
+    packSizeBytes: PACK_SIZE_BYTES,
+    scan: true,
+    skipIfUnchanged: false,
+    dryRun: false,
+    programVersion,
+    signal,
+    onEvent: (event) => {
+      if (event.kind === "problem") onProblem(event.problem);
+    },
+  });
+  onStep({ kind: "backup", work: backup });
+  return backup.run();
+}
+
+function runCheck({ repository, onStep }: ProtectOptions, signal: AbortSignal): Promise<CheckResult> {
+  const check = new Check(repository, {
+    readData: { kind: "bytes", bytes: READ_DATA_BYTES },
+    signal,
+    onFinding: () => {},
+  });
+  onStep({ kind: "check", work: check });
+  return check.run();
+}
