@@ -1,5 +1,5 @@
 /** Runs Holdfast and the programs that it is compared with, as a user's shell would. */
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,7 @@ export function run(program: string, args: readonly string[], { cwd, env, input 
   const result = spawnSync(program, args, {
     cwd,
     input,
-    env: { ...process.env, HOLDFAST_PASSWORD: PASSWORD, RESTIC_PASSWORD: PASSWORD, ...env },
+    env: environment(env),
     encoding: "utf8",
     maxBuffer: 256 * 1024 * 1024,
   });
@@ -37,14 +37,55 @@ export function run(program: string, args: readonly string[], { cwd, env, input 
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
+/** A program that runs beside the test. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+}
+
+export function start(program: string, args: readonly string[], { cwd, env }: RunOptions = {}): Running {
+  const child = spawn(program, args, { cwd, env: environment(env), stdio: ["pipe", "pipe", "pipe"] });
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    const said = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ status, ...said }));
+  });
+  return { child, outcome };
+}
+
+function environment(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return { ...process.env, HOLDFAST_PASSWORD: PASSWORD, RESTIC_PASSWORD: PASSWORD, ...env };
+}
+
+/** The command line that runs Holdfast on a repository. */
+export function holdfastCommand(repository: string, args: readonly string[]): [string, string[]] {
+  return [process.execPath, [entry, "-r", repository, "--no-cache", ...args]];
+}
+
+/** The command line that runs Debian's restic on a repository. */
+export function resticCommand(repository: string, args: readonly string[]): [string, string[]] {
+  return ["restic", ["-r", repository, "--no-cache", ...args]];
+}
+
 /** Runs Holdfast on a repository. */
 export function holdfast(repository: string, args: readonly string[], options?: RunOptions): Outcome {
-  return run(process.execPath, [entry, "-r", repository, "--no-cache", ...args], options);
+  return run(...holdfastCommand(repository, args), options);
 }
 
 /** Runs Debian's restic on a repository. */
 export function restic(repository: string, args: readonly string[], options?: RunOptions): Outcome {
-  return run("restic", ["-r", repository, "--no-cache", ...args], options);
+  return run(...resticCommand(repository, args), options);
+}
+
+/** The JSON that a run printed, one value a line, of the given type of message. */
+export function messages(outcome: Outcome, type: string): Record<string, unknown>[] {
+  return succeed(outcome)
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((message) => message["message_type"] === type);
 }
 
 /** The outcome's standard output; throws with everything that the program said when it failed. */
@@ -61,6 +102,3 @@ export function differences(from: string, to: string): string {
     .filter((line) => line !== "")
     .join("\n");
 }
-
-/** The command line that starts Holdfast, for tests that need the process itself. */
-export const holdfastCommand: readonly [string, string] = [process.execPath, entry];

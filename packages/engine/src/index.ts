@@ -66,7 +66,7 @@ export { countAhead } from "./backup/count-ahead.ts";
 // Restore
 export { Restore, type RestoreOptions, type RestoreProgress, type RestoreResult } from "./restore/restore.ts";
 export type { RestoreProblem } from "./restore/problems.ts";
-export type { RestoreEntry } from "./restore/messages.ts";
+export type { RestoreCounts, RestoreEntry } from "./restore/messages.ts";
 
 // Check
 export { Check } from "./check/check.ts";

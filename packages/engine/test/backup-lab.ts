@@ -4,7 +4,18 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Secret } from "@holdfast/base";
-import type { Backend, FileType } from "@holdfast/storage";
+import {
+  type Backend,
+  type ByteSource,
+  bytesSource,
+  type CallOptions,
+  FILE_TYPES,
+  type FileKey,
+  type FileType,
+  ForwardingBackend,
+  loadBytes,
+  type SaveOptions,
+} from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { afterAll } from "vitest";
 import { Backup } from "../src/backup/backup.ts";
@@ -13,6 +24,7 @@ import { NO_RULES } from "../src/backup/selection.ts";
 import { Check } from "../src/check/check.ts";
 import type { CheckOptions, CheckResult } from "../src/check/options.ts";
 import type { Id } from "../src/format/id.ts";
+import { decodePackHeader, sealedHeaderBytes } from "../src/format/pack-header.ts";
 import { BlobReader } from "../src/repository/blob-reader.ts";
 import { createRepository } from "../src/repository/create.ts";
 import { loadIndex } from "../src/repository/load-index.ts";
@@ -129,6 +141,46 @@ export async function namesOf(backend: Backend, type: FileType): Promise<string[
   const names: string[] = [];
   for await (const { name } of backend.list(type, { signal: NEVER })) names.push(name);
   return names.sort();
+}
+
+/** Every blob of every pack, by the packs' own headers: `type id`, as often as it is stored. */
+export async function storedBlobs({ backend, sealer }: Repository): Promise<string[]> {
+  const blobs: string[] = [];
+  for (const name of await namesOf(backend, "pack")) {
+    const bytes = await loadBytes(backend, { type: "pack", name }, undefined, { signal: NEVER });
+    const end = bytes.length - 4;
+    const header = sealer.open(bytes.subarray(end - sealedHeaderBytes(bytes.subarray(end), bytes.length), end));
+    for (const { type, id } of decodePackHeader(header)) blobs.push(`${type} ${id}`);
+  }
+  return blobs.sort();
+}
+
+/** A copy of everything that a backend holds. */
+export async function copyOf(backend: Backend): Promise<MemoryBackend> {
+  const copy = new MemoryBackend();
+  for (const type of FILE_TYPES) {
+    for await (const { name } of backend.list(type, { signal: NEVER })) {
+      const bytes = await loadBytes(backend, { type, name }, undefined, { signal: NEVER });
+      await copy.save({ type, name }, bytesSource(bytes), { signal: NEVER });
+    }
+  }
+  return copy;
+}
+
+/** Writes down which calls are made, in order. */
+export class RecordingBackend extends ForwardingBackend {
+  readonly saves: FileKey[] = [];
+  readonly removes: FileKey[] = [];
+
+  override save(key: FileKey, body: ByteSource, options: SaveOptions): Promise<void> {
+    this.saves.push(key);
+    return super.save(key, body, options);
+  }
+
+  override remove(key: FileKey, options: CallOptions): Promise<void> {
+    this.removes.push(key);
+    return super.remove(key, options);
+  }
 }
 
 /** A folder of its own for the test file, removed at its end. */

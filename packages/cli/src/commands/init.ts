@@ -1,6 +1,6 @@
 /** `holdfast init`: makes a repository. */
 import { hostname } from "node:os";
-import { type RepositoryConfig, createRepository, displayPath } from "@holdfast/engine";
+import { type RepositoryConfig, createRepository, displayPath, engineError } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
@@ -13,6 +13,10 @@ export const run: RunCommand = async (context) => {
   const version = options.text("repository-version") === "1" ? 1 : 2;
   const chunkerPolynomial = await otherPolynomial(context);
   return withNewBackend(context, async (backend) => {
+    // Before anybody is asked for a password.
+    if ((await backend.stat({ type: "config", name: "" }, { signal })) !== undefined) {
+      throw engineError("ENGINE_REPOSITORY_EXISTS", { location: backend.location });
+    }
     const { config } = await createRepository(backend, await firstPassword(context), {
       signal,
       version,

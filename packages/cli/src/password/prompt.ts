@@ -30,10 +30,11 @@ export class PasswordPrompt {
   /** @throws CLI_INTERRUPTED on Ctrl-C, and the signal's reason */
   async ask(question: string, { signal }: { signal: AbortSignal }): Promise<string> {
     signal.throwIfAborted();
-    this.#show(question);
     this.#terminal.setEncoding("utf8");
+    // Before the question: what is typed at its sight must not be shown.
     this.#terminal.setRawMode(true);
     try {
+      this.#show(question);
       return await this.#readLine(signal);
     } finally {
       this.#terminal.setRawMode(false);

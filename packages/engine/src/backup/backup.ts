@@ -4,6 +4,7 @@
  * next run finds and uses.
  */
 import { availableParallelism } from "node:os";
+import { adoptPacks } from "../repository/adopt-packs.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
@@ -74,7 +75,7 @@ export class Backup {
   async run(): Promise<BackupResult> {
     const { signal, dryRun } = this.#options;
     this.#enter("index");
-    const parent = await chooseParent(this.#repository, this.#options);
+    const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
     this.#options.onEvent({ kind: "parent", id: parent?.id });
     const index = await loadIndex(this.#repository, { signal });
     const coordinator = this.#makeCoordinator(index);
@@ -85,6 +86,7 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
+      const adoptedPacks = intake === undefined ? 0 : await this.#adopt(index, intake);
       this.#enter("saving");
       if (this.#options.scan && this.#options.stdin === undefined) this.#countAhead(counting.signal);
       const treeId = await this.#save(coordinator, index, parent);
@@ -94,8 +96,9 @@ export class Backup {
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
       this.#enter("done");
-      return this.#result(snapshotId, treeId, parent?.id);
+      return this.#result({ snapshotId, treeId, parentId: parent?.id, adoptedPacks });
     } catch (error) {
+      intake?.interrupt();
       await coordinator.stop();
       await intake?.recordInterrupted(AbortSignal.timeout(RECORD_MS));
       throw error;
@@ -159,6 +162,11 @@ export class Backup {
     });
   }
 
+  /** What a killed run has stored is used, not stored again. */
+  #adopt(index: BlobIndex, intake: PackIntake): Promise<number> {
+    return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
+  }
+
   #countAhead(signal: AbortSignal): void {
     countAhead(this.#options, signal).then(
       (totals) => {
@@ -210,12 +218,10 @@ export class Backup {
     );
   }
 
-  #result(snapshotId: Id | undefined, treeId: Id, parentId: Id | undefined): BackupResult {
+  #result(made: Pick<BackupResult, "snapshotId" | "treeId" | "parentId" | "adoptedPacks">): BackupResult {
     const counts = this.#counters.read();
     return {
-      snapshotId,
-      treeId,
-      parentId,
+      ...made,
       counts,
       filesDone: filesDone(counts),
       bytesDone: counts.bytesDone,

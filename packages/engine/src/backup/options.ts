@@ -68,6 +68,8 @@ export interface BackupResult {
   readonly snapshotId: Id | undefined;
   readonly treeId: Id;
   readonly parentId: Id | undefined;
+  /** Packs of a killed run that no index listed, and whose blobs this run did not store again. */
+  readonly adoptedPacks: number;
   readonly counts: BackupCounts;
   readonly filesDone: number;
   readonly bytesDone: number;

@@ -9,6 +9,8 @@ import type { Coordinator } from "./coordinator.ts";
 import type { BACKUP_COUNTERS } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";
 
+/** The largest chunk, and enough behind it that a search for cuts pays. */
+const BUFFER_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
 /** Chunks on their way through the workers. */
 const IN_FLIGHT_BYTES = 48 * 1024 * 1024;
 
@@ -37,8 +39,8 @@ export async function saveStream(parts: SaveStreamParts): Promise<Id> {
 
 const FOLDER = { type: "dir", mode: 0o755, content: null, links: 0 } as const;
 
-async function saveContent({ coordinator, counters, stream, polynomial, options }: SaveStreamParts): Promise<{ content: Id[]; bytes: number }> {
-  const chunker = new Chunker(polynomial, MAX_CHUNK_BYTES + 1024 * 1024);
+async function saveContent({ coordinator, counters, stream, polynomial }: SaveStreamParts): Promise<{ content: Id[]; bytes: number }> {
+  const chunker = new Chunker(polynomial, BUFFER_BYTES);
   const { buffer } = chunker;
   const budget = new Semaphore(IN_FLIGHT_BYTES);
   const ids: Promise<Id>[] = [];
@@ -52,26 +54,48 @@ async function saveContent({ coordinator, counters, stream, polynomial, options 
     id.catch(() => {});
     ids.push(id);
   };
-  for await (const piece of stream.input) {
-    options.signal.throwIfAborted();
+  /** Stores the chunks that are complete, and moves the rest to the front. */
+  const cut = async (): Promise<void> => {
+    let start = 0;
+    for (let at = chunker.nextCut(start, end); at > 0; at = chunker.nextCut(start, end)) {
+      await store(start, at);
+      start = at;
+    }
+    buffer.copyWithin(0, start, end);
+    end -= start;
+  };
+  for await (const piece of untilFailure(stream.input, coordinator)) {
     for (let taken = 0; taken < piece.length; ) {
       const part = piece.subarray(taken, taken + buffer.length - end);
       buffer.set(part, end);
       taken += part.length;
       end += part.length;
-      bytes += part.length;
-      counters.add("bytesDone", part.length);
-      let start = 0;
-      for (let cut = chunker.nextCut(start, end); cut > 0; cut = chunker.nextCut(start, end)) {
-        await store(start, cut);
-        start = cut;
-      }
-      buffer.copyWithin(0, start, end);
-      end -= start;
+      // Each search begins at the start of a chunk, so it waits until there is much to search.
+      if (end === buffer.length) await cut();
     }
+    bytes += piece.length;
+    counters.add("bytesDone", piece.length);
   }
+  await cut();
   if (end > 0) await store(0, end);
   return { content: await Promise.all(ids), bytes };
+}
+
+/** A stream may be silent for hours; a backup that has failed or was interrupted meanwhile does not wait for it. */
+async function* untilFailure(input: AsyncIterable<Uint8Array>, coordinator: Coordinator): AsyncGenerator<Uint8Array> {
+  const pieces = input[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const piece = await coordinator.untilFailure(pieces.next());
+      ended = piece.done === true;
+      if (piece.done === true) return;
+      yield piece.value;
+    }
+  } finally {
+    // Not awaited: a generator that waits for its own input would not answer.
+    if (!ended) void pieces.return?.()?.catch(() => {});
+  }
 }
 
 function fileNode(options: BackupOptions, name: string, content: Id[], size: number): TreeNode {

@@ -38,7 +38,7 @@ interface Entry {
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * The content of a file node. Later blobs are loaded while earlier ones are taken, within about 40 MB.
+ * The content of a file node. Later blobs are loaded while earlier ones are taken, some 20 MB ahead.
  * @throws ENGINE_BLOB_MISSING and other damage, and what the backend throws; on abort the signal's reason
  */
 export async function* dumpFile(

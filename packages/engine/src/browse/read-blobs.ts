@@ -20,9 +20,9 @@ export type Wanted<M> = { readonly mark: M } | { readonly blob: Id };
 /** What comes out: marks, and blobs as their plain bytes, which stay valid but must not be changed: repeated blobs share them. */
 export type Delivered<M> = { readonly mark: M } | { readonly bytes: Uint8Array };
 
-const WINDOW_BYTES = 16 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 const WINDOW_STEPS = 2048;
-const RANGE_BYTES = 8 * 1024 * 1024;
+const RANGE_BYTES = 4 * 1024 * 1024;
 /** Reading this much that nobody asked for costs less than another call; times the steps, it bounds what a window holds. */
 const GAP_BYTES = 16 * 1024;
 const PARALLEL_LOADS = 4;

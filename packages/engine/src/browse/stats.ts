@@ -161,10 +161,13 @@ class RawCounter {
     for (let tree = waiting.pop(); tree !== undefined; tree = waiting.pop()) {
       signal.throwIfAborted();
       if (!this.#count("tree", tree)) continue;
+      const folders: Id[] = [];
       for (const node of await this.#trees.load(tree, { signal })) {
         for (const id of node.type === "file" ? (node.content ?? []) : []) this.#count("data", id);
-        if (node.type === "dir" && node.subtree !== undefined) waiting.push(node.subtree);
+        if (node.type === "dir" && node.subtree !== undefined) folders.push(node.subtree);
       }
+      // The first one next: trees that are read in the order in which they were stored lie side by side.
+      waiting.push(...folders.reverse());
     }
   }
 

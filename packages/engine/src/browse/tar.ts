@@ -5,7 +5,7 @@
  * Written here and not by a library: those of npm hold names, links and attribute values as text, and so cannot carry names
  * that are not UTF-8 nor binary attributes, which are what a backup must not change.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { encodePath } from "../filesystem/path-bytes.ts";
 import type { NodeType, TreeNode } from "../format/node.ts";
 import { aclText } from "./posix-acl.ts";
@@ -137,13 +137,15 @@ function paxRecords(node: TreeNode, { name, link, sizeBytes }: Exact): Uint8Arra
   const add = (keyword: string, value: string | Uint8Array, isNeeded = true): void => {
     if (isNeeded) records.push(record(keyword, typeof value === "string" ? Buffer.from(value) : value));
   };
-  const { user, group } = node;
+  const texts = [
+    { keyword: "path", value: name, room: NAME_BYTES },
+    { keyword: "linkpath", value: link, room: NAME_BYTES },
+    { keyword: "uname", value: encodePath(node.user), room: OWNER_BYTES },
+    { keyword: "gname", value: encodePath(node.group), room: OWNER_BYTES },
+  ].filter(({ value, room }) => !fitsOldField(value, room));
   // Says that names are bytes. It must come before them.
-  add("hdrcharset", "BINARY", !isUtf8(name) || !isUtf8(link) || !user.isWellFormed() || !group.isWellFormed());
-  add("path", name, !isPlain(name, NAME_BYTES));
-  add("linkpath", link, !isPlain(link, NAME_BYTES));
-  add("uname", encodePath(user), !isPlain(encodePath(user), OWNER_BYTES));
-  add("gname", encodePath(group), !isPlain(encodePath(group), OWNER_BYTES));
+  add("hdrcharset", "BINARY", !texts.every(({ value }) => isUtf8(value)));
+  for (const { keyword, value } of texts) add(keyword, value);
   add("uid", String(node.uid), node.uid > MAX_7_DIGITS);
   add("gid", String(node.gid), node.gid > MAX_7_DIGITS);
   add("size", String(sizeBytes), sizeBytes > MAX_11_DIGITS);
@@ -177,8 +179,12 @@ function record(keyword: string, value: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(String(length)), key, value, NEWLINE]);
 }
 
-function isPlain(bytes: Uint8Array, room: number): boolean {
-  return bytes.length <= room && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+/**
+ * True for what the plain header says as well: short ASCII, which any reader understands, and short bytes that are no text in
+ * any encoding, which readers take as they are.
+ */
+function fitsOldField(bytes: Uint8Array, room: number): boolean {
+  return bytes.length <= room && (isAscii(bytes) || !isUtf8(bytes));
 }
 
 /** Seconds since 1970 with as many decimals as there are. */

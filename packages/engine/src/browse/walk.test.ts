@@ -77,8 +77,8 @@ describe("walking", () => {
     await expect(paths(walkSnapshot(trees, LOST, { signal }))).rejects.toEqual(failsWith("ENGINE_TREE_CYCLE"));
   });
 
-  test("twenty thousand folders in each other are walked", async () => {
-    const depth = 20_000;
+  test("two thousand folders in each other are walked", async () => {
+    const depth = 2_000;
     const { trees, root } = await made(async (author) => {
       let folder = await author.folder("d", []);
       for (let n = 1; n < depth; n++) folder = await author.folder("d", [folder]);

@@ -4,9 +4,9 @@
  */
 import { bytesSource } from "@holdfast/storage";
 import { Semaphore } from "@holdfast/base";
-import { idFromBytes, type Id } from "../format/id.ts";
+import { idFromBytes, idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
-import { IndexFileBuilder, type PackBlob } from "../index/index-file.ts";
+import { IndexFileBuilder, type IndexedPack, type PackBlob } from "../index/index-file.ts";
 import type { Repository } from "../repository/repository.ts";
 import { ENTRY_BYTES, type FinishedPack, type PackPool } from "./pack-pool.ts";
 
@@ -18,6 +18,12 @@ export class PackIntake {
   readonly #saves: Semaphore;
   readonly #running = new Set<Promise<void>>();
   readonly #builder = new IndexFileBuilder();
+  /** Index files that are complete and not stored yet. */
+  readonly #unsaved = new Set<Uint8Array>();
+  readonly #givenUp = new AbortController();
+  /** Aborts when the run does, and when what is still on its way is given up. */
+  readonly #saving: AbortSignal;
+  #interrupted = false;
   #failure: { error: unknown } | undefined;
   readonly #onFailure: (error: unknown) => void;
   readonly #onTreePack: (id: Id, bytes: Uint8Array) => Promise<void>;
@@ -36,6 +42,7 @@ export class PackIntake {
     this.#index = parts.index;
     this.#pool = parts.pool;
     this.#signal = parts.signal;
+    this.#saving = AbortSignal.any([parts.signal, this.#givenUp.signal]);
     this.#onFailure = parts.onFailure;
     this.#onTreePack = parts.onTreePack ?? (() => Promise.resolve());
     this.#saves = new Semaphore(Math.max(1, parts.repository.backend.capabilities.maxConcurrency));
@@ -59,9 +66,10 @@ export class PackIntake {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Takes packs that are stored already and that no index lists, so that the next index file does. */
-  async adopt(packs: readonly IndexedPack[]): Promise<void> {
-    for (const pack of packs) await this.#list(pack, this.#signal);
+  /** Takes a pack that is stored already and that no index file lists, so that the next one does. */
+  async adopt(pack: IndexedPack): Promise<void> {
+    addToIndex(this.#index, pack);
+    await this.#list(pack, this.#signal);
   }
 
   /** Waits for all packs and writes what the index files still lack. @throws the first failure */
@@ -85,25 +93,25 @@ export class PackIntake {
    */
   async recordInterrupted(signal: AbortSignal): Promise<void> {
     const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    await Promise.race([Promise.all(this.#running), ended]);
     // The run's own failure is what counts: the packs of an index that cannot be written now are adopted by the next run.
-    await this.#saveRest(signal).catch(() => {});
+    const recorded = Promise.all(this.#running).then(() => this.#saveRest(signal)).catch(() => {});
+    await Promise.race([recorded, ended]);
     this.#givenUp.abort();
   }
 
   async #save(pack: FinishedPack): Promise<void> {
     const release = await this.#saves.acquire();
     try {
-      const signal = AbortSignal.any([this.#signal, this.#givenUp.signal]);
+      const signal = this.#saving;
       const bytes = this.#pool.bytesOf(pack);
       await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
       if (pack.type === "tree") await this.#onTreePack(pack.id, bytes);
-      const blobs = blobsOf(pack);
+      const listed = { id: pack.id, blobs: blobsOf(pack) };
       if (!this.#interrupted) {
-        recordPack(this.#index, pack.id, blobs);
+        addToIndex(this.#index, listed);
         this.#pool.free(pack);
       }
-      await this.#list({ id: pack.id, blobs }, signal);
+      await this.#list(listed, signal);
     } finally {
       release();
     }
@@ -126,6 +134,13 @@ export class PackIntake {
   async #saveIndex(json: Uint8Array, signal: AbortSignal): Promise<void> {
     await this.#repository.saveDocument("index", json, { signal });
     this.#unsaved.delete(json);
+  }
+}
+
+function addToIndex(index: BlobIndex, { id, blobs }: IndexedPack): void {
+  const pack = index.addPack(id);
+  for (const blob of blobs) {
+    index.add(blob.type, idToBytes(blob.id), 0, pack, blob.offset, blob.lengthBytes, blob.uncompressedBytes);
   }
 }
 

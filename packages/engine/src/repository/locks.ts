@@ -6,6 +6,7 @@
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHoldfastError } from "@holdfast/base";
+import { bytesSource, systemClock } from "@holdfast/storage";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
 import { decodeLockFile, encodeLockFile, type LockFile } from "../format/lock-file.ts";
@@ -20,6 +21,8 @@ const GIVE_UP_MS = STALE_MS - 2 * REFRESH_MS;
 const SETTLE_MS = 200;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 60_000;
+/** How long the removal of a lock may take at the end of a run. */
+const REMOVE_MS = 5_000;
 
 export interface LockInfo {
   readonly id: Id;
@@ -62,8 +65,7 @@ export async function withLock<T>(
   } finally {
     ended.abort();
     await refreshing;
-    // A new signal: the caller's may be aborted, and the lock must go all the same.
-    await removeQuietly(repository, held.id, AbortSignal.timeout(5_000));
+    await removeQuietly(repository, held.id);
   }
 }
 
@@ -86,8 +88,13 @@ export async function removeLocks(
   for await (const { id } of repository.files("lock", { signal })) {
     const lock = all ? undefined : await readLock(repository, id, signal);
     if (!all && lock?.stale !== true) continue;
-    await repository.removeFile("lock", id, { signal });
-    removed++;
+    try {
+      await repository.removeFile("lock", id, { signal });
+      removed++;
+    } catch (error) {
+      // Its holder was faster.
+      if (!isHoldfastError(error) || error.kind !== "not-found") throw error;
+    }
   }
   return removed;
 }
@@ -100,7 +107,7 @@ async function acquire(repository: Repository, options: LockOptions): Promise<Id
     const left = deadline - performance.now();
     if (left <= 0) throw lockedBy(attempt);
     options.onWaiting?.(attempt);
-    await sleep(Math.min(wait, left), undefined, { signal: options.signal });
+    await systemClock.sleep(Math.min(wait, left), options);
   }
 }
 
@@ -110,13 +117,13 @@ async function tryAcquire(repository: Repository, { exclusive, signal }: LockOpt
   if (before !== undefined) return before;
   const id = await writeLock(repository, exclusive, signal);
   try {
-    await sleep(SETTLE_MS, undefined, { signal });
+    await systemClock.sleep(SETTLE_MS, { signal });
     const after = await conflict(repository, exclusive, id, signal);
     if (after === undefined) return id;
-    await removeQuietly(repository, id, signal);
+    await removeQuietly(repository, id);
     return after;
   } catch (error) {
-    await removeQuietly(repository, id, AbortSignal.timeout(5_000));
+    await removeQuietly(repository, id);
     throw error;
   }
 }
@@ -163,7 +170,7 @@ function processExists(pid: number): boolean {
   }
 }
 
-function writeLock(repository: Repository, exclusive: boolean, signal: AbortSignal): Promise<Id> {
+async function writeLock(repository: Repository, exclusive: boolean, signal: AbortSignal): Promise<Id> {
   const user = userInfo();
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const lock: LockFile = {
@@ -176,15 +183,25 @@ function writeLock(repository: Repository, exclusive: boolean, signal: AbortSign
     uid: Math.max(0, user.uid),
     gid: Math.max(0, user.gid),
   };
-  return repository.saveDocument("lock", encodeLockFile(lock), { signal });
+  const { id, sealed } = repository.sealDocument(encodeLockFile(lock));
+  try {
+    await repository.backend.save({ type: "lock", name: id }, bytesSource(sealed), { signal });
+  } catch (error) {
+    // The outcome of a failed save may be unknown: a lock that is there all the same would stop others for half an hour.
+    await removeQuietly(repository, id);
+    throw error;
+  }
+  return id;
 }
 
-async function removeQuietly(repository: Repository, id: Id, signal: AbortSignal): Promise<void> {
+/** Removes a lock even after the caller's signal was aborted, in bounded time. */
+async function removeQuietly(repository: Repository, id: Id): Promise<void> {
+  const signal = AbortSignal.timeout(REMOVE_MS);
   try {
     await repository.removeFile("lock", id, { signal });
   } catch (error) {
     // Gone already is as good; anything else leaves a lock that turns stale by itself, and must not hide the run's result.
-    if (!isHoldfastError(error)) throw error;
+    if (!isHoldfastError(error) && !signal.aborted) throw error;
   }
 }
 
@@ -208,7 +225,7 @@ async function keepFresh(
       const id = await writeLock(repository, exclusive, signal);
       const old = held.id;
       held.id = id;
-      await removeQuietly(repository, old, signal);
+      await removeQuietly(repository, old);
       freshAt = performance.now();
     } catch {
       if (signal.aborted) return;

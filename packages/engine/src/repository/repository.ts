@@ -56,10 +56,15 @@ export class Repository {
 
   /** Stores a document and returns the id that names it. */
   async saveDocument(type: DocumentType, json: Uint8Array, { signal }: CallOptions): Promise<Id> {
-    const sealed = this.sealer.seal(encodeUnpacked(json, this.config.version));
-    const id = idOf(sealed);
+    const { id, sealed } = this.sealDocument(json);
     await this.backend.save({ type, name: id }, bytesSource(sealed), { signal });
     return id;
+  }
+
+  /** The bytes of a document's file and the id that names it, for callers that must know the name before it is stored. */
+  sealDocument(json: Uint8Array): { id: Id; sealed: Uint8Array } {
+    const sealed = this.sealer.seal(encodeUnpacked(json, this.config.version));
+    return { id: idOf(sealed), sealed };
   }
 
   async removeFile(type: FileType, id: Id, { signal }: CallOptions): Promise<void> {

@@ -60,6 +60,11 @@ export class AnchoredFolder {
     return `${this.#base}/${name}`;
   }
 
+  /** The open folder; -1 where names are reached by path. */
+  get descriptor(): number {
+    return this.#file;
+  }
+
   /** The path to use for the folder itself. */
   get self(): string {
     return this.#base === "" ? "/" : this.#base;
@@ -67,11 +72,6 @@ export class AnchoredFolder {
 
   close(): void {
     if (this.#file >= 0) closeSync(this.#file);
-  }
-
-  /** A text that names paths of this folder, with the paths as people know them. */
-  explain(text: string): string {
-    return this.#file < 0 ? text : text.replaceAll(this.#base, this.#path);
   }
 }
 

@@ -16,7 +16,7 @@ import { TreeLoader } from "./tree-loader.ts";
 
 /** Windows of one worker: one is loaded while another is written. */
 const WINDOWS = 2;
-const ALL_SLOTS_BYTES = 64 * 1024 * 1024;
+const ALL_SLOTS_BYTES = 32 * 1024 * 1024;
 const MIN_SLOT_BYTES = 4 * 1024 * 1024;
 const MAX_SLOT_BYTES = 16 * 1024 * 1024;
 /** Work handed out at once: about this much of trees, and at most so many folders. */
@@ -194,7 +194,8 @@ export class Coordinator {
         this.#hungry.add(state);
         return;
       case "entered":
-        return this.#flow.entered(message);
+        for (const segment of message.segments) this.#flow.entered(segment);
+        return;
       case "load":
         return this.#guard(this.#load(state, message));
       case "written":

@@ -9,6 +9,7 @@ import type { AnchoredFolder } from "./anchored-folder.ts";
 import { contentBytes, cutIntoPieces, differingBlobs, locateContent } from "./file-content.ts";
 import type { WantedBlob } from "./load-window.ts";
 import type { LargeFile, RestoreRules } from "./messages.ts";
+import { closeNewFile, createFile } from "./new-file.ts";
 import { mayOverwrite, occupantOf, removeEntry } from "./occupants.ts";
 import { TargetError } from "./target-error.ts";
 
@@ -132,14 +133,8 @@ function allocate(folder: AnchoredFolder, name: string, sizeBytes: number): void
   try {
     ftruncateSync(file, sizeBytes);
   } finally {
-    closeSync(file);
+    closeNewFile(folder, file);
   }
-}
-
-/** Creates a file, for its owner only. @throws EEXIST when anything is there, also a link */
-export function createFile(folder: AnchoredFolder, name: string): number {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  return openSync(fsPath(folder.at(name)), flags, 0o600);
 }
 
 /** Opens a file of the target for writing into it. @throws TargetError when it is another one by now, and what the system throws */

@@ -8,9 +8,16 @@ import { engineError } from "../errors.ts";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 import { type BlobOpener, LostBlob } from "./blob-opener.ts";
-import { createFile, openForPatch } from "./file-planner.ts";
+import { openForPatch } from "./file-planner.ts";
 import type { ContentBlob, LoadWindow, WantedBlob, WindowFile } from "./load-window.ts";
+import { closeNewFile, createFile } from "./new-file.ts";
 import { writeSparse } from "./sparse.ts";
+
+/** Content and where in the file it goes. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+}
 
 export class FileWriter {
   readonly #opener: BlobOpener;
@@ -34,13 +41,28 @@ export class FileWriter {
     complete: (file: number) => void,
   ): void {
     const chunks = this.#decode(window, wanted);
-    const file = patch ? openForPatch(folder, name) : createFile(folder, name);
+    if (patch) return this.#patch(folder, name, chunks, totalBytes);
+    const file = createFile(folder, name);
+    let isOpen = true;
     try {
-      for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, patch);
-      if (patch || this.#sparse) ftruncateSync(file, totalBytes);
-      if (!patch) complete(file);
+      for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, false);
+      if (this.#sparse) ftruncateSync(file, totalBytes);
+      complete(file);
+      isOpen = false;
+      closeNewFile(folder, file);
     } catch (error) {
-      if (!patch) unlinkSync(fsPath(folder.at(name)));
+      if (isOpen) closeNewFile(folder, file);
+      unlinkSync(fsPath(folder.at(name)));
+      throw asFull(error);
+    }
+  }
+
+  #patch(folder: AnchoredFolder, name: string, chunks: readonly Chunk[], totalBytes: number): void {
+    const file = openForPatch(folder, name);
+    try {
+      for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, true);
+      ftruncateSync(file, totalBytes);
+    } catch (error) {
       throw asFull(error);
     } finally {
       closeSync(file);
@@ -76,7 +98,7 @@ export class FileWriter {
   }
 
   /** All blobs as runs without gaps: mostly one. */
-  #decode(window: LoadWindow, wanted: readonly WantedBlob[]): { bytes: Uint8Array; offset: number }[] {
+  #decode(window: LoadWindow, wanted: readonly WantedBlob[]): Chunk[] {
     const [first] = wanted;
     if (first === undefined) return [];
     if (wanted.length === 1) return [{ bytes: this.#open(window, first), offset: first.offset }];

@@ -119,7 +119,7 @@ export class Finisher {
       reporter.counters.add("deleted", 1);
       reporter.entry("deleted", occupant.type, path, 0);
     } catch (error) {
-      reporter.problem({ ...problemOf(error, path, folder), code: "not-deleted" });
+      reporter.problem({ ...problemOf(error, path), code: "not-deleted" });
     }
   }
 }

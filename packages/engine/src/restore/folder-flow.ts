@@ -6,7 +6,7 @@ import type { Id } from "../format/id.ts";
 import { FolderState } from "./folder-state.ts";
 import { HardLinks, type LinkName } from "./hard-links.ts";
 import { LargeFileState } from "./large-files.ts";
-import type { FromWorker, LinkWork, PieceDone, RestoreRules } from "./messages.ts";
+import type { EnteredSegment, FromWorker, LinkWork, PieceDone, RestoreRules } from "./messages.ts";
 
 /** Something for a worker to do. */
 export type WorkItem =
@@ -57,7 +57,7 @@ export class FolderFlow {
     else this.#push({ kind: "part", folder, bytes: root.bytes, claimed: false });
   }
 
-  entered(message: Extract<FromWorker, { kind: "entered" }>): void {
+  entered(message: EnteredSegment): void {
     const folder = this.#folder(message.folder);
     const { parts, children, linked, large } = message;
     folder.used ||= message.used;

@@ -7,7 +7,7 @@ import type { AnchoredFolder } from "./anchored-folder.ts";
 import { contentBytes } from "./file-content.ts";
 import { FilePlanner, type FilePlan } from "./file-planner.ts";
 import type { WindowFile } from "./load-window.ts";
-import type { ChildFolder, EntriesWork, FolderRef, LargeFile, LinkedFile } from "./messages.ts";
+import type { ChildFolder, EnteredSegment, EntriesWork, FolderRef, LargeFile, LinkedFile } from "./messages.ts";
 import { mayOverwrite, occupantOf, removeEntry } from "./occupants.ts";
 import type { RestoreSelection } from "./selection.ts";
 import type { Session } from "./session.ts";
@@ -17,6 +17,8 @@ import { type TreeEntries, type UnusableEntry, partEntries, treeEntries } from "
 const MAX_PATH_BYTES = 4095;
 /** Entries handled between two looks at the messages. */
 const STEP_ENTRIES = 32;
+/** Most segments that are done and not told of. */
+const MAX_UNTOLD = 16;
 
 /** Entries of one folder on their way. */
 interface Segment {
@@ -43,6 +45,7 @@ export class FolderWalk {
   readonly #hasRoom: () => boolean;
   readonly #maxPathBytes: number;
   readonly #queue: { bytes: ArrayBuffer; work: EntriesWork }[] = [];
+  #entered: EnteredSegment[] = [];
   #segment: Segment | undefined;
 
   constructor(parts: {
@@ -113,17 +116,13 @@ export class FolderWalk {
   #end(segment: Segment): void {
     this.close();
     const { folder, used, incomplete, files, children, parts, linked, large } = segment;
-    this.#session.reporter.send({
-      kind: "entered",
-      folder: folder.id,
-      used,
-      incomplete,
-      files,
-      children,
-      parts,
-      linked,
-      large,
-    });
+    this.#entered.push({ folder: folder.id, used, incomplete, files, children, parts, linked, large });
+    // Work for others is told at once; other folders of the same batch can wait, since a message costs as much as a file.
+    const hasWork = parts.length > 0 || large.length > 0;
+    if (hasWork || this.#queue.length === 0 || this.#entered.length >= MAX_UNTOLD) {
+      this.#session.reporter.send({ kind: "entered", segments: this.#entered });
+      this.#entered = [];
+    }
   }
 
   #entry(segment: Segment, node: TreeNode): void {
@@ -141,7 +140,7 @@ export class FolderWalk {
       else if (node.type === "file") this.#file(segment, node, path);
       else this.#other(segment, node, path);
     } catch (error) {
-      this.#session.failed(error, path, segment.anchor);
+      this.#session.failed(error, path);
       if (node.type === "file") this.#fileEnded(segment, node, path, "failed");
     }
   }
@@ -265,7 +264,7 @@ export function readEntries(
     const entries = treeEntries(plainTree(session, bytes, work));
     return { ...entries, isWhole: entries.unusable.length === 0 };
   } catch (error) {
-    session.failed(error, work.folder.path || "/", undefined);
+    session.failed(error, work.folder.path || "/");
     return { nodes: [], parts: [], unusable: [], isWhole: false };
   }
 }

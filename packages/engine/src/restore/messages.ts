@@ -180,24 +180,26 @@ export interface RestoreEntry {
   readonly sizeBytes: number;
 }
 
+/** What was found among entries that a worker was given. */
+export interface EnteredSegment {
+  readonly folder: number;
+  /** Something in the folder was selected, so the folder exists now. */
+  readonly used: boolean;
+  /** Not all entries are known or safe, so nothing may be deleted for being unknown. */
+  readonly incomplete: boolean;
+  /** Files of it that this worker will report as written later. */
+  readonly files: number;
+  readonly children: readonly ChildFolder[];
+  /** Further entries of it for anybody to handle. */
+  readonly parts: readonly ArrayBuffer[];
+  readonly linked: readonly LinkedFile[];
+  readonly large: readonly LargeFile[];
+}
+
 export type FromWorker =
   /** This worker has handled all entries that it was given. */
   | { readonly kind: "hungry" }
-  | {
-      readonly kind: "entered";
-      readonly folder: number;
-      /** Something in the folder was selected, so the folder exists now. */
-      readonly used: boolean;
-      /** Not all entries are known or safe, so nothing may be deleted for being unknown. */
-      readonly incomplete: boolean;
-      /** Files of it that this worker will report as written later. */
-      readonly files: number;
-      readonly children: readonly ChildFolder[];
-      /** Further entries of it for anybody to handle. */
-      readonly parts: readonly ArrayBuffer[];
-      readonly linked: readonly LinkedFile[];
-      readonly large: readonly LargeFile[];
-    }
+  | { readonly kind: "entered"; readonly segments: readonly EnteredSegment[] }
   /** Ranges of packs to load: number of the pack, offset, length, place in the slot. */
   | { readonly kind: "load"; readonly slot: number; readonly ranges: Float64Array; readonly totalBytes: number }
   /** Files are done: of each folder its id and their number. */

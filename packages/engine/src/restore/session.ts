@@ -5,7 +5,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 import type { BlobOpener } from "./blob-opener.ts";
 import type { RestoreRules } from "./messages.ts";
-import { applyToNewFile } from "./new-file-metadata.ts";
+import { completeNewFile } from "./new-file.ts";
 import type { Reporter } from "./reporter.ts";
 import type { TargetFolders } from "./target-folders.ts";
 import { problemOf } from "./target-error.ts";
@@ -41,19 +41,19 @@ export class Session {
 
   /** Gives a new file that is open its metadata. @returns false when `applyMetadata` must do it */
   completeNewFile(file: number, node: TreeNode): boolean {
-    return applyToNewFile(file, node, this.#metadata);
+    return completeNewFile(file, node, this.#metadata);
   }
 
   /** Gives an entry its metadata; what is refused is reported. */
   applyMetadata(folder: AnchoredFolder, node: TreeNode, path: string): void {
     for (const { reason } of applyMetadata(folder.at(node.name), node, this.#metadata)) {
-      this.reporter.problem({ code: "metadata", path, reason: folder.explain(reason) });
+      this.reporter.problem({ code: "metadata", path, reason });
     }
   }
 
   /** Reports a failure at a path. @throws the error when it is no matter of this path alone */
-  failed(error: unknown, path: string, folder: AnchoredFolder | undefined): void {
-    this.reporter.problem(problemOf(error, path, folder));
+  failed(error: unknown, path: string): void {
+    this.reporter.problem(problemOf(error, path));
     this.reporter.untouched(path);
   }
 
@@ -68,7 +68,7 @@ export class Session {
       work(folder);
       return true;
     } catch (error) {
-      this.failed(error, path, folder);
+      this.failed(error, path);
       return false;
     } finally {
       folder?.close();

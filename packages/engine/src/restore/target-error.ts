@@ -1,6 +1,6 @@
 /** Failures at one path of the target, which are reported and do not end a restore. */
-import { isHoldfastError, messageOf } from "@holdfast/base";
-import type { AnchoredFolder } from "./anchored-folder.ts";
+import { isHoldfastError } from "@holdfast/base";
+import { systemReason } from "../platform/libc.ts";
 import { LostBlob } from "./blob-opener.ts";
 import type { RestoreProblem } from "./problems.ts";
 
@@ -16,10 +16,9 @@ export class TargetError extends Error {
  * The problem that an error means for a path.
  * @throws the error itself when it is no matter of this path alone
  */
-export function problemOf(error: unknown, path: string, folder: AnchoredFolder | undefined): RestoreProblem {
+export function problemOf(error: unknown, path: string): RestoreProblem {
   if (error instanceof LostBlob) return { code: "damaged", path, reason: error.message, blob: error.id };
   const known = error instanceof TargetError || (error instanceof Error && "syscall" in error);
   if (!known || isHoldfastError(error)) throw error;
-  const reason = messageOf(error);
-  return { code: "not-restored", path, reason: folder === undefined ? reason : folder.explain(reason) };
+  return { code: "not-restored", path, reason: systemReason(error) };
 }

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { metadataDifferences } from "../filesystem/compare-metadata.ts";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import type { TreeNode } from "../format/node.ts";
+import { systemReason } from "../platform/libc.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 import { locateBlob, readHash } from "./file-content.ts";
 import { readEntries } from "./folder-walk.ts";
@@ -54,12 +55,13 @@ export class Verifier {
         this.#verifyEntry(anchor, node, path);
       }
     } catch (error) {
-      this.#session.failed(error, folder.path || "/", anchor);
+      this.#session.failed(error, folder.path || "/");
     } finally {
       anchor?.close();
     }
     const counts = { used: false, incomplete: false, files: 0, linked: [], large: [] };
-    this.#session.reporter.send({ kind: "entered", folder: folder.id, children, parts, ...counts });
+    const segment = { folder: folder.id, children, parts, ...counts };
+    this.#session.reporter.send({ kind: "entered", segments: [segment] });
   }
 
   #verifyEntry(folder: AnchoredFolder, node: TreeNode, path: string): void {
@@ -71,7 +73,7 @@ export class Verifier {
       if (node.type === "file" && !found.some((text) => OTHER_TYPE.test(text))) this.#verifyContent(folder, node);
     } catch (error) {
       if (!(error instanceof TargetError) && !(error instanceof Error && "syscall" in error)) throw error;
-      differences.push(folder.explain(error.message));
+      differences.push(systemReason(error));
     }
     if (differences.length > 0) reporter.problem({ code: "differs", path, reason: differences.join("; ") });
     if (node.type === "file") reporter.counters.add("filesVerified", 1);

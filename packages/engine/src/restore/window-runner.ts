@@ -69,7 +69,7 @@ export class WindowRunner {
         totalBytes: contentBytes(blobs),
       });
     } catch (error) {
-      this.#session.failed(error, path, this.#anchor?.folder);
+      this.#session.failed(error, path);
       this.#pieceDone(work, "failed", [], []);
     }
   }
@@ -133,7 +133,7 @@ export class WindowRunner {
       if (!isComplete && node !== undefined) this.#session.applyMetadata(folder, node, path);
       ok = true;
     } catch (error) {
-      this.#session.failed(error, path, this.#anchor?.folder);
+      this.#session.failed(error, path);
     }
     this.#session.fileDone(ok ? "written" : "failed", path, bytes);
     if (file.linkKey !== undefined) this.#session.reporter.send({ kind: "linkReady", key: file.linkKey, ok });
@@ -145,7 +145,7 @@ export class WindowRunner {
       this.#countBytes(file.totalBytes, contentBytes(file.wanted));
       return { file: piece, outcome: "written" };
     } catch (error) {
-      this.#session.failed(error, `${file.folder.path}/${file.name}`, this.#anchor?.folder);
+      this.#session.failed(error, `${file.folder.path}/${file.name}`);
       this.#session.reporter.counters.add("bytesFailed", file.totalBytes);
       return { file: piece, outcome: "failed" };
     }

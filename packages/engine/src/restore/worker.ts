@@ -158,7 +158,8 @@ class RestoreWorker {
 /** Memory that goes over to the main thread instead of being copied. */
 function transfersOf(message: FromWorker): readonly ArrayBuffer[] {
   if (message.kind === "load") return [message.ranges.buffer as ArrayBuffer];
-  return message.kind === "entered" ? [...message.parts, ...message.large.map(({ ids }) => ids.buffer)] : [];
+  if (message.kind !== "entered") return [];
+  return message.segments.flatMap(({ parts, large }) => [...parts, ...large.map(({ ids }) => ids.buffer)]);
 }
 
 runWorker<ToWorker, FromWorker, RestoreWorkerData>((port, data) => {

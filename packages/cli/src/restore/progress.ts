@@ -1,0 +1,81 @@
+/** The progress of a restore. */
+import type { Restore, RestoreProgress } from "@holdfast/engine";
+import type { ProgressView } from "../output/progress.ts";
+import { Rate } from "../output/rate.ts";
+import { formatBytes, formatCount, formatDuration, plural } from "../output/units.ts";
+
+export function restoreProgress(restore: Restore): ProgressView {
+  const rate = new Rate();
+  const startedMs = performance.now();
+  let nowMs = startedMs;
+  let now = restore.progress();
+  return {
+    update: (atMs) => {
+      nowMs = atMs;
+      now = restore.progress();
+      rate.add(bytesHandled(now), atMs);
+    },
+    block: () => [summary(now, rate, nowMs - startedMs)],
+    line: () => summary(now, rate, nowMs - startedMs),
+    json: () => ({
+      message_type: "status",
+      phase: now.phase,
+      seconds_elapsed: Math.floor((nowMs - startedMs) / 1000),
+      percent_done: fractionDone(now),
+      ...countsJson(now.counts),
+      error_count: now.problems,
+    }),
+  };
+}
+
+/** The counts under restic's names, and what restic does not tell. */
+export function countsJson(counts: RestoreProgress["counts"]): Record<string, number> {
+  return {
+    total_files: counts.filesTotal,
+    files_restored: counts.filesRestored + counts.filesUpdated,
+    files_skipped: counts.filesSkipped + counts.filesUnchanged,
+    files_deleted: counts.deleted,
+    total_bytes: counts.bytesTotal,
+    bytes_restored: counts.bytesRestored,
+    bytes_skipped: counts.bytesSkipped + counts.bytesUnchanged,
+    files_updated: counts.filesUpdated,
+    files_unchanged: counts.filesUnchanged,
+    files_failed: counts.filesFailed,
+    bytes_failed: counts.bytesFailed,
+    folders: counts.folders,
+    links: counts.links,
+    others: counts.others,
+    files_verified: counts.filesVerified,
+    bytes_verified: counts.bytesVerified,
+  };
+}
+
+function bytesHandled({ phase, counts }: RestoreProgress): number {
+  if (phase === "verifying") return counts.bytesVerified;
+  return counts.bytesRestored + counts.bytesUnchanged + counts.bytesSkipped + counts.bytesFailed;
+}
+
+function filesHandled({ phase, counts }: RestoreProgress): number {
+  if (phase === "verifying") return counts.filesVerified;
+  return counts.filesRestored + counts.filesUpdated + counts.filesUnchanged + counts.filesSkipped + counts.filesFailed;
+}
+
+/** From 0 to 1. Totals grow as folders are read, so it may also fall. */
+function fractionDone(now: RestoreProgress): number {
+  const { bytesTotal } = now.counts;
+  return bytesTotal === 0 ? 0 : Math.min(1, bytesHandled(now) / bytesTotal);
+}
+
+function summary(now: RestoreProgress, rate: Rate, elapsedMs: number): string {
+  const { filesTotal, bytesTotal } = now.counts;
+  const remaining = rate.remainingMs(Math.max(0, bytesTotal - bytesHandled(now)));
+  const parts = [
+    `${(fractionDone(now) * 100).toFixed(1)}%`,
+    `${formatCount(filesHandled(now))} of ${plural(filesTotal, "file")}`,
+    `${formatBytes(bytesHandled(now))} of ${formatBytes(bytesTotal)}`,
+    `${formatBytes(rate.perSecond())}/s`,
+    ...(remaining === undefined ? [] : [`${formatDuration(remaining)} left`]),
+    ...(now.problems === 0 ? [] : [plural(now.problems, "problem")]),
+  ];
+  return `[${formatDuration(elapsedMs)}] ${now.phase === "verifying" ? "verifying: " : ""}${parts.join(", ")}`;
+}

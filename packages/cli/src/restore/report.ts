@@ -1,0 +1,59 @@
+/** What a restore says about single entries, problems and its end. */
+import { type RestoreEntry, type RestoreProblem, type RestoreResult, displayPath } from "@holdfast/engine";
+import type { Output } from "../output/output.ts";
+import { safeText } from "../output/safe-text.ts";
+import { formatBytes, formatDuration, plural } from "../output/units.ts";
+import { countsJson } from "./progress.ts";
+
+/** What each kind of problem means, before its reason. */
+const MEANINGS: Readonly<Record<RestoreProblem["code"], string>> = {
+  damaged: "its content is damaged or missing in the repository",
+  "not-restored": "not restored",
+  metadata: "some of its metadata was not restored",
+  "unsafe-name": "left alone",
+  "not-deleted": "not deleted",
+  differs: "differs from the snapshot",
+};
+
+export function reportProblem({ code, path, reason, blob }: RestoreProblem, output: Output): void {
+  if (!output.settings.json) {
+    output.warn(`${displayPath(path)}: ${MEANINGS[code]}: ${safeText(reason)}`, { during: "restore" });
+    return;
+  }
+  output.errorJson({ message_type: "error", error: { message: `${MEANINGS[code]}: ${reason}` }, during: "restore", item: path, code, blob });
+}
+
+/** A line for each entry, for --verbose given twice. */
+export function reportEntry({ action, path, sizeBytes, type }: RestoreEntry, output: Output): void {
+  if (output.settings.json) output.printJson({ message_type: "verbose_status", action, item: path, size: sizeBytes, type });
+  else output.print(`${action.padEnd(9)} ${displayPath(path)}${type === "file" ? `, ${formatBytes(sizeBytes)}` : ""}`);
+}
+
+export function reportRestore(result: RestoreResult, output: Output, { dryRun }: { dryRun: boolean }): void {
+  if (!output.settings.json) {
+    for (const line of summaryLines(result, dryRun)) output.message(line);
+    return;
+  }
+  output.printJson({
+    message_type: "summary",
+    dry_run: dryRun ? true : undefined,
+    seconds_elapsed: Math.floor(result.durationMs / 1000),
+    total_duration: result.durationMs / 1000,
+    ...countsJson(result.counts),
+    problems: result.problemCounts,
+  });
+}
+
+function summaryLines({ counts, problemCounts, durationMs }: RestoreResult, dryRun: boolean): string[] {
+  const restored = counts.filesRestored + counts.filesUpdated;
+  const problems = Object.values(problemCounts).reduce((sum, count) => sum + count, 0);
+  const left = counts.filesUnchanged + counts.filesSkipped;
+  return [
+    `${dryRun ? "would restore" : "restored"} ${plural(restored, "file")}, ${formatBytes(counts.bytesRestored)} in ${formatDuration(durationMs)}; ` +
+      `${plural(counts.folders, "folder")}, ${plural(counts.links, "hard link")}, ${plural(counts.others, "other")}`,
+    ...(left === 0 ? [] : [`left ${plural(left, "file")} as they were, ${formatBytes(counts.bytesUnchanged + counts.bytesSkipped)}`]),
+    ...(counts.deleted === 0 ? [] : [`${dryRun ? "would delete" : "deleted"} ${plural(counts.deleted, "entry", "entries")}`]),
+    ...(counts.filesVerified === 0 ? [] : [`verified ${plural(counts.filesVerified, "file")}, ${formatBytes(counts.bytesVerified)}`]),
+    ...(problems === 0 ? [] : [`there ${problems === 1 ? "was" : "were"} ${plural(problems, "problem")}`]),
+  ];
+}

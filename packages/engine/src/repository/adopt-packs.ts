@@ -1,0 +1,133 @@
+/**
+ * Finds the packs that a killed run has stored and that no index file lists, so that the next backup uses them instead of
+ * storing their blobs again. A pack is taken whole or not at all: its header must be authentic and account for every byte,
+ * and the file must have the hash that names it.
+ */
+import { createHash } from "node:crypto";
+import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
+import { loadBytes, type FileInfo } from "@holdfast/storage";
+import { engineError } from "../errors.ts";
+import { idToBytes, type Id } from "../format/id.ts";
+import {
+  decodePackHeader,
+  HEADER_LENGTH_BYTES,
+  sealedHeaderBytes,
+  type PackEntry,
+} from "../format/pack-header.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { IndexedPack } from "../index/index-file.ts";
+import { openSealed, type Repository } from "./repository.ts";
+
+/** Older ones were left by somebody's maintenance, not by a run that is being repeated. */
+const MAX_AGE_MS = 7 * 24 * 60 * 60_000;
+/** What is beyond this waits for `prune` or `repair index`. 1,000 packs are some 16 GB, a quarter of a minute to read. */
+const MAX_PACKS = 1_000;
+const PARALLEL_PACKS = 2;
+/** Most headers are read with the length field behind them, in one call. */
+const TAIL_BYTES = 16 * 1024;
+
+type PackFile = FileInfo & { readonly id: Id };
+
+export interface AdoptOptions {
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970; now if absent. */
+  readonly nowMs?: number;
+  readonly maxPacks?: number;
+  /** Called for one pack after the other, at most two at once. */
+  take(pack: IndexedPack): Promise<void>;
+}
+
+/**
+ * Hands over packs stored in the last seven days that hold at least one blob which the index does not know. Nothing is
+ * changed here: `take` adds them to the index and writes that down. What cannot be read or is damaged is passed over.
+ * @returns how many packs were taken. @throws the signal's reason, and what `take` throws
+ */
+export async function adoptPacks(
+  repository: Repository,
+  index: BlobIndex,
+  { signal, nowMs = Date.now(), maxPacks = MAX_PACKS, take }: AdoptOptions,
+): Promise<number> {
+  let taken = 0;
+  const candidates = passOver(() => unlistedPacks(repository, index, { signal, nowMs, maxPacks }), signal);
+  await forEachConcurrent(
+    (await candidates) ?? [],
+    PARALLEL_PACKS,
+    async (file, inner) => {
+      const pack = await passOver(() => readPack(repository, index, file, inner), inner);
+      if (pack === undefined) return;
+      await take(pack);
+      taken++;
+    },
+    { signal },
+  );
+  return taken;
+}
+
+async function unlistedPacks(
+  repository: Repository,
+  index: BlobIndex,
+  { signal, nowMs, maxPacks }: { signal: AbortSignal; nowMs: number; maxPacks: number },
+): Promise<PackFile[]> {
+  const packs: PackFile[] = [];
+  for await (const file of repository.files("pack", { signal })) {
+    if (index.packNumber(file.id) !== undefined) continue;
+    if (file.receivedAtMs !== undefined && nowMs - file.receivedAtMs > MAX_AGE_MS) continue;
+    packs.push(file);
+    if (packs.length === maxPacks) break;
+  }
+  return packs;
+}
+
+/** The pack with its blobs; `undefined` when the index knows all of them. @throws damage */
+async function readPack(
+  repository: Repository,
+  index: BlobIndex,
+  { id, sizeBytes }: PackFile,
+  signal: AbortSignal,
+): Promise<IndexedPack | undefined> {
+  const what = `pack ${id}`;
+  const entries = await readHeader(repository, id, sizeBytes, signal);
+  if (entries.every((entry) => index.has(entry.type, idToBytes(entry.id), 0))) return undefined;
+  if ((await hashOfPack(repository, id, signal)) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
+  const blobs = entries.map(({ plainBytes, ...blob }) => ({ ...blob, uncompressedBytes: plainBytes }));
+  return { id, blobs };
+}
+
+/** @throws ENGINE_UNAUTHENTIC, ENGINE_MALFORMED */
+async function readHeader(repository: Repository, id: Id, sizeBytes: number, signal: AbortSignal): Promise<PackEntry[]> {
+  const what = `pack ${id}`;
+  const tail = async (length: number): Promise<Uint8Array> =>
+    loadBytes(repository.backend, { type: "pack", name: id }, { offset: sizeBytes - length, length }, { signal });
+  let end = await tail(Math.min(sizeBytes, TAIL_BYTES));
+  const headerBytes = sealedHeaderBytes(end, sizeBytes, what);
+  const wanted = headerBytes + HEADER_LENGTH_BYTES;
+  if (wanted > end.length) end = await tail(wanted);
+  const sealed = end.subarray(end.length - wanted, end.length - HEADER_LENGTH_BYTES);
+  const entries = decodePackHeader(openSealed(repository.sealer, sealed, what), what);
+  const blobBytes = entries.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  if (blobBytes + wanted !== sizeBytes) {
+    const reason = `its header accounts for ${blobBytes + wanted} bytes, it has ${sizeBytes}`;
+    throw engineError("ENGINE_MALFORMED", { what, reason });
+  }
+  return entries;
+}
+
+/** The hash of the whole file, read as a stream. */
+function hashOfPack(repository: Repository, id: Id, signal: AbortSignal): Promise<string> {
+  const digest = async (chunks: AsyncIterable<Uint8Array>): Promise<string> => {
+    const hash = createHash("sha256");
+    for await (const chunk of chunks) hash.update(chunk);
+    return hash.digest("hex");
+  };
+  return repository.backend.load({ type: "pack", name: id }, undefined, digest, { signal });
+}
+
+/** Adopting packs saves work and is never needed: what fails is done without. */
+async function passOver<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (signal.aborted || !isHoldfastError(error)) throw error;
+    return undefined;
+  }
+}
