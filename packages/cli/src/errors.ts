@@ -11,7 +11,7 @@ export const CLI_ERRORS = {
   CLI_NO_LOCATION: {
     kind: "invalid-input",
     message: "no repository is named",
-    hint: "Give -r LOCATION or --repository-file FILE, or set HOLDFAST_REPOSITORY.",
+    hint: "Give -r LOCATION or --repository-file FILE, set HOLDFAST_REPOSITORY, or let `holdfast start` make one for you.",
   },
   CLI_NO_OTHER_LOCATION: {
     kind: "invalid-input",

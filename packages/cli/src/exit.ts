@@ -47,7 +47,11 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Prints why a run failed: the message and the next step; as JSON an `exit_error`. With `details` also where it arose. */
-export function reportFailure(error: unknown, output: Output, { code, details }: { code: number; details: boolean }): void {
+export function reportFailure(
+  error: unknown,
+  output: Output,
+  { code, details }: { code: number; details: boolean },
+): void {
   const message = safeText(messageOf(error));
   const hint = hintOf(error);
   if (output.settings.json) {

@@ -67,7 +67,10 @@ export class GivenOptions {
 
   /** A whole number within bounds. @throws CLI_INVALID_VALUE */
   number(name: string, { min, max }: { min: number; max: number }): number | undefined {
-    const expected = max === Number.MAX_SAFE_INTEGER ? `give a whole number from ${min} on` : `give a whole number from ${min} to ${max}`;
+    const expected =
+      max === Number.MAX_SAFE_INTEGER
+        ? `give a whole number from ${min} on`
+        : `give a whole number from ${min} to ${max}`;
     return this.parsed(name, expected, (text) => parseCount(text, { min, max }));
   }
 

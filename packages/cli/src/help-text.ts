@@ -10,7 +10,11 @@ const MAX_WIDTH = 110;
 const COMMON_CODES: readonly number[] = [0, 1, 2, 130];
 
 /** @param words the command's words; none for the program itself */
-export function formatHelp(program: CommandDefinition, words: readonly string[], { width }: { width: number | undefined }): string {
+export function formatHelp(
+  program: CommandDefinition,
+  words: readonly string[],
+  { width }: { width: number | undefined },
+): string {
   const command = findCommand(program, words);
   if (command === undefined) throw new Error(`there is no command '${words.join(" ")}'`);
   const columns = Math.min(width ?? DEFAULT_WIDTH, MAX_WIDTH);
@@ -19,18 +23,37 @@ export function formatHelp(program: CommandDefinition, words: readonly string[],
     ["Usage:", `  ${usageOf(command, [program.name, ...words])}`],
     ...command.description.map((paragraph) => wrap(paragraph, columns)),
     ...commandSections(command, columns),
-    titled("Arguments:", (command.arguments ?? []).map(({ name, description, choices }) => [
-      name,
-      choices === undefined ? description : `${description}: ${choices.join(", ")}`,
-    ]), columns),
+    titled(
+      "Arguments:",
+      (command.arguments ?? []).map(({ name, description, choices }) => [
+        name,
+        choices === undefined ? description : `${description}: ${choices.join(", ")}`,
+      ]),
+      columns,
+    ),
     titled("Options:", (command.options ?? []).map(optionRow), columns),
     ...(isProgram ? [titled("Options of every command:", GLOBAL_OPTIONS.map(optionRow), columns)] : []),
-    ...(isProgram ? [titled("Environment:", OTHER_VARIABLES.map(({ name, description }) => [name, description] as const), columns)] : []),
+    ...(isProgram
+      ? [
+          titled(
+            "Environment:",
+            OTHER_VARIABLES.map(({ name, description }) => [name, description] as const),
+            columns,
+          ),
+        ]
+      : []),
     examples(command),
-    titled("Exit codes:", exitCodesOf(command, isProgram).map(({ code, meaning }) => [String(code), meaning] as const), columns),
+    titled(
+      "Exit codes:",
+      exitCodesOf(command, isProgram).map(({ code, meaning }) => [String(code), meaning] as const),
+      columns,
+    ),
     isProgram ? [] : ["Options of every command, such as -r, -p, --json and -q: `holdfast help`."],
   ];
-  return sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n");
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
 }
 
 /** `holdfast restore [OPTION…] <snapshot[:folder]>`. @param words with the program's name */
@@ -72,7 +95,9 @@ function commandSections(command: CommandDefinition, width: number): string[][] 
 }
 
 function examples({ examples: list = [] }: CommandDefinition): string[] {
-  return list.length === 0 ? [] : ["Examples:", ...list.flatMap(({ command, description }) => [`  ${description}`, `    ${command}`])];
+  return list.length === 0
+    ? []
+    : ["Examples:", ...list.flatMap(({ command, description }) => [`  ${description}`, `    ${command}`])];
 }
 
 function titled(heading: string, rows: readonly (readonly [string, string])[], width: number): string[] {

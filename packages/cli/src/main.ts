@@ -83,5 +83,5 @@ function shownError(error: unknown, { signal }: Interruption): unknown {
 
 function settingsOf(variables: Variables, flags: Omit<OutputSettings, "color">): OutputSettings {
   const noColor = variables.plain("NO_COLOR") !== undefined || variables.plain("TERM") === "dumb";
-  return { ...flags, color: !noColor && process.stderr.isTTY === true };
+  return { ...flags, color: !noColor && process.stderr.isTTY };
 }

@@ -5,7 +5,10 @@ import { GLOBAL_OPTIONS, OTHER_VARIABLES } from "./definitions/global-options.ts
 import { exitCodesOf, optionText, usageOf } from "./help-text.ts";
 
 /** Every page: the program's and one for each command. */
-export function manPages(program: CommandDefinition, version: string): { readonly file: string; readonly text: string }[] {
+export function manPages(
+  program: CommandDefinition,
+  version: string,
+): { readonly file: string; readonly text: string }[] {
   return [[], ...allCommands(program).map(({ words }) => words)].map((words) => ({
     file: `${pageName(program, words)}.1`,
     text: manPage(program, words, version),
@@ -23,16 +26,28 @@ export function manPage(program: CommandDefinition, words: readonly string[], ve
     section("NAME", `${escape(name)} \\- ${escape(command.summary)}`),
     section("SYNOPSIS", `.B ${escape(usageOf(command, [program.name, ...words]))}`),
     section("DESCRIPTION", command.description.map(escape).join("\n.PP\n")),
-    terms("COMMANDS", (command.subcommands ?? []).map((child) => [[...words, child.name].join(" "), child.summary])),
-    terms("ARGUMENTS", (command.arguments ?? []).map(({ name: term, description, choices }) => [
-      term.toUpperCase(),
-      choices === undefined ? description : `${description}: ${choices.join(", ")}`,
-    ])),
+    terms(
+      "COMMANDS",
+      (command.subcommands ?? []).map((child) => [[...words, child.name].join(" "), child.summary]),
+    ),
+    terms(
+      "ARGUMENTS",
+      (command.arguments ?? []).map(({ name: term, description, choices }) => [
+        term.toUpperCase(),
+        choices === undefined ? description : `${description}: ${choices.join(", ")}`,
+      ]),
+    ),
     terms("OPTIONS", (command.options ?? []).map(optionTerm)),
     isProgram ? terms("OPTIONS OF EVERY COMMAND", GLOBAL_OPTIONS.map(optionTerm)) : "",
     isProgram ? terms("ENVIRONMENT", environment(program)) : "",
-    terms("EXAMPLES", (command.examples ?? []).map(({ command: line, description }) => [line, description])),
-    terms("EXIT STATUS", exitCodesOf(command, isProgram).map(({ code, meaning }) => [String(code), meaning])),
+    terms(
+      "EXAMPLES",
+      (command.examples ?? []).map(({ command: line, description }) => [line, description]),
+    ),
+    terms(
+      "EXIT STATUS",
+      exitCodesOf(command, isProgram).map(({ code, meaning }) => [String(code), meaning]),
+    ),
     section("SEE ALSO", seeAlso(program, words, command)),
   ];
   return `${sections.filter((text) => text !== "").join("\n")}\n`;
@@ -88,5 +103,5 @@ function escape(text: string): string {
 }
 
 function quoted(text: string): string {
-  return `"${escape(text).replaceAll('"', '\\(dq')}"`;
+  return `"${escape(text).replaceAll('"', "\\(dq")}"`;
 }

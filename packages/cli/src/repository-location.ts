@@ -1,6 +1,10 @@
-/** Which repository is meant: options, then variables of Holdfast, then variables of restic. */
+/** Which repository is meant: options, variables of Holdfast, variables of restic, then the one that `start` made. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
+import { type Places, defaultPlaces } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
 import { cliError } from "./errors.ts";
 import type { Whose } from "./password/password-source.ts";
@@ -8,8 +12,26 @@ import { Variables } from "./variables.ts";
 
 type Context = Pick<CommandContext, "options" | "variables" | "signal">;
 
-/** @throws CLI_NO_LOCATION, CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
+/**
+ * The repository that is meant; when none is named, the one that `start` made for this user.
+ * @throws CLI_NO_LOCATION, CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE
+ */
 export async function repositoryLocation(context: Context, whose: Whose = "own"): Promise<string> {
+  const named = await namedLocation(context, whose);
+  if (named !== undefined) return named;
+  if (whose === "from") throw cliError("CLI_NO_OTHER_LOCATION");
+  const { repository } = ownPlaces(context);
+  if (!existsSync(join(repository, "config"))) throw cliError("CLI_NO_LOCATION");
+  return repository;
+}
+
+/** Where `start` keeps the repository of this user. */
+export function ownPlaces({ variables }: Pick<Context, "variables">): Places {
+  return defaultPlaces((name) => variables.plain(name), homedir());
+}
+
+/** The repository that an option or the environment names. @throws CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
+export async function namedLocation(context: Context, whose: Whose = "own"): Promise<string | undefined> {
   const { options, variables } = context;
   const option = whose === "own" ? "" : "from-";
   const ending = whose === "own" ? "" : "FROM_";
@@ -23,9 +45,13 @@ export async function repositoryLocation(context: Context, whose: Whose = "own")
       file: variables.ofPrefix(prefix, `${ending}REPOSITORY_FILE`)?.value,
     })),
   ].find((source) => source.location !== undefined || source.file !== undefined);
-  if (given === undefined) throw cliError(whose === "own" ? "CLI_NO_LOCATION" : "CLI_NO_OTHER_LOCATION");
+  if (given === undefined) return undefined;
   if (given.location !== undefined && given.file !== undefined) {
-    throw cliError("CLI_OPTIONS_CONFLICT", { first: given.name, second: given.fileName, reason: "both name the repository" });
+    throw cliError("CLI_OPTIONS_CONFLICT", {
+      first: given.name,
+      second: given.fileName,
+      reason: "both name the repository",
+    });
   }
   return given.location ?? (await locationFromFile(given.file as string, context));
 }

@@ -26,10 +26,11 @@ import {
   openBackend,
   parseLocation,
 } from "@holdfast/storage";
+import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
 import { formatLocalTime } from "./output/units.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
-import { repositoryLocation } from "./repository-location.ts";
+import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { parseDuration } from "./values/duration.ts";
 
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
@@ -127,7 +128,8 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 async function passwordOf(backend: Backend, context: CommandContext, whose: Whose): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
   if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
-  return repositoryPassword(context, whose);
+  const isNamed = (await namedLocation(context, whose)) !== undefined;
+  return repositoryPassword(context, whose, isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) });
 }
 
 function composeSettings({ options, output }: CommandContext): ComposeOptions {

@@ -21,13 +21,20 @@ export function snapshotFilter(options: GivenOptions): SnapshotFilter {
 
 /** `a, b` as `["a", "b"]`; an empty text is the list of no tags. */
 export function splitTags(text: string): string[] {
-  return text.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
+  return text
+    .split(",")
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== "");
 }
 
 /** The snapshots that are named, in that order, each once; all that meet the filter when none is named. */
 export async function chosenSnapshots(
   repository: Repository,
-  { names, filter, onDamaged }: { names: readonly string[]; filter: SnapshotFilter; onDamaged?: (id: string, error: unknown) => void },
+  {
+    names,
+    filter,
+    onDamaged,
+  }: { names: readonly string[]; filter: SnapshotFilter; onDamaged?: (id: string, error: unknown) => void },
   { signal }: { signal: AbortSignal },
 ): Promise<StoredSnapshot[]> {
   if (names.length === 0) {

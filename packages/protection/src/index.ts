@@ -5,3 +5,4 @@ export { type OwnRepository, openOwnRepository } from "./own-repository.ts";
 export { requireRoom } from "./room.ts";
 export type { RestoreProof } from "./proof.ts";
 export { type ProtectOptions, type ProtectResult, type ProtectStep, protect } from "./protect.ts";
+export { readPasswordFile } from "./password-file.ts";

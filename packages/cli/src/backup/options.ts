@@ -73,7 +73,11 @@ function streamSource({ options, args, signal }: CommandContext): StreamSource |
   const fromInput = options.flag("stdin");
   if (!fromCommand && !fromInput) return undefined;
   if (fromCommand && fromInput) {
-    throw cliError("CLI_OPTIONS_CONFLICT", { first: "--stdin", second: "--stdin-from-command", reason: "the data comes from one place" });
+    throw cliError("CLI_OPTIONS_CONFLICT", {
+      first: "--stdin",
+      second: "--stdin-from-command",
+      reason: "the data comes from one place",
+    });
   }
   for (const option of ["files-from", "files-from-verbatim", "files-from-raw"]) {
     if (options.count(option) === 0) continue;

@@ -25,8 +25,12 @@ function summary(now: BackupProgress, rate: Rate): string {
   const remaining = remainingMs(now, rate);
   const parts = [
     ...(percent === undefined ? [] : [`${(percent * 100).toFixed(1)}%`]),
-    now.totalFiles === undefined ? plural(now.filesDone, "file") : `${formatCount(now.filesDone)} of ${plural(now.totalFiles, "file")}`,
-    now.totalBytes === undefined ? formatBytes(now.bytesDone) : `${formatBytes(now.bytesDone)} of ${formatBytes(now.totalBytes)}`,
+    now.totalFiles === undefined
+      ? plural(now.filesDone, "file")
+      : `${formatCount(now.filesDone)} of ${plural(now.totalFiles, "file")}`,
+    now.totalBytes === undefined
+      ? formatBytes(now.bytesDone)
+      : `${formatBytes(now.bytesDone)} of ${formatBytes(now.totalBytes)}`,
     `${formatBytes(rate.perSecond())}/s`,
     ...(remaining === undefined ? [] : [`${formatDuration(remaining)} left`]),
     `${formatBytes(now.counts.dataAddedPacked)} stored`,

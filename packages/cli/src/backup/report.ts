@@ -17,11 +17,21 @@ const MEANINGS: Readonly<Record<Problem["code"], string>> = {
 export function reportProblem({ code, path, reason }: Problem, output: Output): void {
   const text = `${displayPath(path)}: ${MEANINGS[code]}: ${safeText(reason)}`;
   if (!output.settings.json) return output.warn(text, { during: "archival" });
-  output.errorJson({ message_type: "error", error: { message: `${MEANINGS[code]}: ${reason}` }, during: "archival", item: path, code });
+  output.errorJson({
+    message_type: "error",
+    error: { message: `${MEANINGS[code]}: ${reason}` },
+    during: "archival",
+    item: path,
+    code,
+  });
 }
 
 /** The summary of a finished backup: lines for people, or the `summary` of JSON. */
-export function reportBackup(result: BackupResult, output: Output, { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint }): void {
+export function reportBackup(
+  result: BackupResult,
+  output: Output,
+  { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint },
+): void {
   if (output.settings.json) {
     output.printJson(summaryJson(result, { dryRun, startedAtNs }));
     return;
@@ -39,7 +49,9 @@ function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boo
     row("folders ", [counts.dirsNew, counts.dirsChanged, counts.dirsUnmodified]),
     `${formatBytes(counts.dataAdded)} ${would}added to the repository (${formatBytes(counts.dataAddedPacked)} stored)`,
     `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatDuration(result.elapsedMs)}`,
-    ...(problems.unreadable === 0 ? [] : [`${plural(problems.unreadable, "file or folder", "files and folders")} could not be read`]),
+    ...(problems.unreadable === 0
+      ? []
+      : [`${plural(problems.unreadable, "file or folder", "files and folders")} could not be read`]),
     outcome(result.snapshotId, dryRun),
   ];
 }
@@ -49,7 +61,10 @@ function outcome(snapshotId: string | undefined, dryRun: boolean): string {
   return dryRun ? "dry run: nothing was stored" : "nothing changed, so no snapshot was made";
 }
 
-function summaryJson({ counts, ...result }: BackupResult, { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint }): unknown {
+function summaryJson(
+  { counts, ...result }: BackupResult,
+  { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint },
+): unknown {
   return {
     message_type: "summary",
     dry_run: dryRun ? true : undefined,

@@ -14,13 +14,18 @@ export function standardInput({ signal }: { signal: AbortSignal }): AsyncIterabl
  * did, so that no snapshot is made of half an output. Aborting ends the command with SIGTERM.
  * @throws CLI_SOURCE_COMMAND
  */
-export async function* commandOutput(words: readonly string[], { signal }: { signal: AbortSignal }): AsyncGenerator<Uint8Array> {
+export async function* commandOutput(
+  words: readonly string[],
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
   const [program = "", ...args] = words;
   signal.throwIfAborted();
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], signal });
   const ended = new Promise<string | undefined>((resolve) => {
     child.on("error", (error) => resolve(messageOf(error)));
-    child.on("close", (code, by) => resolve(code === 0 ? undefined : by === null ? `exit code ${code}` : `ended by ${by}`));
+    child.on("close", (code, by) =>
+      resolve(code === 0 ? undefined : by === null ? `exit code ${code}` : `ended by ${by}`),
+    );
   });
   try {
     yield* addAbortSignal(signal, child.stdout) as AsyncIterable<Uint8Array>;

@@ -29,7 +29,10 @@ export async function openSnapshot(
   options: GivenOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<OpenedSnapshot> {
-  const { stored, subfolder } = await findSnapshot(session.repository, text, { signal, filter: snapshotFilter(options) });
+  const { stored, subfolder } = await findSnapshot(session.repository, text, {
+    signal,
+    filter: snapshotFilter(options),
+  });
   const index = await session.loadIndex({}, signal);
   const trees = new TreeReader(new BlobReader(session.repository, index));
   const place = await resolvePath(trees, stored.snapshot.tree, subfolder, { signal });

@@ -7,7 +7,8 @@ type Compare = (a: WalkedNode, b: WalkedNode) => number;
 const byPath: Compare = (a, b) => compareNames(a.path, b.path);
 const byTime =
   (field: "mtimeNs" | "atimeNs" | "ctimeNs"): Compare =>
-  (a, b) => (a.node[field] < b.node[field] ? -1 : a.node[field] > b.node[field] ? 1 : 0);
+  (a, b) =>
+    a.node[field] < b.node[field] ? -1 : a.node[field] > b.node[field] ? 1 : 0;
 
 const ORDERS: Readonly<Record<string, Compare>> = {
   name: byPath,

@@ -24,7 +24,7 @@ export async function writeGivenFile(path: string, pieces: AsyncIterable<Uint8Ar
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {

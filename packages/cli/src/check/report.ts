@@ -6,7 +6,13 @@ import { formatBytes, formatDuration, plural } from "../output/units.ts";
 import { shortId } from "../snapshot-json.ts";
 
 /** Damage inside a pack: `repair packs` saves what is left in it. */
-const IN_PACK: ReadonlySet<FindingCode> = new Set(["pack-size", "pack-unreadable", "pack-hash", "pack-header", "blob-damaged"]);
+const IN_PACK: ReadonlySet<FindingCode> = new Set([
+  "pack-size",
+  "pack-unreadable",
+  "pack-hash",
+  "pack-header",
+  "blob-damaged",
+]);
 /** Damage that `repair index` mends. */
 const IN_INDEX: ReadonlySet<FindingCode> = new Set(["index-damaged", "index-range", "pack-missing", "pack-size"]);
 
@@ -15,7 +21,8 @@ export function reportFinding(finding: Finding, output: Output): void {
   const { code, what, reason } = finding;
   const text = `${safeText(what)}: ${safeText(reason)}`;
   if (!isDamage(finding)) return output.message(`note: ${text}`, 1);
-  if (output.settings.json) output.errorJson({ message_type: "error", message: `${what}: ${reason}`, code, item: what });
+  if (output.settings.json)
+    output.errorJson({ message_type: "error", message: `${what}: ${reason}`, code, item: what });
   else output.error(`${output.color("31", "damage:")} ${text}`);
 }
 
@@ -29,15 +36,24 @@ function summaryLines(result: CheckResult): string[] {
   const packs = brokenPacks(findings);
   return [
     ...(affected.length === 0 ? [] : ["", "These files and folders cannot be restored whole:"]),
-    ...affected.map(({ path, snapshots, reason }) => `  ${displayPath(path)} (${snapshots.map(shortId).join(", ")}): ${safeText(reason)}`),
+    ...affected.map(
+      ({ path, snapshots, reason }) =>
+        `  ${displayPath(path)} (${snapshots.map(shortId).join(", ")}): ${safeText(reason)}`,
+    ),
     ...(affectedOmitted === 0 ? [] : [`  and ${plural(affectedOmitted, "more", "more")}`]),
     ...(affected.length === 0 ? [] : [""]),
     `checked ${plural(result.snapshots, "snapshot")}, ${plural(result.packs, "pack")} and ${plural(result.blobs, "blob")} in ${formatDuration(result.elapsedMs)}; ` +
       `read ${plural(result.packsRead, "pack")}, ${formatBytes(result.bytesRead)}`,
-    ...(result.unusedBlobs === 0 ? [] : [`${plural(result.unusedBlobs, "blob")} (${formatBytes(result.unusedBytes)}) belong to no snapshot`]),
+    ...(result.unusedBlobs === 0
+      ? []
+      : [`${plural(result.unusedBlobs, "blob")} (${formatBytes(result.unusedBytes)}) belong to no snapshot`]),
     healthy ? "no damage was found" : `damage was found: ${plural(damageCount(result), "finding")}`,
     ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
-    ...(packs.length === 0 ? [] : [`hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then \`holdfast repair snapshots --forget\``]),
+    ...(packs.length === 0
+      ? []
+      : [
+          `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then \`holdfast repair snapshots --forget\``,
+        ]),
   ];
 }
 

@@ -15,7 +15,10 @@ export const run: RunCommand = async (context) => {
   const { dryRun } = request;
   const result = await withSession(context, (session) => {
     const work = (signal: AbortSignal): Promise<BackupResult> =>
-      runBackup(context, new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }));
+      runBackup(
+        context,
+        new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }),
+      );
     return dryRun ? work(context.signal) : session.locked("append", work);
   });
   reportBackup(result, context.output, { dryRun, startedAtNs });
@@ -34,6 +37,11 @@ async function runBackup({ output, variables }: CommandContext, backup: Backup):
 function tell({ output }: CommandContext, event: BackupEvent): void {
   if (event.kind === "problem") reportProblem(event.problem, output);
   else if (event.kind === "parent") {
-    output.message(event.id === undefined ? "there is no parent snapshot: every file is read" : `the parent is snapshot ${shortId(event.id)}`, 1);
+    output.message(
+      event.id === undefined
+        ? "there is no parent snapshot: every file is read"
+        : `the parent is snapshot ${shortId(event.id)}`,
+      1,
+    );
   }
 }

@@ -55,10 +55,16 @@ async function printObject(
       printDocument(context, await repository.loadDocument(type, await idOf(repository, type, id, signal), { signal }));
       break;
     case "key":
-      printDocument(context, await loadFile(repository, "key", await findFileId(repository, "key", id, { signal }), signal));
+      printDocument(
+        context,
+        await loadFile(repository, "key", await findFileId(repository, "key", id, { signal }), signal),
+      );
       break;
     case "pack":
-      await output.printBytes(await loadFile(repository, "pack", await findFileId(repository, "pack", id, { signal }), signal), { signal });
+      await output.printBytes(
+        await loadFile(repository, "pack", await findFileId(repository, "pack", id, { signal }), signal),
+        { signal },
+      );
       break;
     case "tree":
       printDocument(context, await loadTree(session, id, signal));
@@ -69,7 +75,12 @@ async function printObject(
   return EXIT.ok;
 }
 
-async function idOf(repository: Repository, type: "snapshot" | "index" | "lock", text: string, signal: AbortSignal): Promise<Id> {
+async function idOf(
+  repository: Repository,
+  type: "snapshot" | "index" | "lock",
+  text: string,
+  signal: AbortSignal,
+): Promise<Id> {
   return type === "snapshot"
     ? (await findSnapshot(repository, text, { signal })).stored.id
     : findFileId(repository, type, text, { signal });
@@ -92,7 +103,8 @@ async function loadTree(session: Session, text: string, signal: AbortSignal): Pr
 
 async function loadBlob(session: Session, text: string, signal: AbortSignal): Promise<Uint8Array> {
   const index = await session.loadIndex({}, signal);
-  if (!isId(text)) throw cliError("CLI_INVALID_VALUE", { value: text, option: "the id of a blob", expected: "give all 64 digits" });
+  if (!isId(text))
+    throw cliError("CLI_INVALID_VALUE", { value: text, option: "the id of a blob", expected: "give all 64 digits" });
   const reader = new BlobReader(session.repository, index);
   const isTree = index.findAll("tree", Buffer.from(text, "hex"), 0).length > 0;
   const type: BlobType = isTree ? "tree" : "data";

@@ -38,8 +38,16 @@ async function runCheck({ output, variables }: CommandContext, check: Check): Pr
 }
 
 function dataSubset(options: GivenOptions): DataSubset {
-  const subset = options.parsed("read-data-subset", "give n/t as in 1/7, a percentage as in 5%, or a size as in 10G", parseDataSubset);
+  const subset = options.parsed(
+    "read-data-subset",
+    "give n/t as in 1/7, a percentage as in 5%, or a size as in 10G",
+    parseDataSubset,
+  );
   if (!options.flag("read-data")) return subset ?? { kind: "none" };
   if (subset === undefined) return { kind: "all" };
-  throw cliError("CLI_OPTIONS_CONFLICT", { first: "--read-data", second: "--read-data-subset", reason: "one says all, one a part" });
+  throw cliError("CLI_OPTIONS_CONFLICT", {
+    first: "--read-data",
+    second: "--read-data-subset",
+    reason: "one says all, one a part",
+  });
 }

@@ -38,7 +38,11 @@ interface Dumping {
 }
 
 /** @throws ENGINE_PATH_NOT_FOUND, CLI_NO_CONTENT, CLI_USAGE */
-async function contentAt(repository: Repository, opened: OpenedSnapshot, { context, signal, tally }: Dumping): Promise<AsyncIterable<Uint8Array>> {
+async function contentAt(
+  repository: Repository,
+  opened: OpenedSnapshot,
+  { context, signal, tally }: Dumping,
+): Promise<AsyncIterable<Uint8Array>> {
   const { place, trees, index } = opened;
   const path = context.args[1] ?? "/";
   const found = place.kind === "tree" ? await resolvePath(trees, place.id, path, { signal }) : place;
@@ -59,7 +63,8 @@ async function contentAt(repository: Repository, opened: OpenedSnapshot, { conte
       tally.problems++;
       output.warn(`${displayPath(at)} is left out: ${messageOf(error)}`, { during: "dump", item: at });
     },
-    onSkipped: ({ path: at, node }) => output.message(`${displayPath(at)} is left out: a ${node.type} has no place in an archive`, 1),
+    onSkipped: ({ path: at, node }) =>
+      output.message(`${displayPath(at)} is left out: a ${node.type} has no place in an archive`, 1),
   };
   return (options.text("archive") === "zip" ? dumpZip : dumpTar)(repository, index, found.id, settings);
 }

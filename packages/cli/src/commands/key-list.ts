@@ -14,7 +14,13 @@ export const run: RunCommand = (context) =>
       const { output } = context;
       if (output.settings.json) {
         output.printJson(
-          keys.map(({ id, current, username, hostname, created }) => ({ current, id, userName: username, hostName: hostname, created })),
+          keys.map(({ id, current, username, hostname, created }) => ({
+            current,
+            id,
+            userName: username,
+            hostName: hostname,
+            created,
+          })),
         );
         return EXIT.ok;
       }

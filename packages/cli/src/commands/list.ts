@@ -20,7 +20,12 @@ export const run: RunCommand = (context) =>
 
 type ListedType = (typeof FILE_TYPES)[keyof typeof FILE_TYPES];
 
-async function listFiles(session: Session, type: ListedType, context: CommandContext, signal: AbortSignal): Promise<number> {
+async function listFiles(
+  session: Session,
+  type: ListedType,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<number> {
   const { output } = context;
   for await (const { id, sizeBytes } of session.repository.files(type, { signal })) {
     if (output.settings.json) output.printJson({ type, id, size: sizeBytes });

@@ -27,7 +27,11 @@ export const run: RunCommand = (context) =>
         problems++;
         output.warn(`${displayPath(path)}: ${messageOf(error)}`, { during: "ls", item: path });
       };
-      const entries = listEntries(opened.trees, opened.place.id, folders, { recursive: options.flag("recursive"), signal, onProblem });
+      const entries = listEntries(opened.trees, opened.place.id, folders, {
+        recursive: options.flag("recursive"),
+        signal,
+        onProblem,
+      });
       const print = (entry: WalkedNode): void => printEntry(context, entry);
       await printAll(entries, context, print);
       return problems > 0 ? EXIT.damage : EXIT.ok;
@@ -35,7 +39,11 @@ export const run: RunCommand = (context) =>
   );
 
 /** In the order of the snapshot as they come; another order needs all of them first. */
-async function printAll(entries: AsyncIterable<WalkedNode>, { options }: CommandContext, print: (entry: WalkedNode) => void): Promise<void> {
+async function printAll(
+  entries: AsyncIterable<WalkedNode>,
+  { options }: CommandContext,
+  print: (entry: WalkedNode) => void,
+): Promise<void> {
   const field = options.text("sort") ?? "name";
   const reverse = options.flag("reverse");
   if (field === "name" && !reverse) {
@@ -54,7 +62,9 @@ function printHeading({ output }: CommandContext, { stored }: OpenedSnapshot): v
   }
   const { timeNs, hostname, username, paths } = stored.snapshot;
   const who = displayPath(`${username}@${hostname}`);
-  output.message(`snapshot ${shortId(stored.id)} of ${paths.map(displayPath).join(", ")} at ${formatLocalTime(timeNs)} by ${who}:`);
+  output.message(
+    `snapshot ${shortId(stored.id)} of ${paths.map(displayPath).join(", ")} at ${formatLocalTime(timeNs)} by ${who}:`,
+  );
 }
 
 function printEntry({ output, options }: CommandContext, { path, node }: WalkedNode): void {
@@ -64,5 +74,7 @@ function printEntry({ output, options }: CommandContext, { path, node }: WalkedN
   const size = options.flag("human-readable") ? formatBytes(node.size) : String(node.size);
   const owner = `${String(node.uid).padStart(5)} ${String(node.gid).padStart(5)}`;
   const link = node.linkTarget === "" ? "" : ` -> ${displayPath(node.linkTarget)}`;
-  output.print(`${formatMode(node.type, node.mode)} ${owner} ${size.padStart(10)} ${formatLocalTime(node.mtimeNs)} ${name}${link}`);
+  output.print(
+    `${formatMode(node.type, node.mode)} ${owner} ${size.padStart(10)} ${formatLocalTime(node.mtimeNs)} ${name}${link}`,
+  );
 }

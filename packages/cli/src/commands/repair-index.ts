@@ -30,10 +30,15 @@ function printPlan({ output }: CommandContext, plan: IndexRepairPlan): void {
   for (const { id, reason } of plan.damagedIndexes) output.print(`index ${id} is damaged: ${safeText(reason)}`);
   for (const id of plan.missingPacks) output.print(`pack ${id} does not exist: it is listed no more`);
   for (const { id, reason, blobs } of plan.readPacks) {
-    output.print(`pack ${id} ${reason === "unlisted" ? "is in no index" : "does not fit the index"}: lists ${plural(blobs, "blob")} anew`);
+    output.print(
+      `pack ${id} ${reason === "unlisted" ? "is in no index" : "does not fit the index"}: lists ${plural(blobs, "blob")} anew`,
+    );
   }
   for (const { id, reason, listedBlobs } of plan.unreadablePacks) {
-    const advice = listedBlobs === 0 ? "" : `; \`holdfast repair packs ${id.slice(0, 12)}\` may save ${plural(listedBlobs, "blob")} in it, before this`;
+    const advice =
+      listedBlobs === 0
+        ? ""
+        : `; \`holdfast repair packs ${id.slice(0, 12)}\` may save ${plural(listedBlobs, "blob")} in it, before this`;
     output.print(`pack ${id} cannot be read: ${safeText(reason)}${advice}`);
   }
 }
@@ -56,5 +61,8 @@ function printResult({ output }: CommandContext, plan: IndexRepairPlan, result: 
   }
   if (!plan.isNeeded) output.print("the index is right as it is");
   else if (result === undefined) output.print("dry run: nothing was changed");
-  else output.print(`wrote ${plural(result.written.length, "index file")}, removed ${plural(result.removed.length, "index file")}`);
+  else
+    output.print(
+      `wrote ${plural(result.written.length, "index file")}, removed ${plural(result.removed.length, "index file")}`,
+    );
 }

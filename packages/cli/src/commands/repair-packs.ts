@@ -2,7 +2,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
-import { type Id, type PackRepairPlan, type Repository, executePackRepair, findFileId, isId, planPackRepair } from "@holdfast/engine";
+import {
+  type Id,
+  type PackRepairPlan,
+  type Repository,
+  executePackRepair,
+  findFileId,
+  isId,
+  planPackRepair,
+} from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
@@ -40,7 +48,12 @@ async function packIds(repository: Repository, texts: readonly string[], signal:
   return ids;
 }
 
-async function keepCopy({ options, output }: CommandContext, id: Id, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+async function keepCopy(
+  { options, output }: CommandContext,
+  id: Id,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
   const folder = options.text("keep-in") ?? ".";
   const path = join(folder, `pack-${id}`);
   try {
@@ -56,9 +69,12 @@ async function keepCopy({ options, output }: CommandContext, id: Id, bytes: Uint
 function printPlan({ output }: CommandContext, { packs }: PackRepairPlan): void {
   if (output.settings.json) return;
   for (const { id, sizeBytes, unreadable, salvagedBlobs, salvagedBytes, lost } of packs) {
-    const state = sizeBytes === undefined ? " (not in the store)" : unreadable === undefined ? "" : ` (${safeText(unreadable)})`;
+    const state =
+      sizeBytes === undefined ? " (not in the store)" : unreadable === undefined ? "" : ` (${safeText(unreadable)})`;
     const gone = lost.filter(({ hasOtherCopy }) => !hasOtherCopy).length;
-    output.print(`pack ${id}${state}: ${plural(salvagedBlobs, "blob")} (${formatBytes(salvagedBytes)}) can be saved, ${plural(gone, "blob")} lost`);
+    output.print(
+      `pack ${id}${state}: ${plural(salvagedBlobs, "blob")} (${formatBytes(salvagedBytes)}) can be saved, ${plural(gone, "blob")} lost`,
+    );
   }
 }
 
@@ -75,6 +91,12 @@ function printResult({ output }: CommandContext, { packs }: PackRepairPlan, resu
     return;
   }
   if (result === undefined) output.print("dry run: nothing was changed");
-  else output.print(`saved ${plural(result.salvagedBlobs, "blob")}, removed ${plural(result.removedPacks.length, "pack")}`);
-  if (lost.length > 0) output.message("hint: run `holdfast repair snapshots --forget` to make snapshots without what is lost; back up again first, which may bring it back");
+  else
+    output.print(
+      `saved ${plural(result.salvagedBlobs, "blob")}, removed ${plural(result.removedPacks.length, "pack")}`,
+    );
+  if (lost.length > 0)
+    output.message(
+      "hint: run `holdfast repair snapshots --forget` to make snapshots without what is lost; back up again first, which may bring it back",
+    );
 }

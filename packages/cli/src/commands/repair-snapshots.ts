@@ -35,7 +35,11 @@ export const run: RunCommand = (context) =>
     { trustCache: false },
   );
 
-async function makePlan(context: CommandContext, { repository }: Session, signal: AbortSignal): Promise<SnapshotRepairPlan> {
+async function makePlan(
+  context: CommandContext,
+  { repository }: Session,
+  signal: AbortSignal,
+): Promise<SnapshotRepairPlan> {
   const { args, options } = context;
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
@@ -49,17 +53,25 @@ async function makePlan(context: CommandContext, { repository }: Session, signal
 function printPlan({ output }: CommandContext, plan: SnapshotRepairPlan): void {
   if (output.settings.json) return;
   if (plan.unlistedPacks > 0) {
-    output.message(`${plural(plan.unlistedPacks, "pack")} are in no index and may hold what seems lost: run \`holdfast repair index\` first`);
+    output.message(
+      `${plural(plan.unlistedPacks, "pack")} are in no index and may hold what seems lost: run \`holdfast repair index\` first`,
+    );
   }
   for (const { id, reason } of plan.unreadable) output.print(`snapshot ${id} cannot be read: ${safeText(reason)}`);
   for (const { stored, newTree, losses } of plan.broken) {
-    output.print(`snapshot ${shortId(stored.id)} of ${stored.snapshot.paths.map(displayPath).join(", ")}${newTree === undefined ? ": nothing in it can be read" : ":"}`);
+    output.print(
+      `snapshot ${shortId(stored.id)} of ${stored.snapshot.paths.map(displayPath).join(", ")}${newTree === undefined ? ": nothing in it can be read" : ":"}`,
+    );
     for (const { path, reason } of losses) output.print(`  ${displayPath(path)}: ${safeText(reason)}`);
   }
   if (plan.lossesOmitted > 0) output.print(`  and ${plural(plan.lossesOmitted, "more loss", "more losses")}`);
 }
 
-function printResult({ output, options }: CommandContext, plan: SnapshotRepairPlan, result: SnapshotRepairResult | undefined): void {
+function printResult(
+  { output, options }: CommandContext,
+  plan: SnapshotRepairPlan,
+  result: SnapshotRepairResult | undefined,
+): void {
   if (output.settings.json) {
     output.printJson({
       message_type: "summary",
@@ -72,10 +84,13 @@ function printResult({ output, options }: CommandContext, plan: SnapshotRepairPl
     });
     return;
   }
-  if (plan.broken.length === 0 && plan.unreadable.length === 0) output.print(`all ${plural(plan.examined, "snapshot")} are whole`);
+  if (plan.broken.length === 0 && plan.unreadable.length === 0)
+    output.print(`all ${plural(plan.examined, "snapshot")} are whole`);
   else if (result === undefined) output.print("dry run: nothing was changed");
   else {
-    output.print(`saved ${plural(result.saved.length, "repaired snapshot")}, removed ${plural(result.removed.length, "snapshot")}`);
+    output.print(
+      `saved ${plural(result.saved.length, "repaired snapshot")}, removed ${plural(result.removed.length, "snapshot")}`,
+    );
     if (!options.flag("forget")) output.message("hint: the old snapshots are still there; --forget removes them");
   }
 }

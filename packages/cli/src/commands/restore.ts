@@ -48,7 +48,10 @@ async function restoreSettings(context: CommandContext): Promise<Omit<RestoreOpt
   const { options, output } = context;
   const target = options.text("target");
   if (target === undefined || target === "") {
-    throw cliError("CLI_USAGE", { problem: "give --target FOLDER to say where to restore to", help: "holdfast help restore" });
+    throw cliError("CLI_USAGE", {
+      problem: "give --target FOLDER to say where to restore to",
+      help: "holdfast help restore",
+    });
   }
   const dryRun = options.flag("dry-run");
   const verify = options.flag("verify");

@@ -57,7 +57,11 @@ function jsonOf(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping
   });
 }
 
-function printGroups({ output, options }: CommandContext, shown: readonly StoredSnapshot[], grouping: SnapshotGrouping | undefined): void {
+function printGroups(
+  { output, options }: CommandContext,
+  shown: readonly StoredSnapshot[],
+  grouping: SnapshotGrouping | undefined,
+): void {
   const isCompact = options.flag("compact");
   if (shown.length === 0) {
     output.message("there are no snapshots");
@@ -65,7 +69,8 @@ function printGroups({ output, options }: CommandContext, shown: readonly Stored
   }
   const groups = grouping === undefined || grouping.length === 0 ? [shown] : grouped(shown, grouping);
   groups.forEach((group, at) => {
-    if (grouping !== undefined && grouping.length > 0) output.print(`${at > 0 ? "\n" : ""}${describeGroup(group, grouping)}`);
+    if (grouping !== undefined && grouping.length > 0)
+      output.print(`${at > 0 ? "\n" : ""}${describeGroup(group, grouping)}`);
     for (const line of tableOf(group, isCompact)) output.print(line);
   });
 }

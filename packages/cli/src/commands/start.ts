@@ -1,10 +1,8 @@
 /** `holdfast start`: protects this machine, or the paths that are named, and proves that the copy can be restored. */
 import { homedir, hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { isHoldfastError } from "@holdfast/base";
 import {
   criticalFiles,
-  defaultPlaces,
   namedFiles,
   openOwnRepository,
   protect,
@@ -22,38 +20,27 @@ import { showProgress } from "../output/progress.ts";
 import { formatBytes, plural } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
 import { reportPlaces, reportProof, reportRestoreCommand } from "../start/report.ts";
-import { repositoryLocation } from "../repository-location.ts";
+import { namedLocation, ownPlaces } from "../repository-location.ts";
 import { currentUser } from "../values/key-origin.ts";
 import { programVersion } from "../version.ts";
 
 export const run: RunCommand = async (context) => {
-  const result = (await namesRepository(context))
+  const result = (await namedLocation(context)) !== undefined
     ? await withSession(context, ({ repository }) => protectInto(context, repository, repository.backend.location))
     : await protectAtHome(context);
   if (!result.proven) return EXIT.damage;
   return result.backup.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };
 
-/** True when an option or the environment says which repository is meant. */
-async function namesRepository(context: CommandContext): Promise<boolean> {
-  try {
-    await repositoryLocation(context);
-    return true;
-  } catch (error) {
-    if (isHoldfastError(error, "CLI_NO_LOCATION")) return false;
-    throw error;
-  }
-}
-
 /** Nobody named a repository: the one in the user's data folder, made at the first run. */
 async function protectAtHome(context: CommandContext): Promise<ProtectResult> {
-  const { signal, output, variables } = context;
-  const places = defaultPlaces((name) => variables.plain(name), homedir());
+  const { signal, output } = context;
+  const places = ownPlaces(context);
   const { repository, isNew } = await openOwnRepository(places, { signal, hostname: hostname(), username: currentUser() });
   try {
     if (isNew) reportPlaces(places, output);
     const result = await protectInto(context, repository, places.repository, { isNew });
-    reportRestoreCommand(result, places, output);
+    reportRestoreCommand(result, output);
     return result;
   } finally {
     await repository.close();

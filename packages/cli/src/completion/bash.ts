@@ -59,13 +59,19 @@ function valueCases(command: CommandFacts): string[] {
   return command.options.flatMap((option) => {
     if (option.value === undefined) return [];
     const { choices, completes } = option.value;
-    const patterns = flagPair(option).map((flag) => quote(`${pathOf(command)} ${flag}`)).join(" | ");
+    const patterns = flagPair(option)
+      .map((flag) => quote(`${pathOf(command)} ${flag}`))
+      .join(" | ");
     return [`    ${patterns}) ${reply(choices, completes)}; return ;;`];
   });
 }
 
 function wordsReply(command: CommandFacts): string {
-  if (command.subcommands.length > 0) return reply(command.subcommands.map(({ name }) => name), "nothing");
+  if (command.subcommands.length > 0)
+    return reply(
+      command.subcommands.map(({ name }) => name),
+      "nothing",
+    );
   const choices = command.arguments.flatMap((argument) => argument.choices ?? []);
   const completes = command.arguments.map((argument) => argument.completes).find((kind) => kind !== "nothing");
   return reply(choices, completes ?? "nothing");

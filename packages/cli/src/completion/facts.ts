@@ -18,7 +18,9 @@ export interface OptionFacts {
   readonly short: string | undefined;
   readonly description: string;
   /** `undefined`: the option has no value. */
-  readonly value: { readonly name: string; readonly choices: readonly string[]; readonly completes: Completes } | undefined;
+  readonly value:
+    | { readonly name: string; readonly choices: readonly string[]; readonly completes: Completes }
+    | undefined;
   readonly repeatable: boolean;
 }
 

@@ -13,7 +13,9 @@ export function fishCompletion(program: CommandDefinition): string {
   const { name } = program;
   const commands = commandFacts(program);
   const lines = commands.flatMap((command) => commandLines(program, command));
-  const valued = new Set(commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined).flatMap(flags)));
+  const valued = new Set(
+    commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined).flatMap(flags)),
+  );
   return `# Completion of ${name} for fish. Made by \`${name} completion fish\`.
 # The words before the cursor that are neither options nor their values.
 function __${name}_words
@@ -69,7 +71,11 @@ function commandLines({ name }: CommandDefinition, command: CommandFacts): strin
 }
 
 function optionWords({ long, short, description, value }: OptionFacts): string {
-  const words = [...(short === undefined ? [] : [`-s ${short.slice(1)}`]), `-l ${long.slice(2)}`, `-d ${quote(description)}`];
+  const words = [
+    ...(short === undefined ? [] : [`-s ${short.slice(1)}`]),
+    `-l ${long.slice(2)}`,
+    `-d ${quote(description)}`,
+  ];
   if (value === undefined) return words.join(" ");
   const { choices, completes } = value;
   // Files are offered where nothing says otherwise; -x says otherwise.

@@ -32,7 +32,9 @@ function commandFunction(program: string, command: CommandFacts): string {
     const lines = [...specs, ...command.arguments.map(argumentSpec)].map((spec) => `    ${quote(spec)}`);
     return `${name}() {\n  _arguments -s -S \\\n${lines.join(" \\\n")}\n}`;
   }
-  const choices = command.subcommands.map((child) => `        ${quote(`${child.name}:${child.summary.replaceAll(":", "\\:")}`)}`);
+  const choices = command.subcommands.map(
+    (child) => `        ${quote(`${child.name}:${child.summary.replaceAll(":", "\\:")}`)}`,
+  );
   const calls = command.subcommands.map((child) => `        ${child.name}) ${name}_${child.name} ;;`);
   return `${name}() {
   local curcontext="$curcontext" state line
@@ -62,7 +64,9 @@ function optionSpecs({ long, short, description, value, repeatable }: OptionFact
   const exclusion = repeatable ? "*" : flags.length > 1 ? `(${flags.join(" ")})` : "";
   const text = `[${escapeText(description)}]`;
   const action = value === undefined ? "" : `:${escapeText(value.name)}:${actionOf(value.choices, value.completes)}`;
-  return flags.map((flag) => `${exclusion}${flag}${flag.startsWith("--") && value !== undefined ? "=" : ""}${text}${action}`);
+  return flags.map(
+    (flag) => `${exclusion}${flag}${flag.startsWith("--") && value !== undefined ? "=" : ""}${text}${action}`,
+  );
 }
 
 function argumentSpec({ name, required, variadic, choices, completes }: ArgumentDefinition): string {

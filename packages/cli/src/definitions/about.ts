@@ -18,7 +18,10 @@ const completion: CommandDefinition = {
   description: ["Prints a script that lets the shell complete commands and options."],
   arguments: [{ name: "shell", description: "which shell", required: true, choices: ["bash", "zsh", "fish"] }],
   examples: [
-    { command: "source <(holdfast completion bash)", description: "For this bash; put the line into ~/.bashrc for all." },
+    {
+      command: "source <(holdfast completion bash)",
+      description: "For this bash; put the line into ~/.bashrc for all.",
+    },
     { command: "holdfast completion zsh > ~/.zfunc/_holdfast", description: "For zsh, with ~/.zfunc in fpath." },
     { command: "holdfast completion fish > ~/.config/fish/completions/holdfast.fish", description: "For fish." },
   ],
@@ -29,8 +32,12 @@ const man: CommandDefinition = {
   name: "man",
   group: GROUP,
   summary: "print or write the manual pages",
-  description: ["Prints the manual page of the program or of one command, for `man -l -`. With --out it writes all pages to a folder."],
-  arguments: [{ name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" }],
+  description: [
+    "Prints the manual page of the program or of one command, for `man -l -`. With --out it writes all pages to a folder.",
+  ],
+  arguments: [
+    { name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" },
+  ],
   options: [{ flags: "--out <folder>", description: "write all pages to this folder", completes: "folder" }],
   examples: [
     { command: "holdfast man backup | man -l -", description: "Read one page." },
@@ -44,7 +51,9 @@ const help: CommandDefinition = {
   group: GROUP,
   summary: "explain a command",
   description: ["Explains a command and its options."],
-  arguments: [{ name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" }],
+  arguments: [
+    { name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" },
+  ],
   load: () => import("../commands/help.ts"),
 };
 

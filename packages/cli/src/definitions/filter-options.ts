@@ -32,14 +32,24 @@ export const LATEST_FILTERS: readonly OptionDefinition[] = SNAPSHOT_FILTERS.map(
 
 /** Exclude patterns of backup and restore. */
 export const EXCLUDE_OPTIONS: readonly OptionDefinition[] = [
-  { flags: "-e, --exclude <pattern>", description: "leave out what matches this pattern", repeatable: true, completes: "nothing" },
+  {
+    flags: "-e, --exclude <pattern>",
+    description: "leave out what matches this pattern",
+    repeatable: true,
+    completes: "nothing",
+  },
   {
     flags: "--iexclude <pattern>",
     description: "as --exclude, but upper and lower case are the same",
     repeatable: true,
     completes: "nothing",
   },
-  { flags: "--exclude-file <file>", description: "read exclude patterns from a file, one a line", repeatable: true, completes: "file" },
+  {
+    flags: "--exclude-file <file>",
+    description: "read exclude patterns from a file, one a line",
+    repeatable: true,
+    completes: "file",
+  },
   {
     flags: "--iexclude-file <file>",
     description: "as --exclude-file, but upper and lower case are the same",
@@ -50,14 +60,24 @@ export const EXCLUDE_OPTIONS: readonly OptionDefinition[] = [
 
 /** Include patterns of restore. */
 export const INCLUDE_OPTIONS: readonly OptionDefinition[] = [
-  { flags: "-i, --include <pattern>", description: "take only what matches this pattern", repeatable: true, completes: "nothing" },
+  {
+    flags: "-i, --include <pattern>",
+    description: "take only what matches this pattern",
+    repeatable: true,
+    completes: "nothing",
+  },
   {
     flags: "--iinclude <pattern>",
     description: "as --include, but upper and lower case are the same",
     repeatable: true,
     completes: "nothing",
   },
-  { flags: "--include-file <file>", description: "read include patterns from a file, one a line", repeatable: true, completes: "file" },
+  {
+    flags: "--include-file <file>",
+    description: "read include patterns from a file, one a line",
+    repeatable: true,
+    completes: "file",
+  },
   {
     flags: "--iinclude-file <file>",
     description: "as --include-file, but upper and lower case are the same",
@@ -68,7 +88,12 @@ export const INCLUDE_OPTIONS: readonly OptionDefinition[] = [
 
 /** The other repository of `init --copy-chunker-params`. */
 export const FROM_REPOSITORY_OPTIONS: readonly OptionDefinition[] = [
-  { flags: "--from-repo <location>", description: "the other repository", environment: "FROM_REPOSITORY", completes: "folder" },
+  {
+    flags: "--from-repo <location>",
+    description: "the other repository",
+    environment: "FROM_REPOSITORY",
+    completes: "folder",
+  },
   {
     flags: "--from-repository-file <file>",
     description: "file that holds the location of the other repository",
@@ -87,7 +112,12 @@ export const FROM_REPOSITORY_OPTIONS: readonly OptionDefinition[] = [
     environment: "FROM_PASSWORD_COMMAND",
     completes: "command",
   },
-  { flags: "--from-key-hint <id>", description: "key of the other repository to try first", environment: "FROM_KEY_HINT", completes: "nothing" },
+  {
+    flags: "--from-key-hint <id>",
+    description: "key of the other repository to try first",
+    environment: "FROM_KEY_HINT",
+    completes: "nothing",
+  },
   { flags: "--from-insecure-no-password", description: "the other repository has an empty password" },
 ];
 
@@ -99,4 +129,7 @@ export const GROUP_BY: OptionDefinition = {
 };
 
 /** `--dry-run` of a command that changes something. */
-export const DRY_RUN: OptionDefinition = { flags: "-n, --dry-run", description: "change nothing, only show what would be done" };
+export const DRY_RUN: OptionDefinition = {
+  flags: "-n, --dry-run",
+  description: "change nothing, only show what would be done",
+};

@@ -60,7 +60,10 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
     defaultText: "no limit",
     completes: "nothing",
   },
-  { flags: "--no-lock", description: "commands that only read do not lock the repository; for places that are read-only" },
+  {
+    flags: "--no-lock",
+    description: "commands that only read do not lock the repository; for places that are read-only",
+  },
   {
     flags: "--retry-lock <duration>",
     description: "wait this long for a lock that somebody else holds, for example 5m or 2h",

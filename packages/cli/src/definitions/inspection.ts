@@ -23,7 +23,10 @@ const check: CommandDefinition = {
   ],
   examples: [
     { command: "holdfast check", description: "Check the structure." },
-    { command: "holdfast check --read-data-subset 1/7", description: "Read a seventh of the data; with 2/7 the next, and so on." },
+    {
+      command: "holdfast check --read-data-subset 1/7",
+      description: "Read a seventh of the data; with 2/7 the next, and so on.",
+    },
   ],
   exitCodes: [10, 11, 12, 20],
   load: () => import("../commands/check.ts"),
@@ -39,15 +42,28 @@ const repair: CommandDefinition = {
       name: "index",
       summary: "make the index anew",
       description: ["Makes index files for packs that no index names, and drops entries of packs that are gone."],
-      options: [{ flags: "--read-all-packs", description: "read the header of every pack and make the whole index anew" }, DRY_RUN],
+      options: [
+        { flags: "--read-all-packs", description: "read the header of every pack and make the whole index anew" },
+        DRY_RUN,
+      ],
       exitCodes: [10, 11, 12, 20],
       load: () => import("../commands/repair-index.ts"),
     },
     {
       name: "packs",
       summary: "save what is left in damaged packs",
-      description: ["Copies the blobs that can still be read out of damaged packs into new ones, and removes the damaged packs."],
-      arguments: [{ name: "id", description: "damaged packs, as `holdfast check` names them", required: true, variadic: true, completes: "nothing" }],
+      description: [
+        "Copies the blobs that can still be read out of damaged packs into new ones, and removes the damaged packs.",
+      ],
+      arguments: [
+        {
+          name: "id",
+          description: "damaged packs, as `holdfast check` names them",
+          required: true,
+          variadic: true,
+          completes: "nothing",
+        },
+      ],
       options: [
         {
           flags: "--keep-in <folder>",
@@ -63,9 +79,18 @@ const repair: CommandDefinition = {
     {
       name: "snapshots",
       summary: "make snapshots without what is lost",
-      description: ["Makes new snapshots of those that lack data, without the files and folders that cannot be read any more."],
+      description: [
+        "Makes new snapshots of those that lack data, without the files and folders that cannot be read any more.",
+      ],
       arguments: [{ name: "snapshot", description: "only these snapshots", variadic: true, completes: "nothing" }],
-      options: [...SNAPSHOT_FILTERS, { flags: "--forget", description: "remove the snapshots that were replaced, and those that cannot be read at all" }, DRY_RUN],
+      options: [
+        ...SNAPSHOT_FILTERS,
+        {
+          flags: "--forget",
+          description: "remove the snapshots that were replaced, and those that cannot be read at all",
+        },
+        DRY_RUN,
+      ],
       exitCodes: [10, 11, 12, 20],
       load: () => import("../commands/repair-snapshots.ts"),
     },
@@ -82,12 +107,18 @@ const stats: CommandDefinition = {
     ...SNAPSHOT_FILTERS,
     {
       flags: "--mode <mode>",
-      description: "what to count: bytes of a restore, bytes of different contents, bytes in the repository, or blobs of each file once",
+      description:
+        "what to count: bytes of a restore, bytes of different contents, bytes in the repository, or blobs of each file once",
       choices: ["restore-size", "files-by-contents", "raw-data", "blobs-per-file"],
       defaultText: "restore-size",
     },
   ],
-  examples: [{ command: "holdfast stats --mode raw-data", description: "Show how much the repository takes, and what compression saves." }],
+  examples: [
+    {
+      command: "holdfast stats --mode raw-data",
+      description: "Show how much the repository takes, and what compression saves.",
+    },
+  ],
   exitCodes: [10, 11, 12, 20],
   load: () => import("../commands/stats.ts"),
 };

@@ -20,7 +20,8 @@ const init: CommandDefinition = {
     },
     {
       flags: "--copy-chunker-params",
-      description: "cut files as the repository of --from-repo does, so that data copied between the two is stored once",
+      description:
+        "cut files as the repository of --from-repo does, so that data copied between the two is stored once",
     },
     ...FROM_REPOSITORY_OPTIONS,
   ],
@@ -35,7 +36,12 @@ const NEW_PASSWORD: readonly OptionDefinition[] = [
 ];
 
 const KEY_ORIGIN: readonly OptionDefinition[] = [
-  { flags: "--host <host>", description: "host name noted with the key", defaultText: "this machine's", completes: "nothing" },
+  {
+    flags: "--host <host>",
+    description: "host name noted with the key",
+    defaultText: "this machine's",
+    completes: "nothing",
+  },
   { flags: "--user <user>", description: "user name noted with the key", defaultText: "yours", completes: "nothing" },
 ];
 
@@ -59,14 +65,18 @@ const key: CommandDefinition = {
       summary: "add a key with another password",
       description: ["Adds a key, so that the repository opens with one more password."],
       options: [...NEW_PASSWORD, ...KEY_ORIGIN],
-      examples: [{ command: "holdfast key add --new-password-file ~/second", description: "Add a key without a question." }],
+      examples: [
+        { command: "holdfast key add --new-password-file ~/second", description: "Add a key without a question." },
+      ],
       exitCodes: [10, 11, 12],
       load: () => import("../commands/key-add.ts"),
     },
     {
       name: "remove",
       summary: "remove a key",
-      description: ["Removes a key, whose password then no longer opens the repository. The key in use cannot be removed."],
+      description: [
+        "Removes a key, whose password then no longer opens the repository. The key in use cannot be removed.",
+      ],
       arguments: [{ name: "id", description: "the key's id or its beginning", required: true, completes: "nothing" }],
       exitCodes: [10, 11, 12],
       load: () => import("../commands/key-remove.ts"),

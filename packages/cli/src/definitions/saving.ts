@@ -1,6 +1,13 @@
 /** Definitions of the commands that make, show and bring back snapshots. */
 import type { CommandDefinition } from "./definition.ts";
-import { DRY_RUN, EXCLUDE_OPTIONS, GROUP_BY, INCLUDE_OPTIONS, LATEST_FILTERS, SNAPSHOT_FILTERS } from "./filter-options.ts";
+import {
+  DRY_RUN,
+  EXCLUDE_OPTIONS,
+  GROUP_BY,
+  INCLUDE_OPTIONS,
+  LATEST_FILTERS,
+  SNAPSHOT_FILTERS,
+} from "./filter-options.ts";
 
 const GROUP = "Saving and restoring:";
 
@@ -12,7 +19,14 @@ const start: CommandDefinition = {
     "Asks nothing. Backs up the home folder without caches, and /etc, or the paths that are named; restores a random sample to a temporary folder and compares it with the snapshot and the source; checks the repository; and says what is proven.",
     "Unless a repository is named, it uses one in the user's data folder and makes it at the first run, with a random password in a file that only the user can read. The next run stores only what changed.",
   ],
-  arguments: [{ name: "path", description: "folder or file to protect instead of the home folder and /etc", variadic: true, completes: "file" }],
+  arguments: [
+    {
+      name: "path",
+      description: "folder or file to protect instead of the home folder and /etc",
+      variadic: true,
+      completes: "file",
+    },
+  ],
   examples: [
     { command: "npm start", description: "Protect this machine." },
     { command: "holdfast start ~/Documents ~/Pictures", description: "Protect two folders." },
@@ -31,18 +45,30 @@ const backup: CommandDefinition = {
   ],
   arguments: [{ name: "path", description: "files and folders to store", variadic: true, completes: "file" }],
   options: [
-    { flags: "--parent <snapshot>", description: "snapshot to compare with", defaultText: "the latest of the same group", completes: "nothing" },
+    {
+      flags: "--parent <snapshot>",
+      description: "snapshot to compare with",
+      defaultText: "the latest of the same group",
+      completes: "nothing",
+    },
     { flags: "-f, --force", description: "read every file, whatever the parent snapshot says" },
     { ...GROUP_BY, description: `find the parent by these ${GROUP_BY.description}`, defaultText: "host,paths" },
     ...EXCLUDE_OPTIONS,
-    { flags: "--exclude-caches", description: "leave out the contents of folders that are marked as a cache by CACHEDIR.TAG" },
+    {
+      flags: "--exclude-caches",
+      description: "leave out the contents of folders that are marked as a cache by CACHEDIR.TAG",
+    },
     {
       flags: "--exclude-if-present <file[:header]>",
       description: "leave out the contents of folders that hold this file, if it begins with the header",
       repeatable: true,
       completes: "nothing",
     },
-    { flags: "--exclude-larger-than <size>", description: "leave out files larger than this, for example 500k, 20M or 1G", completes: "nothing" },
+    {
+      flags: "--exclude-larger-than <size>",
+      description: "leave out files larger than this, for example 500k, 20M or 1G",
+      completes: "nothing",
+    },
     { flags: "-x, --one-file-system", description: "stay on the file systems of the given paths" },
     {
       flags: "--files-from <file>",
@@ -63,18 +89,48 @@ const backup: CommandDefinition = {
       completes: "file",
     },
     { flags: "--stdin", description: "store what comes from standard input as one file" },
-    { flags: "--stdin-filename <path>", description: "path of that file in the snapshot", defaultText: "stdin", completes: "nothing" },
+    {
+      flags: "--stdin-filename <path>",
+      description: "path of that file in the snapshot",
+      defaultText: "stdin",
+      completes: "nothing",
+    },
     {
       flags: "--stdin-from-command",
-      description: "run the arguments as a command and store its output as one file; when it fails, no snapshot is made",
+      description:
+        "run the arguments as a command and store its output as one file; when it fails, no snapshot is made",
     },
-    { flags: "--tag <tags>", description: "tags of the snapshot, as in tag,tag", repeatable: true, completes: "nothing" },
-    { flags: "-H, --host <host>", description: "host name of the snapshot", environment: "HOST", defaultText: "this machine's", completes: "nothing" },
-    { flags: "--time <time>", description: "time of the snapshot, as in '2026-11-01 22:08:41'", defaultText: "now", completes: "nothing" },
+    {
+      flags: "--tag <tags>",
+      description: "tags of the snapshot, as in tag,tag",
+      repeatable: true,
+      completes: "nothing",
+    },
+    {
+      flags: "-H, --host <host>",
+      description: "host name of the snapshot",
+      environment: "HOST",
+      defaultText: "this machine's",
+      completes: "nothing",
+    },
+    {
+      flags: "--time <time>",
+      description: "time of the snapshot, as in '2026-11-01 22:08:41'",
+      defaultText: "now",
+      completes: "nothing",
+    },
     DRY_RUN,
     { flags: "--with-atime", description: "store when files were last read" },
-    { flags: "--ignore-inode", description: "a new inode number or change time does not make a file changed", environment: "IGNORE_INODE" },
-    { flags: "--ignore-ctime", description: "a new change time does not make a file changed", environment: "IGNORE_CTIME" },
+    {
+      flags: "--ignore-inode",
+      description: "a new inode number or change time does not make a file changed",
+      environment: "IGNORE_INODE",
+    },
+    {
+      flags: "--ignore-ctime",
+      description: "a new change time does not make a file changed",
+      environment: "IGNORE_CTIME",
+    },
     { flags: "--skip-if-unchanged", description: "make no snapshot when it would equal its parent" },
     {
       flags: "--read-concurrency <n>",
@@ -87,7 +143,10 @@ const backup: CommandDefinition = {
   ],
   examples: [
     { command: "holdfast -r /srv/backup backup ~/Documents ~/Pictures", description: "Store two folders." },
-    { command: "holdfast backup / -x --exclude-caches -e '/var/tmp/*'", description: "Store a system, without other file systems." },
+    {
+      command: "holdfast backup / -x --exclude-caches -e '/var/tmp/*'",
+      description: "Store a system, without other file systems.",
+    },
     {
       command: "holdfast backup --stdin-from-command --stdin-filename db.sql -- pg_dump shop",
       description: "Store the output of a command.",
@@ -105,7 +164,12 @@ const restore: CommandDefinition = {
     "Writes the files of a snapshot, or of one folder in it, below a target folder. What the target has already, with the same content, is left as it is.",
   ],
   arguments: [
-    { name: "snapshot[:folder]", description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it", required: true, completes: "nothing" },
+    {
+      name: "snapshot[:folder]",
+      description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it",
+      required: true,
+      completes: "nothing",
+    },
   ],
   options: [
     { flags: "-t, --target <folder>", description: "folder to restore to", completes: "folder" },
@@ -125,7 +189,10 @@ const restore: CommandDefinition = {
   ],
   examples: [
     { command: "holdfast restore latest -t /tmp/restored", description: "Bring back the latest snapshot." },
-    { command: "holdfast restore latest:/home/ada/Documents -t ~/Documents --overwrite never", description: "Bring back what is missing in a folder." },
+    {
+      command: "holdfast restore latest:/home/ada/Documents -t ~/Documents --overwrite never",
+      description: "Bring back what is missing in a folder.",
+    },
     { command: "holdfast restore 4f3c21aa -t / -i /etc --dry-run -vv", description: "Show what would be restored." },
   ],
   exitCodes: [3, 10, 11, 12, 20],
@@ -142,9 +209,15 @@ const snapshots: CommandDefinition = {
     ...SNAPSHOT_FILTERS,
     { flags: "-c, --compact", description: "one line a snapshot, without its paths" },
     GROUP_BY,
-    { flags: "--latest <n>", description: "only the last n snapshots of each host and paths, or of each group", completes: "nothing" },
+    {
+      flags: "--latest <n>",
+      description: "only the last n snapshots of each host and paths, or of each group",
+      completes: "nothing",
+    },
   ],
-  examples: [{ command: "holdfast snapshots --latest 1 --group-by host", description: "Show the last snapshot of each host." }],
+  examples: [
+    { command: "holdfast snapshots --latest 1 --group-by host", description: "Show the last snapshot of each host." },
+  ],
   exitCodes: [10, 11, 12],
   load: () => import("../commands/snapshots.ts"),
 };
@@ -155,7 +228,12 @@ const ls: CommandDefinition = {
   summary: "list the files of a snapshot",
   description: ["Lists everything in a snapshot, or what is in the given folders of it."],
   arguments: [
-    { name: "snapshot[:folder]", description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it", required: true, completes: "nothing" },
+    {
+      name: "snapshot[:folder]",
+      description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it",
+      required: true,
+      completes: "nothing",
+    },
     { name: "folder", description: "absolute path of a folder in the snapshot", variadic: true, completes: "nothing" },
   ],
   options: [
@@ -183,13 +261,30 @@ const dump: CommandDefinition = {
   name: "dump",
   group: GROUP,
   summary: "print a file, or a folder as an archive",
-  description: ["Writes the content of a file in a snapshot to standard output. A folder is written as a tar or zip archive."],
+  description: [
+    "Writes the content of a file in a snapshot to standard output. A folder is written as a tar or zip archive.",
+  ],
   arguments: [
-    { name: "snapshot[:folder]", description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it", required: true, completes: "nothing" },
-    { name: "path", description: "absolute path of a file or folder in the snapshot", required: true, completes: "nothing" },
+    {
+      name: "snapshot[:folder]",
+      description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it",
+      required: true,
+      completes: "nothing",
+    },
+    {
+      name: "path",
+      description: "absolute path of a file or folder in the snapshot",
+      required: true,
+      completes: "nothing",
+    },
   ],
   options: [
-    { flags: "-a, --archive <format>", description: "form of the archive of a folder", choices: ["tar", "zip"], defaultText: "tar" },
+    {
+      flags: "-a, --archive <format>",
+      description: "form of the archive of a folder",
+      choices: ["tar", "zip"],
+      defaultText: "tar",
+    },
     { flags: "-t, --target <file>", description: "write to this file instead", completes: "file" },
     ...LATEST_FILTERS,
   ],

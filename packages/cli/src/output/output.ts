@@ -27,7 +27,10 @@ export class Output {
   readonly #err: Stream;
   #buffer = "";
 
-  constructor(settings: OutputSettings, { out, err }: { out: Stream; err: Stream } = { out: process.stdout, err: process.stderr }) {
+  constructor(
+    settings: OutputSettings,
+    { out, err }: { out: Stream; err: Stream } = { out: process.stdout, err: process.stderr },
+  ) {
     this.settings = settings;
     this.#out = out;
     this.#err = err;

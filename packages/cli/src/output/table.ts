@@ -9,13 +9,20 @@ export interface Column {
  * The lines of a table. A cell may hold several lines.
  * @param cells row by row, as many in each as there are columns; already safe to print
  */
-export function formatTable(columns: readonly Column[], cells: readonly (readonly string[])[], foot?: string): string[] {
+export function formatTable(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  foot?: string,
+): string[] {
   const rows = cells.map((row) => row.map((cell) => cell.split("\n")));
   const widths = columns.map(({ heading }, at) =>
     rows.reduce((width, row) => Math.max(width, ...(row[at] ?? []).map(displayWidth)), displayWidth(heading)),
   );
   const line = (texts: readonly string[]): string =>
-    texts.map((text, at) => pad(text, widths[at] ?? 0, columns[at]?.align)).join("  ").trimEnd();
+    texts
+      .map((text, at) => pad(text, widths[at] ?? 0, columns[at]?.align))
+      .join("  ")
+      .trimEnd();
   const rule = "-".repeat(widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)));
   const body = rows.flatMap((row) => {
     const height = Math.max(1, ...row.map((cell) => cell.length));
@@ -30,7 +37,8 @@ function pad(text: string, width: number, align: "right" | undefined): string {
 }
 
 const PLAIN = /^[ -~]*$/;
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
 const NONE = /[\p{Mn}\p{Me}\p{Cf}]/u;
 
 /** Columns that a text takes on a terminal. */
@@ -49,7 +57,7 @@ export function shorten(text: string, width: number): string {
   let head = "";
   let tail = "";
   let room = width - 1;
-  for (let front = 0, back = characters.length - 1; front <= back; ) {
+  for (let front = 0, back = characters.length - 1; front <= back;) {
     const fromTail = tail.length <= 2 * head.length;
     const next = (fromTail ? characters[back--] : characters[front++]) as string;
     room -= displayWidth(next);

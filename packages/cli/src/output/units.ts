@@ -48,7 +48,14 @@ export function formatInstant(ns: bigint): string {
 
 /** `-rw-r--r--`, with setuid, setgid and sticky as `ls` shows them. @param mode `st_mode & 07777` */
 export function formatMode(type: string, mode: number): string {
-  const letters: Readonly<Record<string, string>> = { dir: "d", symlink: "l", dev: "b", chardev: "c", fifo: "p", socket: "s" };
+  const letters: Readonly<Record<string, string>> = {
+    dir: "d",
+    symlink: "l",
+    dev: "b",
+    chardev: "c",
+    fifo: "p",
+    socket: "s",
+  };
   const bits = [..."rwxrwxrwx"].map((letter, at) => ((mode >> (8 - at)) & 1 ? letter : "-"));
   const special = [
     { bit: 0o4000, at: 2, letter: "s" },

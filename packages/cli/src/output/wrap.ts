@@ -19,7 +19,8 @@ export function twoColumns(rows: readonly (readonly [string, string])[], width: 
   const indent = 2 + widest + 2;
   return rows.flatMap(([term, meaning]) => {
     const [first = "", ...rest] = wrap(meaning, Math.max(30, width - indent));
-    const head = term.length <= widest ? [`  ${term.padEnd(widest)}  ${first}`] : [`  ${term}`, " ".repeat(indent) + first];
+    const head =
+      term.length <= widest ? [`  ${term.padEnd(widest)}  ${first}`] : [`  ${term}`, " ".repeat(indent) + first];
     return [...head, ...rest.map((line) => " ".repeat(indent) + line)];
   });
 }

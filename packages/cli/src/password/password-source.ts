@@ -24,18 +24,27 @@ interface Given {
 
 /**
  * The password of an existing repository.
+ * @param otherwise is asked when none is given, before the user is
  * @throws CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_FILE_UNREADABLE, CLI_OPTIONS_CONFLICT
  */
-export async function repositoryPassword(context: Context, whose: Whose = "own"): Promise<Secret> {
-  if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password")) return new Secret("");
+export async function repositoryPassword(
+  context: Context,
+  whose: Whose = "own",
+  { otherwise }: { otherwise?: () => Secret | undefined } = {},
+): Promise<Secret> {
+  if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password"))
+    return new Secret("");
   const what = whose === "own" ? "repository password" : "password of the other repository";
-  return refuseEmpty((await givenPassword(context, whose)) ?? (await context.passwords.ask(what, context)));
+  const known = (await givenPassword(context, whose)) ?? otherwise?.();
+  return refuseEmpty(known ?? (await context.passwords.ask(what, context)));
 }
 
 /** The password of a repository that is made now: as above, but asked for twice. */
 export async function firstPassword(context: Context): Promise<Secret> {
   if (context.options.flag("insecure-no-password")) return new Secret("");
-  return refuseEmpty((await givenPassword(context, "own")) ?? (await context.passwords.askNew("new repository password", context)));
+  return refuseEmpty(
+    (await givenPassword(context, "own")) ?? (await context.passwords.askNew("new repository password", context)),
+  );
 }
 
 /** The password of a key that is added: from --new-password-file, else asked for twice. */

@@ -19,14 +19,20 @@ export function stepProgress({ output, variables }: CommandContext, what: string
   const startedMs = performance.now();
   let steps: Steps = { done: 0, total: 0 };
   let nowMs = startedMs;
-  const line = (): string => `[${formatDuration(nowMs - startedMs)}] ${formatCount(steps.done)} of ${formatCount(steps.total)} ${what}`;
+  const line = (): string =>
+    `[${formatDuration(nowMs - startedMs)}] ${formatCount(steps.done)} of ${formatCount(steps.total)} ${what}`;
   const view = {
     update: (atMs: number) => {
       nowMs = atMs;
     },
     block: () => [line()],
     line,
-    json: () => ({ message_type: "status", seconds_elapsed: Math.floor((nowMs - startedMs) / 1000), done: steps.done, total: steps.total }),
+    json: () => ({
+      message_type: "status",
+      seconds_elapsed: Math.floor((nowMs - startedMs) / 1000),
+      done: steps.done,
+      total: steps.total,
+    }),
   };
   const { stop } = showProgress(view, output, variables);
   return {

@@ -20,12 +20,20 @@ export function reportProblem({ code, path, reason, blob }: RestoreProblem, outp
     output.warn(`${displayPath(path)}: ${MEANINGS[code]}: ${safeText(reason)}`, { during: "restore" });
     return;
   }
-  output.errorJson({ message_type: "error", error: { message: `${MEANINGS[code]}: ${reason}` }, during: "restore", item: path, code, blob });
+  output.errorJson({
+    message_type: "error",
+    error: { message: `${MEANINGS[code]}: ${reason}` },
+    during: "restore",
+    item: path,
+    code,
+    blob,
+  });
 }
 
 /** A line for each entry, for --verbose given twice. */
 export function reportEntry({ action, path, sizeBytes, type }: RestoreEntry, output: Output): void {
-  if (output.settings.json) output.printJson({ message_type: "verbose_status", action, item: path, size: sizeBytes, type });
+  if (output.settings.json)
+    output.printJson({ message_type: "verbose_status", action, item: path, size: sizeBytes, type });
   else output.print(`${action.padEnd(9)} ${displayPath(path)}${type === "file" ? `, ${formatBytes(sizeBytes)}` : ""}`);
 }
 
@@ -51,9 +59,15 @@ function summaryLines({ counts, problemCounts, durationMs }: RestoreResult, dryR
   return [
     `${dryRun ? "would restore" : "restored"} ${plural(restored, "file")}, ${formatBytes(counts.bytesRestored)} in ${formatDuration(durationMs)}; ` +
       `${plural(counts.folders, "folder")}, ${plural(counts.links, "hard link")}, ${plural(counts.others, "other")}`,
-    ...(left === 0 ? [] : [`left ${plural(left, "file")} as they were, ${formatBytes(counts.bytesUnchanged + counts.bytesSkipped)}`]),
-    ...(counts.deleted === 0 ? [] : [`${dryRun ? "would delete" : "deleted"} ${plural(counts.deleted, "entry", "entries")}`]),
-    ...(counts.filesVerified === 0 ? [] : [`verified ${plural(counts.filesVerified, "file")}, ${formatBytes(counts.bytesVerified)}`]),
+    ...(left === 0
+      ? []
+      : [`left ${plural(left, "file")} as they were, ${formatBytes(counts.bytesUnchanged + counts.bytesSkipped)}`]),
+    ...(counts.deleted === 0
+      ? []
+      : [`${dryRun ? "would delete" : "deleted"} ${plural(counts.deleted, "entry", "entries")}`]),
+    ...(counts.filesVerified === 0
+      ? []
+      : [`verified ${plural(counts.filesVerified, "file")}, ${formatBytes(counts.bytesVerified)}`]),
     ...(problems === 0 ? [] : [`there ${problems === 1 ? "was" : "were"} ${plural(problems, "problem")}`]),
   ];
 }

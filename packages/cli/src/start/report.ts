@@ -13,12 +13,12 @@ export function reportPlaces({ repository, passwordFile }: Places, output: Outpu
   output.message("when this disk dies, that copy is the only way into any copy of the repository.");
 }
 
-/** How to get files back from the repository that Holdfast made itself. */
-export function reportRestoreCommand({ proven }: ProtectResult, places: Places, output: Output): void {
+/** How to look into the repository that Holdfast made itself, and get files back; no location needs to be named for it. */
+export function reportRestoreCommand({ proven }: ProtectResult, output: Output): void {
   if (!proven || output.settings.json) return;
-  const [repository, file] = [displayPath(places.repository), displayPath(places.passwordFile)];
   output.message("");
-  output.message(`restore:  npx holdfast -r ${repository} --password-file ${file} restore latest --target FOLDER`);
+  output.message("look:     npx holdfast snapshots");
+  output.message("restore:  npx holdfast restore latest --target FOLDER");
 }
 
 export function reportProof(result: ProtectResult, location: string, output: Output): void {

@@ -10,7 +10,11 @@ import { fsPath } from "@holdfast/engine";
  * @param what how messages call it, as in `the file of --exclude-file`
  * @throws CLI_FILE_UNREADABLE
  */
-export async function readGivenFile(path: string, what: string, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
+export async function readGivenFile(
+  path: string,
+  what: string,
+  { signal }: { signal: AbortSignal },
+): Promise<Uint8Array> {
   try {
     return path === "-" ? await buffer(process.stdin) : await readFile(fsPath(path), { signal });
   } catch (error) {
