@@ -3,7 +3,7 @@ import { HoldfastError, isHoldfastError } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
 import { describe, expect, test } from "vitest";
 import type { Repository } from "../../src/repository/repository.ts";
-import { backUp, check, contentOfFolder, contentOfLatest, problemsInto, storedBlobs, through } from "../backup-lab.ts";
+import { backUp, check, contentOfFolder, contentOfLatest, copyOf, problemsInto, storedBlobs, through } from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
 
@@ -24,6 +24,14 @@ const CASES: readonly [FaultOperation, Fault][] = [
 
 /** A repository that a killed run has left: packs that no index lists, and nothing else of that run. */
 async function withOrphans(): Promise<{ repository: Repository; orphans: number }> {
+  left ??= leaveOrphans();
+  const { repository, orphans } = await left;
+  return { repository: through(repository, await copyOf(repository.backend)), orphans };
+}
+
+let left: ReturnType<typeof leaveOrphans> | undefined;
+
+async function leaveOrphans(): Promise<{ repository: Repository; orphans: number }> {
   const { repository, backend } = await sample.fresh();
   const broken = { next: (operation: FaultOperation, type?: string) => (operation === "save" && type === "index" ? FAIL : undefined) };
   await expect(backUp(through(repository, new FaultyBackend(backend, broken)), [sample.folder])).rejects.toThrow(HoldfastError);
@@ -46,6 +54,8 @@ describe("a call that goes wrong while reading", () => {
       );
       if (!plan.fired) {
         expect(call, "the sample must have such a call").toBeGreaterThan(1);
+        // Reading what a killed run has left only saves work: a fault there must not end the run.
+        if (operation === "load") expect(succeeded).toBeGreaterThan(3);
         return;
       }
       if (failure === undefined) {
