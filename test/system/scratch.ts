@@ -9,9 +9,12 @@ export const isRoot = process.getuid?.() === 0;
 
 const mounts: string[] = [];
 
-/** A new folder for the tests of one file. */
-export function scratchFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+/**
+ * A new folder for the tests of one file.
+ * @param parent where; for tests that mind when others change the time of that folder
+ */
+export function scratchFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, "holdfast-test-"));
   afterAll(() => {
     for (const mount of mounts.splice(0).reverse()) execFileSync("umount", [mount]);
     rmSync(folder, { recursive: true, force: true });

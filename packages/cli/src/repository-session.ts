@@ -71,7 +71,7 @@ export class Session {
 }
 
 /** `locked by PID 123 on host by user since 2026-11-01 22:08:41`. */
-export function describeLock({ exclusive, pid, hostname, username, timeNs }: LockInfo): string {
+function describeLock({ exclusive, pid, hostname, username, timeNs }: LockInfo): string {
   const who = `PID ${pid} on ${displayPath(hostname)} by ${displayPath(username)}`;
   return `the repository is locked ${exclusive ? "exclusively " : ""}by ${who} since ${formatLocalTime(timeNs)}`;
 }

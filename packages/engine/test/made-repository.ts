@@ -62,7 +62,11 @@ export class Author {
   }
 
   /** A file of these pieces, each a blob. */
-  async file(name: string, pieces: readonly (string | Uint8Array)[], fields: Partial<TreeNode> = {}): Promise<TreeNode> {
+  async file(
+    name: string,
+    pieces: readonly (string | Uint8Array)[],
+    fields: Partial<TreeNode> = {},
+  ): Promise<TreeNode> {
     const content: Id[] = [];
     let size = 0;
     for (const piece of pieces) {

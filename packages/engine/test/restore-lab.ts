@@ -47,13 +47,18 @@ export function restore(
 /** Everything below a folder: a path with what it is; the content of files, the target of links. */
 export function look(folder: string): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted()) {
-    const path = join(folder, entry);
-    const stat = lstatSync(path);
-    if (stat.isSymbolicLink()) found[entry] = `-> ${readlinkSync(path)}`;
-    else if (stat.isFile()) found[entry] = readFileSync(path, "utf8");
-    else found[entry] = stat.isDirectory() ? "(folder)" : "(special)";
-  }
+  // Not readdir's own recursion, which follows links to folders.
+  const visit = (path: string): void => {
+    for (const name of readdirSync(join(folder, path)).toSorted()) {
+      const below = path === "" ? name : `${path}/${name}`;
+      const stat = lstatSync(join(folder, below));
+      if (stat.isSymbolicLink()) found[below] = `-> ${readlinkSync(join(folder, below))}`;
+      else if (stat.isFile()) found[below] = readFileSync(join(folder, below), "utf8");
+      else found[below] = stat.isDirectory() ? "(folder)" : "(special)";
+      if (stat.isDirectory()) visit(below);
+    }
+  };
+  visit("");
   return found;
 }
 

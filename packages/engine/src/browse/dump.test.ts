@@ -43,17 +43,27 @@ async function hardTree(author: Author): Promise<Id> {
     { name: "user.binary", value: Uint8Array.of(0, 255, 10, 61, 128) },
     { name: "user.a=b%c", value: Buffer.from("odd name") },
   ];
-  const acl = Buffer.from("0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000000ffffffff", "hex");
-  const inner = await author.folder("inner", [
-    await author.file("n".repeat(200), ["long name"]),
-    await author.file(raw, ["raw name"]),
-    await author.file(`long-${raw.repeat(40)}`, ["long raw name"]),
-    await author.file("ünï", ["text name"], { uid: 70_000, gid: 3_000_000, user: "", group: "" }),
-    await author.file("back\\slash", ["b"]),
-  ], { mode: 0o1777 });
+  const acl = Buffer.from(
+    "0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000000ffffffff",
+    "hex",
+  );
+  const inner = await author.folder(
+    "inner",
+    [
+      await author.file("n".repeat(200), ["long name"]),
+      await author.file(raw, ["raw name"]),
+      await author.file(`long-${raw.repeat(40)}`, ["long raw name"]),
+      await author.file("ünï", ["text name"], { uid: 70_000, gid: 3_000_000, user: "", group: "" }),
+      await author.file("back\\slash", ["b"]),
+    ],
+    { mode: 0o1777 },
+  );
   return author.tree([
     await author.file("attributes", ["x"], { extendedAttributes: attributes }),
-    await author.file("acl", ["x"], { mode: 0o640, extendedAttributes: [{ name: "system.posix_acl_access", value: acl }] }),
+    await author.file("acl", ["x"], {
+      mode: 0o640,
+      extendedAttributes: [{ name: "system.posix_acl_access", value: acl }],
+    }),
     node("device", { type: "chardev", device: 0x0105n, mode: 0o600 }),
     await author.folder("empty", []),
     node("empty-file"),
@@ -85,7 +95,10 @@ describe.runIf(isRoot)("a tar archive, as GNU tar unpacks it", () => {
     const into = scratch();
     const skipped: string[] = [];
     const archive = await dumped(dumpTar, { onSkipped: ({ path }) => skipped.push(path) });
-    execFileSync("tar", ["-x", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-p", "-C", into], { input: archive, stdio: "pipe" });
+    execFileSync("tar", ["-x", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-p", "-C", into], {
+      input: archive,
+      stdio: "pipe",
+    });
     expect(skipped).toEqual(["/socket"]);
     const text = (name: string): string => readFileSync(join(into, name), "utf8");
     expect(text(`inner/${"n".repeat(200)}`)).toBe("long name");
@@ -104,10 +117,15 @@ describe.runIf(isRoot)("a tar archive, as GNU tar unpacks it", () => {
     expect(lstatSync(join(into, "inner")).mode & 0o7777).toBe(0o1777);
     expect(lstatSync(join(into, "pipe")).isFIFO()).toBe(true);
     expect(lstatSync(join(into, "device"))).toMatchObject({ rdev: 0x0105 });
-    expect(readlinkSync(join(into, "link"), { encoding: "buffer" }).toString("hex")).toBe(`${Buffer.from("inner/").toString("hex")}6effe9`);
+    expect(readlinkSync(join(into, "link"), { encoding: "buffer" }).toString("hex")).toBe(
+      `${Buffer.from("inner/").toString("hex")}6effe9`,
+    );
     expect(readlinkSync(join(into, "long-link"))).toBe("t".repeat(150));
     const attribute = (name: string): string =>
-      execFileSync("getfattr", ["-n", name, "-e", "hex", "--only-values", join(into, "attributes")], { encoding: "latin1", stdio: "pipe" });
+      execFileSync("getfattr", ["-n", name, "-e", "hex", "--only-values", join(into, "attributes")], {
+        encoding: "latin1",
+        stdio: "pipe",
+      });
     expect(Buffer.from(attribute("user.binary"), "latin1").toString("hex")).toBe("00ff0a3d80");
     expect(attribute("user.a=b%c")).toBe("odd name");
     const acl = execFileSync("getfacl", ["-cn", join(into, "acl")], { encoding: "utf8", stdio: "pipe" });
@@ -117,7 +135,8 @@ describe.runIf(isRoot)("a tar archive, as GNU tar unpacks it", () => {
   test("lists as other readers of tar see it", async () => {
     const file = join(scratch(), "a.tar");
     writeFileSync(file, await dumped(dumpTar, { prefix: "/home/ann" }));
-    const script = "import tarfile,sys\nfor m in tarfile.open(sys.argv[1]): print(m.name.encode('utf-8','surrogateescape').hex(), m.size, m.mtime)";
+    const script =
+      "import tarfile,sys\nfor m in tarfile.open(sys.argv[1]): print(m.name.encode('utf-8','surrogateescape').hex(), m.size, m.mtime)";
     const lines = execFileSync("python3", ["-c", script, file], { encoding: "utf8" }).trim().split("\n");
     expect(lines).toContain(`${Buffer.from("home/ann/inner/").toString("hex")}6effe9 8 1700000000.1234567`);
     expect(lines.at(-1)).toMatch(new RegExp(`^${Buffer.from("home/ann/suid").toString("hex")} 1 `));
@@ -131,7 +150,13 @@ describe("a zip archive", () => {
     const skipped: string[] = [];
     writeFileSync(file, await dumped(dumpZip, { onSkipped: ({ path }) => skipped.push(path) }));
     expect(skipped).toEqual(["/device", "/pipe", "/socket"]);
-    expect(execFileSync("python3", ["-c", "import zipfile,sys; print(zipfile.ZipFile(sys.argv[1]).testzip())", file]).toString()).toBe("None\n");
+    expect(
+      execFileSync("python3", [
+        "-c",
+        "import zipfile,sys; print(zipfile.ZipFile(sys.argv[1]).testzip())",
+        file,
+      ]).toString(),
+    ).toBe("None\n");
     execFileSync("unzip", ["-q", file, "-d", join(into, "out")]);
     const text = (name: string): string => readFileSync(join(into, "out", name), "utf8");
     expect(text(`inner/${"n".repeat(200)}`)).toBe("long name");
@@ -144,7 +169,8 @@ describe("a zip archive", () => {
     expect(lstatSync(join(into, "out/suid")).mode & 0o777).toBe(0o755);
     expect(lstatSync(join(into, "out/parts")).mtimeMs).toBe(1_700_000_000_000);
     // Zip has no names that are bytes; readers take what is not marked as UTF-8 for one of the old code pages.
-    const script = "import zipfile,sys; print([n for n in zipfile.ZipFile(sys.argv[1]).namelist() if n.encode('cp437','replace').endswith(b'n\\xff\\xe9')])";
+    const script =
+      "import zipfile,sys; print([n for n in zipfile.ZipFile(sys.argv[1]).namelist() if n.encode('cp437','replace').endswith(b'n\\xff\\xe9')])";
     expect(execFileSync("python3", ["-c", script, file], { encoding: "utf8" })).toMatch(/^\['inner\/n/);
   });
 
@@ -220,7 +246,10 @@ describe("content", () => {
     const author = new Author(newRepository());
     const file = await author.file("f", [randomBytes(3_000_000), randomBytes(3_000_000)]);
     await author.finish();
-    const backend = new FaultyBackend(author.repository.backend, scriptedFaults([{ operation: "load", call: 1, fault }]));
+    const backend = new FaultyBackend(
+      author.repository.backend,
+      scriptedFaults([{ operation: "load", call: 1, fault }]),
+    );
     const { config, masterKey, keyId } = author.repository;
     const repository = new Repository({ backend, config, masterKey, keyId });
     await expect(bytesOf(dumpFile(repository, author.index, file, { signal }))).rejects.toEqual(
@@ -230,12 +259,15 @@ describe("content", () => {
 
   test("that nobody takes any more stops being loaded", async () => {
     const author = new Author(newRepository());
-    const file = await author.file("f", Array.from({ length: 80 }, () => randomBytes(1_000_000)));
+    const file = await author.file(
+      "f",
+      Array.from({ length: 80 }, () => randomBytes(1_000_000)),
+    );
     await author.finish();
     let loads = 0;
     const plan = { next: (operation: string) => void (loads += operation === "load" ? 1 : 0) };
     const { config, masterKey, keyId } = author.repository;
-    const backend = new FaultyBackend(author.repository.backend, plan as never);
+    const backend = new FaultyBackend(author.repository.backend, plan);
     const repository = new Repository({ backend, config, masterKey, keyId });
     for await (const _ of dumpFile(repository, author.index, file, { signal })) break;
     expect(loads).toBeGreaterThan(0);
@@ -246,7 +278,8 @@ describe("content", () => {
 /** Flips a bit in the middle of a pack. */
 async function damage(repository: Repository, id: Id, sizeBytes: number): Promise<void> {
   const key = { type: "pack", name: id } as const;
-  const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => Buffer.concat(await Array.fromAsync(chunks));
+  const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> =>
+    Buffer.concat(await Array.fromAsync(chunks));
   const bytes = await repository.backend.load(key, undefined, collect, { signal });
   bytes[40] = (bytes[40] as number) ^ 1;
   bytes[Math.floor(sizeBytes / 2)] = (bytes[Math.floor(sizeBytes / 2)] as number) ^ 1;

@@ -67,7 +67,15 @@ export function tarHeader(path: string, node: TreeNode, sizeBytes: number): Uint
   const header = block(fields);
   if (records.length === 0) return header;
   const paxName = Buffer.concat([Buffer.from("PaxHeaders/"), lastPart(name)]);
-  const pax = block({ ...fields, name: paxName, link: new Uint8Array(0), type: PAX, mode: 0o644, size: records.length, device: 0n });
+  const pax = block({
+    ...fields,
+    name: paxName,
+    link: new Uint8Array(0),
+    type: PAX,
+    mode: 0o644,
+    size: records.length,
+    device: 0n,
+  });
   return Buffer.concat([pax, records, tarPadding(records.length), header]);
 }
 
@@ -105,7 +113,7 @@ function block(fields: Fields): Uint8Array {
   out.write("        ", 148, "latin1");
   out.write(fields.type, 156, "latin1");
   out.set(fields.link.subarray(0, NAME_BYTES), 157);
-  out.write("ustar\0" + "00", 257, "latin1");
+  out.write("ustar\x0000", 257, "latin1");
   out.set(encodePath(fields.user).subarray(0, OWNER_BYTES), 265);
   out.set(encodePath(fields.group).subarray(0, OWNER_BYTES), 297);
   octal(major(fields.device), 329, 7, MAX_7_DIGITS);
@@ -190,7 +198,9 @@ function fitsOldField(bytes: Uint8Array, room: number): boolean {
 /** Seconds since 1970 with as many decimals as there are. */
 function seconds(ns: bigint): string {
   const size = ns < 0n ? -ns : ns;
-  const decimals = String(size % SECOND_NS).padStart(9, "0").replace(/0+$/, "");
+  const decimals = String(size % SECOND_NS)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
   return `${ns < 0n ? "-" : ""}${size / SECOND_NS}${decimals === "" ? "" : `.${decimals}`}`;
 }
 

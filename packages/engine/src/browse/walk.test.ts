@@ -32,9 +32,15 @@ async function paths(entries: AsyncIterable<{ path: string }>): Promise<string[]
 describe("walking", () => {
   test("goes depth first in stored order, below the prefix", async () => {
     const { trees, root } = await made(sample);
-    expect(await paths(walkSnapshot(trees, root, { signal }))).toEqual(
-      ["/a", "/a/deep", "/a/deep/file", "/a/x", "/ab", "/ab/y", "/b"],
-    );
+    expect(await paths(walkSnapshot(trees, root, { signal }))).toEqual([
+      "/a",
+      "/a/deep",
+      "/a/deep/file",
+      "/a/x",
+      "/ab",
+      "/ab/y",
+      "/b",
+    ]);
     const below = await paths(walkSnapshot(trees, root, { signal, prefix: "/home/ann/" }));
     expect(below[1]).toBe("/home/ann/a/deep");
   });

@@ -85,9 +85,9 @@ export class ZipArchive {
   *finish(): Generator<Uint8Array> {
     const start = this.#offset;
     let size = 0;
-    for (const record of this.#directory) {
-      size += record.length;
-      yield record;
+    for (const entry of this.#directory) {
+      size += entry.length;
+      yield entry;
     }
     yield endRecords(this.#directory.length, start, size);
   }
@@ -134,25 +134,42 @@ function localHeader(entry: Entry): Uint8Array {
   const { name, node } = entry;
   const isKnown = (entry.flags & SIZES_FOLLOW) === 0;
   // In the ZIP64 form even sizes that follow later have their place here, which tells how wide they are.
-  const extra = Buffer.concat([entry.isZip64 ? extraField(1, [[0n, 8], [0n, 8]]) : Buffer.alloc(0), unixFields(node)]);
+  const extra = Buffer.concat([
+    entry.isZip64
+      ? extraField(1, [
+          [0n, 8],
+          [0n, 8],
+        ])
+      : Buffer.alloc(0),
+    unixFields(node),
+  ]);
   const hidden = entry.isZip64 ? MAX_UINT32 : 0;
-  return record([
-    [0x04034b50, 4],
-    [entry.isZip64 ? VERSION_ZIP64 : 20, 2],
-    [entry.flags, 2],
-    [entry.method, 2],
-    ...dosTime(node.mtimeNs),
-    [isKnown ? entry.crc : 0, 4],
-    [isKnown ? entry.storedBytes : hidden, 4],
-    [isKnown ? entry.sizeBytes : hidden, 4],
-    [name.length, 2],
-    [extra.length, 2],
-  ], name, extra);
+  return record(
+    [
+      [0x04034b50, 4],
+      [entry.isZip64 ? VERSION_ZIP64 : 20, 2],
+      [entry.flags, 2],
+      [entry.method, 2],
+      ...dosTime(node.mtimeNs),
+      [isKnown ? entry.crc : 0, 4],
+      [isKnown ? entry.storedBytes : hidden, 4],
+      [isKnown ? entry.sizeBytes : hidden, 4],
+      [name.length, 2],
+      [extra.length, 2],
+    ],
+    name,
+    extra,
+  );
 }
 
 function dataDescriptor(entry: Entry): Uint8Array {
   const width = entry.isZip64 ? 8 : 4;
-  return record([[0x08074b50, 4], [entry.crc, 4], [entry.storedBytes, width], [entry.sizeBytes, width]]);
+  return record([
+    [0x08074b50, 4],
+    [entry.crc, 4],
+    [entry.storedBytes, width],
+    [entry.sizeBytes, width],
+  ]);
 }
 
 function directoryRecord(entry: Entry): Uint8Array {
@@ -169,24 +186,28 @@ function directoryRecord(entry: Entry): Uint8Array {
   const at = narrow(offset);
   const extra = Buffer.concat([wide.length > 0 ? extraField(1, wide) : Buffer.alloc(0), unixFields(node)]);
   const mode = (TYPE_BITS[node.type] as number) | node.mode;
-  return record([
-    [0x02014b50, 4],
-    [MADE_ON_UNIX | VERSION_ZIP64, 2],
-    [wide.length > 0 ? VERSION_ZIP64 : 20, 2],
-    [entry.flags, 2],
-    [entry.method, 2],
-    ...dosTime(node.mtimeNs),
-    [entry.crc, 4],
-    [storedBytes, 4],
-    [sizeBytes, 4],
-    [name.length, 2],
-    [extra.length, 2],
-    [0, 2],
-    [0, 2],
-    [0, 2],
-    [mode * 0x10000 + (node.type === "dir" ? DOS_FOLDER : 0), 4],
-    [at, 4],
-  ], name, extra);
+  return record(
+    [
+      [0x02014b50, 4],
+      [MADE_ON_UNIX | VERSION_ZIP64, 2],
+      [wide.length > 0 ? VERSION_ZIP64 : 20, 2],
+      [entry.flags, 2],
+      [entry.method, 2],
+      ...dosTime(node.mtimeNs),
+      [entry.crc, 4],
+      [storedBytes, 4],
+      [sizeBytes, 4],
+      [name.length, 2],
+      [extra.length, 2],
+      [0, 2],
+      [0, 2],
+      [0, 2],
+      [mode * 0x10000 + (node.type === "dir" ? DOS_FOLDER : 0), 4],
+      [at, 4],
+    ],
+    name,
+    extra,
+  );
 }
 
 function endRecords(count: number, start: number, size: number): Uint8Array {
@@ -224,8 +245,22 @@ function endRecords(count: number, start: number, size: number): Uint8Array {
 function unixFields(node: TreeNode): Uint8Array {
   const seconds = Number(node.mtimeNs / 1_000_000_000n);
   const fits = seconds >= -0x8000_0000 && seconds <= 0x7fff_ffff;
-  const time = fits ? extraField(0x5455, [[1, 1], [seconds >>> 0, 4]]) : Buffer.alloc(0);
-  return Buffer.concat([time, extraField(0x7875, [[1, 1], [4, 1], [node.uid, 4], [4, 1], [node.gid, 4]])]);
+  const time = fits
+    ? extraField(0x5455, [
+        [1, 1],
+        [seconds >>> 0, 4],
+      ])
+    : Buffer.alloc(0);
+  return Buffer.concat([
+    time,
+    extraField(0x7875, [
+      [1, 1],
+      [4, 1],
+      [node.uid, 4],
+      [4, 1],
+      [node.gid, 4],
+    ]),
+  ]);
 }
 
 /** Time and date of MS-DOS, in UTC, from 1980 to 2107. */
@@ -235,14 +270,23 @@ function dosTime(ns: bigint): Field[] {
   const date = new Date(Math.min(last, Math.max(first, Number(ns / 1_000_000n))));
   const time = (date.getUTCHours() << 11) | (date.getUTCMinutes() << 5) | (date.getUTCSeconds() >> 1);
   const day = ((date.getUTCFullYear() - 1980) << 9) | ((date.getUTCMonth() + 1) << 5) | date.getUTCDate();
-  return [[time, 2], [day, 2]];
+  return [
+    [time, 2],
+    [day, 2],
+  ];
 }
 
 type Field = readonly [value: number | bigint, bytes: number];
 
 function extraField(id: number, fields: readonly Field[]): Uint8Array {
   const body = record(fields);
-  return record([[id, 2], [body.length, 2]], body);
+  return record(
+    [
+      [id, 2],
+      [body.length, 2],
+    ],
+    body,
+  );
 }
 
 /** Little-endian numbers, and what follows them. */

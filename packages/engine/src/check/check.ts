@@ -96,10 +96,15 @@ export class Check {
       present.push({ id, sizeBytes, holdsTrees: byPack.holdsTrees[pack] === 1 });
     }
     for (let pack = 0; pack < seen.length; pack++) {
-      if (seen[pack] === 0) this.#find("pack-missing", `pack ${index.packId(pack)}`, "the index lists it, the store does not have it");
+      if (seen[pack] === 0)
+        this.#find("pack-missing", `pack ${index.packId(pack)}`, "the index lists it, the store does not have it");
     }
     if (unindexed > 0) {
-      this.#find("pack-unindexed", `${unindexed} packs`, "no index lists them: left by interrupted runs; `repair index` or `prune` deals with them");
+      this.#find(
+        "pack-unindexed",
+        `${unindexed} packs`,
+        "no index lists them: left by interrupted runs; `repair index` or `prune` deals with them",
+      );
     }
     return present;
   }
@@ -190,7 +195,14 @@ export class Check {
     });
     if (broken.length === 0) return { listed: [], omitted: 0 };
     const blobs = new BlobReader(this.#repository, index);
-    return listAffected({ index, blobs, reachability, snapshots: broken, limit: LISTED_PATHS, signal: this.#options.signal });
+    return listAffected({
+      index,
+      blobs,
+      reachability,
+      snapshots: broken,
+      limit: LISTED_PATHS,
+      signal: this.#options.signal,
+    });
   }
 
   #result(parts: {

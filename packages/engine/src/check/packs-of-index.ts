@@ -22,7 +22,8 @@ export class PacksOfIndex {
       if (place === undefined) continue;
       packOf[entry] = place.pack;
       counts[place.pack + 1] = (counts[place.pack + 1] as number) + 1;
-      this.expectedBytes[place.pack] = (this.expectedBytes[place.pack] as number) + place.lengthBytes + (place.uncompressedBytes > 0 ? 41 : 37);
+      this.expectedBytes[place.pack] =
+        (this.expectedBytes[place.pack] as number) + place.lengthBytes + (place.uncompressedBytes > 0 ? 41 : 37);
       this.endBytes[place.pack] = Math.max(this.endBytes[place.pack] as number, place.offset + place.lengthBytes);
       if (index.typeAt(entry) === "tree") this.holdsTrees[place.pack] = 1;
     }

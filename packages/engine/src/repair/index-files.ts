@@ -44,7 +44,10 @@ export async function readIndexFiles(repository: Repository, { signal, onFile }:
       try {
         const batch = await loadBatch(repository, id, inner);
         index.addBatch(batch);
-        packsOf.set(id, Int32Array.from(packIds(batch), (pack) => index.addPack(pack)));
+        packsOf.set(
+          id,
+          Int32Array.from(packIds(batch), (pack) => index.addPack(pack)),
+        );
       } catch (error) {
         if (inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
         damaged.push({ id, reason: messageOf(error) });

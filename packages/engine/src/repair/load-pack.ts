@@ -34,10 +34,14 @@ export async function loadPack(
 ): Promise<LoadedPack> {
   const key = { type: "pack", name: id } as const;
   const info = await repository.backend.stat(key, { signal });
-  if (info === undefined) return { id, sizeBytes: undefined, bytes: undefined, unreadable: undefined, unreadableBytes: 0 };
+  if (info === undefined)
+    return { id, sizeBytes: undefined, bytes: undefined, unreadable: undefined, unreadableBytes: 0 };
   const { sizeBytes } = info;
   if (sizeBytes > MAX_PACK_BYTES) {
-    throw engineError("ENGINE_MALFORMED", { what: `pack ${id}`, reason: `a pack of ${sizeBytes} bytes is none of ours` });
+    throw engineError("ENGINE_MALFORMED", {
+      what: `pack ${id}`,
+      reason: `a pack of ${sizeBytes} bytes is none of ours`,
+    });
   }
   try {
     const bytes = await loadBytes(repository.backend, key, undefined, { signal, maxBytes: MAX_PACK_BYTES });

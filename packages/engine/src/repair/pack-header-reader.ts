@@ -41,7 +41,10 @@ export function openPackHeader(
   const entries = decodePackHeader(plain, what);
   const listed = entries.reduce((sum, { lengthBytes }) => sum + lengthBytes, sealedBytes + HEADER_LENGTH_BYTES);
   if (listed !== sizeBytes) {
-    throw engineError("ENGINE_MALFORMED", { what, reason: `it has ${sizeBytes} bytes, its header accounts for ${listed}` });
+    throw engineError("ENGINE_MALFORMED", {
+      what,
+      reason: `it has ${sizeBytes} bytes, its header accounts for ${listed}`,
+    });
   }
   return entries;
 }

@@ -1,6 +1,18 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { check, contentOfFolder, contentOfLatest, NEVER } from "../../test/backup-lab.ts";
-import { bytesOf, copyOf, cutOffEverywhere, cutTo, flipBit, idsOf, listedBlobs, makeGood, packsWith, saveIndex, type Good } from "../../test/damaged/good.ts";
+import {
+  bytesOf,
+  copyOf,
+  cutOffEverywhere,
+  cutTo,
+  flipBit,
+  idsOf,
+  listedBlobs,
+  makeGood,
+  packsWith,
+  saveIndex,
+  type Good,
+} from "../../test/damaged/good.ts";
 import type { Id } from "../format/id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { executeIndexRepair, planIndexRepair, type IndexRepairPlan } from "./repair-index.ts";
@@ -30,14 +42,19 @@ async function removeAll(repository: Repository, type: "index" | "pack", ids: re
 /** Ways to break the index alone; all packs stay as they are. */
 const breakings: [string, (repository: Repository) => Promise<unknown>][] = [
   ["no index file is left", async (repository) => removeAll(repository, "index", await idsOf(repository, "index"))],
-  ["one index file is gone", async (repository) => removeAll(repository, "index", (await idsOf(repository, "index")).slice(0, 1))],
+  [
+    "one index file is gone",
+    async (repository) => removeAll(repository, "index", (await idsOf(repository, "index")).slice(0, 1)),
+  ],
   [
     "one index file is damaged",
-    async (repository) => flipBit(repository.backend, { type: "index", name: (await idsOf(repository, "index"))[0] as Id }, 60),
+    async (repository) =>
+      flipBit(repository.backend, { type: "index", name: (await idsOf(repository, "index"))[0] as Id }, 60),
   ],
   [
     "one index file is cut off",
-    async (repository) => cutTo(repository.backend, { type: "index", name: (await idsOf(repository, "index"))[0] as Id }, 100),
+    async (repository) =>
+      cutTo(repository.backend, { type: "index", name: (await idsOf(repository, "index"))[0] as Id }, 100),
   ],
   [
     "an index lists a pack that does not exist",
@@ -64,16 +81,19 @@ describe("repairing the index", () => {
   });
 
   describe.each(breakings)("when %s", (_, breakIt) => {
-    test.each([false, true])("lists exactly the blobs of all packs again (all headers read: %s)", async (readAllPacks) => {
-      const repository = await copyOf(good.repository);
-      await breakIt(repository);
-      const packs = await idsOf(repository, "pack");
-      expect((await repair(repository, readAllPacks)).isNeeded).toBe(true);
-      expect(await listedBlobs(repository)).toEqual(listed);
-      expect(await idsOf(repository, "pack")).toEqual(packs);
-      expect((await check(repository)).findings).toEqual([]);
-      expect((await plan(repository)).isNeeded).toBe(false);
-    });
+    test.each([false, true])(
+      "lists exactly the blobs of all packs again (all headers read: %s)",
+      async (readAllPacks) => {
+        const repository = await copyOf(good.repository);
+        await breakIt(repository);
+        const packs = await idsOf(repository, "pack");
+        expect((await repair(repository, readAllPacks)).isNeeded).toBe(true);
+        expect(await listedBlobs(repository)).toEqual(listed);
+        expect(await idsOf(repository, "pack")).toEqual(packs);
+        expect((await check(repository)).findings).toEqual([]);
+        expect((await plan(repository)).isNeeded).toBe(false);
+      },
+    );
 
     test("loses nothing wherever it is cut off, and finishes when run again", async () => {
       const broken = await copyOf(good.repository);
@@ -82,9 +102,9 @@ describe("repairing the index", () => {
       let cuts = 0;
       for await (const { repository, step } of cutOffEverywhere(broken, repair)) {
         cuts++;
-        expect(await listedBlobs(repository), step).toEqual(expect.arrayContaining(known));
+        expect({ step, left: await listedBlobs(repository) }).toEqual({ step, left: expect.arrayContaining(known) });
         await repair(repository);
-        expect(await listedBlobs(repository), step).toEqual(listed);
+        expect({ step, found: await listedBlobs(repository) }).toEqual({ step, found: listed });
       }
       expect(cuts).toBeGreaterThan(0);
     });
@@ -137,7 +157,9 @@ describe("repairing the index", () => {
 });
 
 async function onePack(repository: Repository): Promise<Parameters<typeof saveIndex>[1][number]> {
-  const [, , id] = listed.find((line) => listed.filter((other) => other.includes(` ${line.split(" ")[2]} `)).length > 2)?.split(" ") ?? [];
+  const [, , id] =
+    listed.find((line) => listed.filter((other) => other.includes(` ${line.split(" ")[2]} `)).length > 2)?.split(" ") ??
+    [];
   const blobs = listed
     .map((line) => line.split(" "))
     .filter(([, , pack]) => pack === id)

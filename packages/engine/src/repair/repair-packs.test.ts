@@ -2,7 +2,18 @@ import { FaultyBackend, type Fault } from "@holdfast/storage";
 import { isHoldfastError } from "@holdfast/base";
 import { beforeAll, describe, expect, test } from "vitest";
 import { check, contentOfFolder, contentOfLatest, NEVER, through } from "../../test/backup-lab.ts";
-import { bytesOf, copyOf, cutOffEverywhere, cutTo, flipBit, idsOf, listedBlobs, makeGood, packsWith, type Good } from "../../test/damaged/good.ts";
+import {
+  bytesOf,
+  copyOf,
+  cutOffEverywhere,
+  cutTo,
+  flipBit,
+  idsOf,
+  listedBlobs,
+  makeGood,
+  packsWith,
+  type Good,
+} from "../../test/damaged/good.ts";
 import { parseId, type Id } from "../format/id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { executePackRepair, planPackRepair, type PackRepairPlan } from "./repair-packs.ts";
@@ -14,7 +25,11 @@ beforeAll(async () => {
   good = await makeGood();
 });
 
-async function repair(repository: Repository, ids: readonly Id[], backups = new Map<Id, number>()): Promise<PackRepairPlan> {
+async function repair(
+  repository: Repository,
+  ids: readonly Id[],
+  backups = new Map<Id, number>(),
+): Promise<PackRepairPlan> {
   const plan = await planPackRepair(repository, ids, { signal: NEVER });
   const onBackup = async (id: Id, bytes: Uint8Array): Promise<void> => void backups.set(id, bytes.length);
   await executePackRepair(repository, plan, { signal: NEVER, onBackup });
@@ -91,7 +106,11 @@ describe("repairing packs", () => {
     const id = await packOfMany(repository);
     const whole = await bytesOf(repository.backend, { type: "pack", name: id });
     await repair(repository, [id]);
-    await repository.backend.save({ type: "pack", name: id }, { sizeBytes: whole.length, open: () => [whole] }, { signal: NEVER });
+    await repository.backend.save(
+      { type: "pack", name: id },
+      { sizeBytes: whole.length, open: () => [whole] },
+      { signal: NEVER },
+    );
     await flipBit(repository.backend, { type: "pack", name: id }, 40);
     const { packs } = await repair(repository, [id]);
     expect(packs[0]?.lost).toMatchObject([{ hasOtherCopy: true }]);
@@ -132,15 +151,27 @@ describe("repairing packs", () => {
       return through(repository, new FaultyBackend(repository.backend, { next }));
     };
     // The whole file, and of its pieces the first.
-    const partly = await planPackRepair(unreadable((call) => call < 2), [id], { signal: NEVER });
+    const partly = await planPackRepair(
+      unreadable((call) => call < 2),
+      [id],
+      { signal: NEVER },
+    );
     expect(partly.packs).toMatchObject([{ unreadableBytes: 65_536 }]);
-    await expect(planPackRepair(unreadable(() => true), [id], { signal: NEVER })).rejects.toEqual(failsWith("STORAGE_UNAVAILABLE"));
+    await expect(
+      planPackRepair(
+        unreadable(() => true),
+        [id],
+        { signal: NEVER },
+      ),
+    ).rejects.toEqual(failsWith("STORAGE_UNAVAILABLE"));
     // What the plan saw must still be there when it is carried out.
     const plan = await planPackRepair(repository, [id], { signal: NEVER });
     const onBackup = (): Promise<void> => Promise.resolve();
     // The copy for the user is read first, then the pack is read again.
     const failing = unreadable((call) => call === 1 || call === 2);
-    await expect(executePackRepair(failing, plan, { signal: NEVER, onBackup })).rejects.toEqual(failsWith("ENGINE_REPAIR_STALE"));
+    await expect(executePackRepair(failing, plan, { signal: NEVER, onBackup })).rejects.toEqual(
+      failsWith("ENGINE_REPAIR_STALE"),
+    );
     expect(await idsOf(repository, "pack")).toContain(id);
     expect((await check(repository)).healthy).toBe(true);
   });
@@ -155,15 +186,18 @@ describe("repairing packs", () => {
     let cuts = 0;
     for await (const { repository, step } of cutOffEverywhere(broken, (target) => repair(target, [id]))) {
       cuts++;
-      expect([...(await blobs(repository))], step).toEqual(expect.arrayContaining([...saved]));
+      expect({ step, left: [...(await blobs(repository))] }).toEqual({
+        step,
+        left: expect.arrayContaining([...saved]),
+      });
       // When only the answer to the last removal was lost, there is nothing left to repair.
       if ((await idsOf(repository, "pack")).includes(id)) await repair(repository, [id]);
       const { findings } = await check(repository);
       // A pack that was stored just before the end, and that nothing lists, costs space only.
       const codes = new Set(findings.map(({ code }) => code));
       codes.delete("pack-unindexed");
-      expect([...codes], step).toEqual(["data-missing"]);
-      expect(await blobs(repository), step).toEqual(saved);
+      expect({ step, codes: [...codes] }).toEqual({ step, codes: ["data-missing"] });
+      expect({ step, found: await blobs(repository) }).toEqual({ step, found: saved });
     }
     expect(cuts).toBeGreaterThan(6);
   });

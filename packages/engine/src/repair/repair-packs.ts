@@ -110,7 +110,11 @@ export async function executePackRepair(
   return { salvagedBlobs, removedPacks };
 }
 
-async function moveBlobs(repository: Repository, plan: PackRepairPlan, { signal, onPack }: PlanOptions): Promise<number> {
+async function moveBlobs(
+  repository: Repository,
+  plan: PackRepairPlan,
+  { signal, onPack }: PlanOptions,
+): Promise<number> {
   const writer = new BlobWriter(repository, plan.index, { signal });
   const places = new BlobPlaces(repository, plan.index);
   const moved = new Set<string>();

@@ -203,6 +203,7 @@ async function comparePacks(
     else sizes[pack] = sizeBytes;
   }
   // Packs that are stored during the repair are not in the list, and are there.
-  const isPresent: Presence = ({ pack, offset, lengthBytes }) => offset + lengthBytes <= (sizes[pack] ?? Number.POSITIVE_INFINITY);
+  const isPresent: Presence = ({ pack, offset, lengthBytes }) =>
+    offset + lengthBytes <= (sizes[pack] ?? Number.POSITIVE_INFINITY);
   return { isPresent, unlistedPacks };
 }

@@ -341,9 +341,10 @@ export class Coordinator {
   async #clean(folder: FolderState, id: Id): Promise<void> {
     const tree = await this.#tree(id);
     if ("lost" in tree) return this.#flow.cleaned(folder.ref.id);
-    const bytes = tree.bytes.slice().buffer as ArrayBuffer;
-    const work: EntriesWork = { folder: folder.ref, ...tree.work, offset: 0, lengthBytes: bytes.byteLength };
-    this.#anyThread().post({ kind: "clean", bytes, work }, [bytes]);
+    // A copy: it may be a view of a block that is kept, and goes over to the worker.
+    const { buffer } = new Uint8Array(tree.bytes);
+    const work: EntriesWork = { folder: folder.ref, ...tree.work, offset: 0, lengthBytes: buffer.byteLength };
+    this.#anyThread().post({ kind: "clean", bytes: buffer, work }, [buffer]);
   }
 
   #anyThread(): Thread {

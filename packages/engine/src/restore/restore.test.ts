@@ -331,11 +331,40 @@ test.each([
   await expect(run).rejects.toSatisfy((error) => isHoldfastError(error, "ENGINE_TARGET_UNUSABLE") && reason.test(error.message));
 });
 
-test.runIf(isRoot)("a folder that its owner may not enter is filled all the same", async () => {
-  const snapshot = await made(async (author) => [await author.folder("d", [await author.file("f", ["x"])], { mode: 0o750 })]);
-  const target = newFolder();
-  mkdirSync(join(target, "d"));
-  chmodSync(join(target, "d"), 0);
-  expect(codes(await restore(snapshot, target))).toEqual([]);
-  expect(statSync(join(target, "d")).mode & 0o777).toBe(0o750);
+describe.runIf(isRoot)("without root", () => {
+  async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+    process.seteuid?.(65_534);
+    try {
+      return await work();
+    } finally {
+      process.seteuid?.(0);
+    }
+  }
+
+  test("folders that shut out their owner are filled, and what is read-only is replaced", async () => {
+    const snapshot = await made(async (author) => [
+      await author.folder("d", [await author.folder("e", [await author.file("f", ["new"], { mode: 0o400 })], { mode: 0 })], { mode: 0o500 }),
+    ]);
+    const target = newFolder();
+    chmodSync(target, 0o777);
+    const results = await asNobody(async () => {
+      const first = await restore(snapshot, target);
+      writeFileSync(join(target, "note"), "by nobody");
+      return [first, await restore(snapshot, target)];
+    });
+    expect(results.map(codes)).toEqual([[], []]);
+    expect(look(target)).toEqual({ d: "(folder)", "d/e": "(folder)", "d/e/f": "new", note: "by nobody" });
+    expect(["d", "d/e", "d/e/f"].map((path) => statSync(join(target, path)).mode & 0o777)).toEqual([0o500, 0, 0o400]);
+    expect(statSync(join(target, "d/e/f")).uid).toBe(65_534);
+  });
+
+  test("owners that cannot be given are a problem only when they are asked for", async () => {
+    const snapshot = await made(async (author) => [await author.file("f", ["x"], { uid: 1234, gid: 1234 })]);
+    const [quiet, asked] = [newFolder(), newFolder()];
+    for (const folder of [quiet, asked]) chmodSync(folder, 0o777);
+    await asNobody(async () => {
+      expect(codes(await restore(snapshot, quiet, { verify: true }))).toEqual([]);
+      expect(codes(await restore(snapshot, asked, { owner: true }))).toEqual(["metadata /f"]);
+    });
+  });
 });

@@ -1,6 +1,14 @@
 /** A small good repository, copies of it to break, and the ways to break them. */
 import { Secret } from "@holdfast/base";
-import { bytesSource, FaultyBackend, loadBytes, type Backend, type Fault, type FileKey, type FileType } from "@holdfast/storage";
+import {
+  bytesSource,
+  FaultyBackend,
+  loadBytes,
+  type Backend,
+  type Fault,
+  type FileKey,
+  type FileType,
+} from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { PacksOfIndex } from "../../src/check/packs-of-index.ts";
 import { idOf, idToBytes, parseId, type BlobType, type Id } from "../../src/format/id.ts";
@@ -23,7 +31,11 @@ export interface Good {
 /** Some folders, files in one and in many blobs, text and noise; two snapshots, several packs of each kind. */
 export async function makeGood(): Promise<Good> {
   const folder = scratchFolder();
-  const files: Record<string, string | Uint8Array> = { "empty/.keep": "", "notes/a.txt": "first", "big.bin": noise(3_000_000, 7) };
+  const files: Record<string, string | Uint8Array> = {
+    "empty/.keep": "",
+    "notes/a.txt": "first",
+    "big.bin": noise(3_000_000, 7),
+  };
   for (let n = 0; n < 60; n++) files[`many/${n % 6}/file-${n}`] = noise(1500 + n, n);
   writeFiles(folder, files);
   const repository = await createRepository(new MemoryBackend(), PASSWORD, {
@@ -48,7 +60,9 @@ export async function copyOf(repository: Repository): Promise<Repository> {
       continue;
     }
     for await (const { name } of repository.backend.list(type, { signal: NEVER })) {
-      await backend.save({ type, name }, bytesSource(await bytesOf(repository.backend, { type, name })), { signal: NEVER });
+      await backend.save({ type, name }, bytesSource(await bytesOf(repository.backend, { type, name })), {
+        signal: NEVER,
+      });
     }
   }
   return through(repository, backend);
@@ -58,9 +72,9 @@ export function bytesOf(backend: Backend, key: FileKey): Promise<Uint8Array> {
   return loadBytes(backend, key, undefined, { signal: NEVER });
 }
 
-export async function change(backend: Backend, key: FileKey, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+export async function change(backend: Backend, key: FileKey, edit: (bytes: Uint8Array) => Uint8Array): Promise<void> {
   const bytes = (await bytesOf(backend, key)).slice();
-  await backend.save(key, bytesSource(change(bytes)), { signal: NEVER });
+  await backend.save(key, bytesSource(edit(bytes)), { signal: NEVER });
 }
 
 /** Changes one bit; from the end when `at` is negative. */

@@ -1,0 +1,82 @@
+/** Runs the command line, and other programs, in processes of their own, with an environment that holds nothing by chance. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
+
+const ENTRY = fileURLToPath(new URL("run-from-source.ts", import.meta.url));
+const NODE_OPTIONS = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+
+export interface Ended {
+  /** 128 plus the number of the signal that ended it, as shells have it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly bytes: Buffer;
+}
+
+export interface RunOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/** A folder that is removed after the tests of the file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts the command line. */
+export function startHoldfast(argv: readonly string[], options: RunOptions = {}): ChildProcess {
+  return start(process.execPath, [...NODE_OPTIONS, ENTRY, ...argv], options);
+}
+
+/** Runs the command line to its end. */
+export function holdfast(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return ended(startHoldfast(argv, options));
+}
+
+/** Runs another program to its end. */
+export function program(name: string, argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return ended(start(name, argv, options));
+}
+
+/** Whether a program is installed. */
+export function isInstalled(name: string): boolean {
+  return spawnSync("sh", ["-c", 'command -v "$1"', "sh", name]).status === 0;
+}
+
+/** Waits for a process, and collects what it prints. */
+export async function ended(child: ChildProcess): Promise<Ended> {
+  const [out, err] = [collect(child.stdout), collect(child.stderr)];
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  const bytes = Buffer.concat(out);
+  return {
+    code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
+    stdout: bytes.toString("utf8"),
+    stderr: Buffer.concat(err).toString("utf8"),
+    bytes,
+  };
+}
+
+/** Fills as the stream is read; a stream that is destroyed just ends. */
+function collect(stream: ChildProcess["stdout"]): Buffer[] {
+  const chunks: Buffer[] = [];
+  stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return chunks;
+}
+
+function start(name: string, argv: readonly string[], { variables = {}, input, cwd }: RunOptions): ChildProcess {
+  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", LC_ALL: "C.UTF-8", ...variables };
+  const child = spawn(name, argv, { env, cwd, stdio: ["pipe", "pipe", "pipe"] });
+  // A program that does not read its input may be gone before all is written.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input ?? "");
+  return child;
+}

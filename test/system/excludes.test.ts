@@ -1,0 +1,121 @@
+/** The options that leave things out leave out the same as restic's: both programs store the same tree. */
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { has, holdfast, restic, succeed } from "./programs.ts";
+import { makeQuickRepository } from "./quick-repository.ts";
+import { isRoot, mountMemory, scratchFolder } from "./scratch.ts";
+
+// Not where other tests work: the time of every folder above the source is part of what is stored.
+const folder = scratchFolder("/var/tmp");
+const source = join(folder, "source");
+const repository = join(folder, "repository");
+const programs = { holdfast, restic };
+
+const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55";
+const SIZES: Readonly<Record<string, number>> = { "big.iso": 3 * 1024 * 1024, exactly: 1024 * 1024, "above": 1024 * 1024 + 1 };
+const FILES = [
+  "a.txt", "a.TXT", "b.o", "B.O", "notes", "big.iso", "exactly", "above", "[literal].txt", "star*.txt", "back\\slash",
+  "Grüße.txt", "work/a.txt", "work/deep/a.txt", "work/deep/er/b.o", "work/deep/er/node_modules/x/index.js",
+  "node_modules/y/index.js", "build/out/x.o", "build/keep/x.c", "src/build/y.o", "src/main.c", "src/lib/one/two/three.c",
+  "cache/CACHEDIR.TAG", "cache/data", "false cache/CACHEDIR.TAG", "false cache/data", "skip/.nobackup", "skip/data",
+  "header/.tagged", "header/data", "other header/.tagged", "other header/data", ".hidden/file", "x y/with space", "$HOME/dollar",
+  "foo/bar", "foo/baz/bar", "foobar", "target", "src/target/deep",
+];
+
+beforeAll(() => {
+  for (const name of FILES) {
+    mkdirSync(dirname(join(source, name)), { recursive: true });
+    writeFileSync(join(source, name), Buffer.alloc(SIZES[name] ?? 10, name));
+  }
+  writeFileSync(join(source, "cache", "CACHEDIR.TAG"), `${CACHE_TAG}\n# more`);
+  writeFileSync(join(source, "header", ".tagged"), "leave this out, please");
+  makeQuickRepository(repository);
+});
+
+interface Case {
+  readonly what: string;
+  readonly args: readonly string[];
+  /** Lines of a file that `FILE` in the arguments stands for. */
+  readonly lines?: readonly string[];
+  readonly cwd?: string;
+  readonly targets?: readonly string[];
+  /** True when nothing is left out, on purpose. */
+  readonly keepsAll?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { what: "a name", args: ["--exclude", "notes"] },
+  { what: "a name that is a folder somewhere", args: ["--exclude", "target"] },
+  { what: "an ending", args: ["-e", "*.txt", "-e", "*.o"] },
+  { what: "an ending, in any case", args: ["--iexclude", "*.Txt"] },
+  { what: "letters beyond ASCII, in any case", args: ["--iexclude", "GRÜSSE.txt", "--iexclude", "grüße.*"], targets: [source] },
+  { what: "an absolute path", args: ["--exclude", `${source}/work/deep`] },
+  { what: "an absolute path with stars", args: ["--exclude", `${source}/*/deep/*`] },
+  { what: "a path in the middle", args: ["--exclude", "deep/er"] },
+  { what: "a path that begins with a folder's name", args: ["--exclude", "foo/bar"] },
+  { what: "two stars", args: ["--exclude", `${source}/src/**/*.c`] },
+  { what: "two stars at the start and the end", args: ["--exclude", "**/node_modules/**"] },
+  { what: "question marks and ranges", args: ["--exclude", "?.t[x-z]t", "--exclude", "[!a-z].O"] },
+  { what: "what must be escaped", args: ["--exclude", "\\[literal\\].txt", "--exclude", "star\\*.txt", "--exclude", "back\\\\slash"] },
+  { what: "the hidden ones", args: ["--exclude", ".*"] },
+  { what: "all but one", args: ["--exclude", `${source}/*`, "--exclude", `!${source}/src`] },
+  { what: "taken back below", args: ["--exclude", "src/*", "--exclude", "!src/lib", "--exclude", "src/lib/one"] },
+  { what: "a slash at the end", args: ["--exclude", "build/", "--exclude", `${source}/foo/`] },
+  { what: "a relative target", args: ["--exclude", "*.o", "--exclude", "/work"], cwd: folder, targets: ["source"] },
+  { what: "the folder itself as target", args: ["--exclude", "src/main.c", "--exclude", "/notes"], cwd: source, targets: ["."] },
+  { what: "a pattern that fits the target itself", args: ["--exclude", "work"], targets: [`${source}/work`, `${source}/src`] },
+  {
+    what: "a file of patterns",
+    args: ["--exclude-file", "FILE"],
+    lines: ["# objects", "*.o", "", "  notes  ", "x y", "$HOLDFAST_TEST_NAME/bar", "$$HOME/dollar", "src/lib/**"],
+  },
+  { what: "a file of patterns, in any case", args: ["--iexclude-file", "FILE"], lines: ["*.TXT", "B.o", "SRC/MAIN.C"] },
+  { what: "caches", args: ["--exclude-caches"] },
+  { what: "folders with a file of a name", args: ["--exclude-if-present", ".nobackup"] },
+  { what: "folders with a file that begins so", args: ["--exclude-if-present", ".tagged:leave this out"] },
+  { what: "several kinds of tags", args: ["--exclude-caches", "--exclude-if-present", ".nobackup", "--exclude-if-present", ".tagged"] },
+  { what: "large files", args: ["--exclude-larger-than", "1M"] },
+  { what: "files larger than none", args: ["--exclude-larger-than", "1T"], keepsAll: true },
+  { what: "everything at once", args: ["-e", "*.o", "--iexclude", "A.txt", "--exclude-caches", "--exclude-larger-than", "2m"] },
+];
+
+function storedTree(program: keyof typeof programs, { args, cwd, targets }: Case): string {
+  const options = { cwd: cwd ?? "/", env: { HOLDFAST_TEST_NAME: "foo" } };
+  const patterns = args.map((word) => (word === "FILE" ? join(folder, "patterns") : word));
+  succeed(programs[program](repository, ["backup", "--force", ...patterns, ...(targets ?? [source])], options));
+  const [last] = JSON.parse(succeed(restic(repository, ["snapshots", "--json", "latest"]))) as { tree: string }[];
+  return last?.tree ?? "none";
+}
+
+describe.skipIf(!has("restic"))("leaving out", { timeout: 30_000 }, () => {
+  test.for(CASES)("$what", (each) => {
+    if (each.lines !== undefined) writeFileSync(join(folder, "patterns"), each.lines.join("\n"));
+    const theirs = storedTree("restic", each);
+    const own = storedTree("holdfast", each);
+    if (own !== theirs) expect(listing(own)).toEqual(listing(theirs));
+    expect(own).toBe(theirs);
+    const whole = storedTree("holdfast", { ...each, args: [] });
+    expect(own === whole, "everything was stored").toBe(each.keepsAll ?? false);
+  });
+
+  test.skipIf(!isRoot)("other file systems (needs root)", () => {
+    const mount = join(source, "mounted");
+    mountMemory(mount, "size=1m");
+    writeFileSync(join(mount, "elsewhere"), "on another file system\n");
+    // The memory's file system is new with every run; only the folder that it hides must be the same for both.
+    utimesSync(mount, 1, 1);
+    const each = { what: "", args: ["--one-file-system"] };
+    expect(storedTree("holdfast", each)).toBe(storedTree("restic", each));
+    expect(storedTree("holdfast", each)).not.toBe(storedTree("holdfast", { ...each, args: [] }));
+  });
+});
+
+/** The names in a stored tree, for the report of a difference. */
+function listing(tree: string): string[] {
+  const nodes = (id: string): { name: string; subtree?: string }[] =>
+    (JSON.parse(succeed(restic(repository, ["cat", "blob", id]))) as { nodes: { name: string; subtree?: string }[] }).nodes;
+  const walk = (id: string, path: string): string[] =>
+    nodes(id).flatMap(({ name, subtree }) => [`${path}/${name}`, ...(subtree === undefined ? [] : walk(subtree, `${path}/${name}`))]);
+  return walk(tree, "");
+}
