@@ -80,9 +80,9 @@ describe.skipIf(!has("restic"))("a snapshot by Holdfast", { timeout: 60_000 }, (
     const listed = succeed(restic(repository, ["ls", "--tag", "listing", "latest"]));
     const found = succeed(run("find", [source, "-printf", "%p\\n"])).split("\n");
     for (const path of found.filter((name) => !/[^ -~]/.test(name) && name !== "")) expect(listed).toContain(`${path}\n`);
-    // One line each, so also those whose names are shown with escapes are there; the rest are the folders above and a header.
+    // One line each, also those with names that are hard to print.
     const below = listed.split("\n").filter((line) => line.startsWith(source)).length;
-    expect(below).toBe(Number(succeed(run("sh", ["-c", `find '${source}' -printf x | wc -c`]))) + 1);
+    expect(below).toBe(Number(succeed(run("sh", ["-c", `find '${source}' -printf x | wc -c`]))));
   });
 
   test("gives its files to restic's dump, byte for byte", () => {
@@ -116,7 +116,10 @@ describe.skipIf(!has("restic"))("a snapshot by restic", { timeout: 60_000 }, () 
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Record<string, unknown>)
         .filter(({ struct_type }) => struct_type === "node")
-        .map(({ name, type, path, uid, gid, size, mode, permissions, mtime }) => ({ name, type, path, uid, gid, size, mode, permissions, mtime }));
+        .map(({ type, path, uid, gid, size, mode, mtime }) => {
+          // Bytes that are not UTF-8 can be told from Holdfast's output, restic's has replaced them.
+          return { path: String(path).toWellFormed(), type, uid, gid, size, mode, mtime };
+        });
     expect(list("holdfast")).toEqual(list("restic"));
   });
 

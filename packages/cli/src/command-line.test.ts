@@ -70,7 +70,9 @@ describe("parseCommandLine", () => {
     ["--compression zip init", /Allowed choices are off/],
     ["unlock now", /too many arguments/],
   ])("'%s' is refused", ([line, message]) => {
-    expect(() => parsed(line)).toThrow(expect.objectContaining({ code: "CLI_USAGE", message: expect.stringMatching(message) as string }) as Error);
+    expect(() => parsed(line)).toThrow(
+      expect.objectContaining({ code: "CLI_USAGE", message: expect.stringMatching(message) as string }) as Error,
+    );
   });
 });
 
@@ -89,7 +91,11 @@ describe("definitions", () => {
     for (const { command, words } of commands) {
       const options = [...GLOBAL_OPTIONS, ...(command.options ?? [])];
       for (const option of options) expect(option.description, option.flags).toMatch(/^[a-z].*[^.]$/);
-      const flags = ["-h", "--help", ...options.flatMap((option) => [`--${optionName(option)}`, shortFlag(option)])].filter(Boolean);
+      const flags = [
+        "-h",
+        "--help",
+        ...options.flatMap((option) => [`--${optionName(option)}`, shortFlag(option)]),
+      ].filter(Boolean);
       expect(new Set(flags).size, words.join(" ")).toBe(flags.length);
     }
   });
@@ -108,7 +114,10 @@ describe("definitions", () => {
   test("examples are command lines that are understood", () => {
     for (const { command } of [...commands, { command: PROGRAM }]) {
       for (const { command: line } of command.examples ?? []) {
-        const words = line.replace(/^npm start( --)?/, "holdfast start").replace(/^source <\((.*)\)$/, "$1").split(/ [|>] /)[0] as string;
+        const words = line
+          .replace(/^npm start( --)?/, "holdfast start")
+          .replace(/^source <\((.*)\)$/, "$1")
+          .split(/ [|>] /)[0] as string;
         const [name, ...argv] = words.split(" ");
         expect(name).toBe("holdfast");
         expect(() => parseCommandLine(PROGRAM, argv), line).not.toThrow();

@@ -25,14 +25,24 @@ describe("GivenOptions", () => {
   });
 
   test("a variable's value is checked as a typed one is", () => {
-    expect(() => given({}, { RESTIC_MODE: "c" }).text("mode")).toThrow("'c' is not a value for RESTIC_MODE: give one of a, b");
-    expect(() => given({}, { HOLDFAST_SIZE: "x" }).number("size", { min: 1, max: 9 })).toThrow("'x' is not a value for HOLDFAST_SIZE");
-    expect(() => given({ size: ["10"] }).number("size", { min: 1, max: 9 })).toThrow("--size: give a whole number from 1 to 9");
+    expect(() => given({}, { RESTIC_MODE: "c" }).text("mode")).toThrow(
+      "'c' is not a value for RESTIC_MODE: give one of a, b",
+    );
+    expect(() => given({}, { HOLDFAST_SIZE: "x" }).number("size", { min: 1, max: 9 })).toThrow(
+      "'x' is not a value for HOLDFAST_SIZE",
+    );
+    expect(() => given({ size: ["10"] }).number("size", { min: 1, max: 9 })).toThrow(
+      "--size: give a whole number from 1 to 9",
+    );
   });
 
   test("a flag's variable says true or false", () => {
     expect(given({ lazy: [true] }).flag("lazy")).toBe(true);
-    expect([..."1", "true", "yes"].map((value) => given({}, { HOLDFAST_LAZY: value }).flag("lazy"))).toEqual([true, true, true]);
+    expect([..."1", "true", "yes"].map((value) => given({}, { HOLDFAST_LAZY: value }).flag("lazy"))).toEqual([
+      true,
+      true,
+      true,
+    ]);
     expect(given({}, { HOLDFAST_LAZY: "0" }).flag("lazy")).toBe(false);
     expect(() => given({}, { HOLDFAST_LAZY: "perhaps" }).flag("lazy")).toThrow("HOLDFAST_LAZY");
   });
@@ -49,7 +59,12 @@ describe("GivenOptions", () => {
 
 describe("Variables", () => {
   test("passwords leave the environment that children inherit", () => {
-    const environment: Record<string, string | undefined> = { HOLDFAST_PASSWORD: "a", RESTIC_PASSWORD: "b", RESTIC_FROM_PASSWORD: "c", HOME: "/" };
+    const environment: Record<string, string | undefined> = {
+      HOLDFAST_PASSWORD: "a",
+      RESTIC_PASSWORD: "b",
+      RESTIC_FROM_PASSWORD: "c",
+      HOME: "/",
+    };
     const variables = Variables.take(environment);
     expect(environment).toEqual({ HOME: "/" });
     expect(variables.password("HOLDFAST_", "PASSWORD")?.reveal()).toBe("a");

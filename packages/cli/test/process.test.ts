@@ -20,7 +20,10 @@ describe("signals", () => {
     ["SIGHUP", 129],
   ])("%s ends a backup with %d, and no lock is left", async ([signal, code]) => {
     // The command never ends by itself, so the backup is surely at work.
-    const child = startHoldfast(["backup", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec sleep 100"], { variables });
+    const child = startHoldfast(
+      ["backup", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec sleep 100"],
+      { variables },
+    );
     const result = ended(child);
     await once(child.stderr as NodeJS.ReadableStream, "data");
     child.kill(signal);
@@ -29,18 +32,16 @@ describe("signals", () => {
     expect(readdirSync(join(repo, "snapshots"))).toEqual([]);
   });
 
-  test("a second signal ends the process at once", async () => {
+  test("a second signal ends the process, whatever its children do", async () => {
     // The command takes no notice of SIGTERM, so the run cannot end by itself.
-    const command = `sh -c 'trap "" TERM; echo started >&2; sleep 3'`;
+    const command = `sh -c 'trap "" TERM; echo started >&2; sleep 100 >&- 2>&-'`;
     const child = startHoldfast(["snapshots", "-r", repo, "--password-command", command]);
     const exit = once(child, "exit");
     await once(child.stderr as NodeJS.ReadableStream, "data");
-    const started = performance.now();
     child.kill("SIGINT");
     child.kill("SIGTERM");
     const [code] = (await exit) as [number];
     expect([130, 143]).toContain(code);
-    expect(performance.now() - started).toBeLessThan(2500);
   });
 });
 
@@ -65,19 +66,29 @@ describe("output", () => {
     expect(backup).toMatchObject({ code: 0, stderr: "" });
     const { stdout } = await holdfast(["ls", "latest"], { variables });
     expect(stdout).toContain(`${source}/\\xff\\x1b[31m\n`);
-    const dump = await shell(`exec "$0" "$@" dump latest "$(printf '%s/\\377\\033[31m' "$SOURCE")"`, { ...variables, SOURCE: source });
+    const dump = await shell(`exec "$0" "$@" dump latest "$(printf '%s/\\377\\033[31m' "$SOURCE")"`, {
+      ...variables,
+      SOURCE: source,
+    });
     expect(dump).toMatchObject({ code: 0, stdout: "x" });
   });
 
   test("there is no colour and no progress block without a terminal", async () => {
-    const { stdout, stderr } = await holdfast(["backup", folder], { variables: { ...variables, HOLDFAST_PROGRESS_FPS: "60" } });
+    const { stdout, stderr } = await holdfast(["backup", folder], {
+      variables: { ...variables, HOLDFAST_PROGRESS_FPS: "60" },
+    });
     expect(stdout + stderr).not.toContain("\u001b");
   });
 
   test("statuses of JSON come at the wanted rate", async () => {
     const settings = { ...variables, HOLDFAST_PROGRESS_FPS: "50" };
-    const { stdout } = await holdfast(["backup", "--json", "--stdin-from-command", "--", "sleep", "0.5"], { variables: settings });
-    const types = stdout.trim().split("\n").map((line) => (JSON.parse(line) as { message_type: string }).message_type);
+    const { stdout } = await holdfast(["backup", "--json", "--stdin-from-command", "--", "sleep", "0.5"], {
+      variables: settings,
+    });
+    const types = stdout
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { message_type: string }).message_type);
     expect(types.filter((type) => type === "status").length).toBeGreaterThan(2);
     expect(types.at(-1)).toBe("summary");
   });
@@ -91,7 +102,11 @@ describe("what describes the program", () => {
   });
 
   test("help goes to standard output when asked for, to standard error when a command is missing", async () => {
-    const [asked, missing, command] = await Promise.all([holdfast(["--help"]), holdfast([]), holdfast(["help", "key", "add"])]);
+    const [asked, missing, command] = await Promise.all([
+      holdfast(["--help"]),
+      holdfast([]),
+      holdfast(["help", "key", "add"]),
+    ]);
     expect(asked).toMatchObject({ code: 0, stderr: "" });
     expect(missing).toMatchObject({ code: 2, stdout: "" });
     expect(command?.stdout).toContain("--new-password-file");
@@ -130,7 +145,9 @@ describe("what describes the program", () => {
     expect(files).toContain("holdfast.1");
     expect(files).toContain("holdfast-key-add.1");
     for (const file of files) {
-      const { stdout, stderr } = await program("man", ["--warnings=w", "-l", join(pages, file)], { variables: { MANPAGER: "cat" } });
+      const { stdout, stderr } = await program("man", ["--warnings=w", "-l", join(pages, file)], {
+        variables: { MANPAGER: "cat" },
+      });
       expect(stderr, file).toBe("");
       expect(stdout.length, file).toBeGreaterThan(200);
     }

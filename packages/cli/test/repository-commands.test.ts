@@ -70,7 +70,14 @@ describe("opening a repository", () => {
   });
 
   test("a password command that fails is reported without what it printed", async () => {
-    const { code, stderr, stdout } = await holdfast(["list", "keys", "-r", repo, "--password-command", `sh -c 'echo geheim; exit 3'`]);
+    const { code, stderr, stdout } = await holdfast([
+      "list",
+      "keys",
+      "-r",
+      repo,
+      "--password-command",
+      `sh -c 'echo geheim; exit 3'`,
+    ]);
     expect(code).toBe(1);
     expect(stderr).toContain("exit code 3");
     expect(stdout + stderr).not.toContain("geheim");
@@ -81,7 +88,9 @@ describe("keys", () => {
   test("a key is added, used, and removed; the one in use stays", async () => {
     const file = join(folder, "second");
     writeFileSync(file, "second password\n");
-    const added = await holdfast(["key", "add", "--new-password-file", file, "--host", "h", "--user", "u", "--json"], { variables });
+    const added = await holdfast(["key", "add", "--new-password-file", file, "--host", "h", "--user", "u", "--json"], {
+      variables,
+    });
     expect(added).toMatchObject({ code: 0 });
     const { id } = JSON.parse(added.stdout) as { id: string };
     const listed = await holdfast(["key", "list", "--json", "-r", repo, "-p", file]);
@@ -102,7 +111,11 @@ describe("keys", () => {
     const { code } = await holdfast(["key", "passwd", "-r", other], { input: "before\nafter\n" });
     expect(code).toBe(0);
     expect((await holdfast(["list", "keys"], { variables: made })).code).toBe(12);
-    expect((await holdfast(["list", "keys"], { variables: { ...made, HOLDFAST_PASSWORD: "after" } })).stdout.trim().split("\n")).toHaveLength(1);
+    expect(
+      (await holdfast(["list", "keys"], { variables: { ...made, HOLDFAST_PASSWORD: "after" } })).stdout
+        .trim()
+        .split("\n"),
+    ).toHaveLength(1);
   });
 
   test("an empty password needs to be wanted", async () => {
@@ -116,11 +129,24 @@ describe("keys", () => {
 describe("init", () => {
   test("takes over the chunker's polynomial of another repository", async () => {
     const copy = join(folder, "copy");
-    const settings = { ...variables, HOLDFAST_REPOSITORY: copy, HOLDFAST_FROM_REPOSITORY: repo, HOLDFAST_FROM_PASSWORD: PASSWORD };
-    const { code } = await holdfast(["init", "--copy-chunker-params", "--repository-version", "1"], { variables: settings });
+    const settings = {
+      ...variables,
+      HOLDFAST_REPOSITORY: copy,
+      HOLDFAST_FROM_REPOSITORY: repo,
+      HOLDFAST_FROM_PASSWORD: PASSWORD,
+    };
+    const { code } = await holdfast(["init", "--copy-chunker-params", "--repository-version", "1"], {
+      variables: settings,
+    });
     expect(code).toBe(0);
-    const configs = await Promise.all([repo, copy].map((place) => holdfast(["cat", "config"], { variables: { ...variables, HOLDFAST_REPOSITORY: place } })));
-    const [first, second] = configs.map(({ stdout }) => JSON.parse(stdout) as { version: number; id: string; chunker_polynomial: string });
+    const configs = await Promise.all(
+      [repo, copy].map((place) =>
+        holdfast(["cat", "config"], { variables: { ...variables, HOLDFAST_REPOSITORY: place } }),
+      ),
+    );
+    const [first, second] = configs.map(
+      ({ stdout }) => JSON.parse(stdout) as { version: number; id: string; chunker_polynomial: string },
+    );
     expect(second?.chunker_polynomial).toBe(first?.chunker_polynomial);
     expect(second?.id).not.toBe(first?.id);
     expect([first?.version, second?.version]).toEqual([2, 1]);
@@ -133,14 +159,28 @@ describe("snapshots, ls, dump, restore, check", () => {
     const backup = await holdfast(["backup", source, "--tag", "t,u", "--host", "ada", "--json"], { variables });
     expect(backup).toMatchObject({ code: 0, stderr: "" });
     const summary = JSON.parse(backup.stdout.trim().split("\n").at(-1) as string) as { snapshot_id: string };
-    expect(summary).toMatchObject({ message_type: "summary", files_new: 2, total_files_processed: 2, total_bytes_processed: 8 });
+    expect(summary).toMatchObject({
+      message_type: "summary",
+      files_new: 2,
+      total_files_processed: 2,
+      total_bytes_processed: 8,
+    });
 
     const list = await holdfast(["snapshots", "--json", "--host", "ada"], { variables });
     expect(JSON.parse(list.stdout)).toMatchObject([
-      { id: summary.snapshot_id, short_id: summary.snapshot_id.slice(0, 8), paths: [source], tags: ["t", "u"], hostname: "ada" },
+      {
+        id: summary.snapshot_id,
+        short_id: summary.snapshot_id.slice(0, 8),
+        paths: [source],
+        tags: ["t", "u"],
+        hostname: "ada",
+      },
     ]);
     const ls = await holdfast(["ls", `latest:${source}`, "--json"], { variables });
-    const nodes = ls.stdout.trim().split("\n").map((line) => JSON.parse(line) as { message_type: string; path?: string });
+    const nodes = ls.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { message_type: string; path?: string });
     expect(nodes.map(({ message_type, path }) => [message_type, path])).toEqual([
       ["snapshot", undefined],
       ["node", "/a.txt"],
@@ -150,27 +190,48 @@ describe("snapshots, ls, dump, restore, check", () => {
     expect((await holdfast(["dump", "latest", join(source, "sub/b.txt")], { variables })).stdout).toBe("two\n");
 
     const target = join(folder, "restored");
-    const restored = await holdfast(["restore", `latest:${source}`, "-t", target, "-i", "*.txt", "-e", "a.*", "--verify", "-q"], { variables });
+    const restored = await holdfast(
+      ["restore", `latest:${source}`, "-t", target, "-i", "*.txt", "-e", "a.*", "--verify", "-q"],
+      { variables },
+    );
     expect(restored).toMatchObject({ code: 0, stderr: "" });
     expect(readdirSync(target, { recursive: true })).toEqual(["sub", "sub/b.txt"]);
     expect(readFileSync(join(target, "sub/b.txt"), "utf8")).toBe("two\n");
 
     const check = await holdfast(["check", "--read-data", "--json"], { variables });
     expect(check.code).toBe(0);
-    expect(JSON.parse(check.stdout.trim().split("\n").at(-1) as string)).toMatchObject({ message_type: "summary", num_errors: 0 });
+    expect(JSON.parse(check.stdout.trim().split("\n").at(-1) as string)).toMatchObject({
+      message_type: "summary",
+      num_errors: 0,
+    });
   });
 
   test("a source that cannot be read is exit code 3, and the snapshot is made all the same", async () => {
-    const { code, stdout, stderr } = await holdfast(["backup", "source", "missing", "--json", "--host", "eve"], { variables, cwd: folder });
+    const { code, stdout, stderr } = await holdfast(["backup", "source", "missing", "--json", "--host", "eve"], {
+      variables,
+      cwd: folder,
+    });
     expect(code).toBe(3);
-    expect(JSON.parse(stderr)).toMatchObject({ message_type: "error", during: "archival", item: join(folder, "missing") });
-    expect(JSON.parse(stdout.trim().split("\n").at(-1) as string)).toMatchObject({ snapshot_id: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+    expect(JSON.parse(stderr)).toMatchObject({
+      message_type: "error",
+      during: "archival",
+      item: join(folder, "missing"),
+    });
+    expect(JSON.parse(stdout.trim().split("\n").at(-1) as string)).toMatchObject({
+      snapshot_id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
   });
 
   test("the output of a command is stored, and none when it fails", async () => {
-    const good = await holdfast(["backup", "--stdin-from-command", "--stdin-filename", "x/y", "--host", "cmd", "-q", "--", "printf", "hello"], { variables });
+    const good = await holdfast(
+      ["backup", "--stdin-from-command", "--stdin-filename", "x/y", "--host", "cmd", "-q", "--", "printf", "hello"],
+      { variables },
+    );
     expect(good).toMatchObject({ code: 0, stdout: "", stderr: "" });
-    const bad = await holdfast(["backup", "--stdin-from-command", "--host", "cmd", "--", "sh", "-c", "echo half; exit 7"], { variables });
+    const bad = await holdfast(
+      ["backup", "--stdin-from-command", "--host", "cmd", "--", "sh", "-c", "echo half; exit 7"],
+      { variables },
+    );
     expect(bad.code).toBe(1);
     expect(bad.stderr).toContain("exit code 7");
     const list = await holdfast(["snapshots", "--json", "--host", "cmd"], { variables });
@@ -183,7 +244,10 @@ describe("snapshots, ls, dump, restore, check", () => {
     expect(stored.code).toBe(0);
     expect((await holdfast(["dump", "latest", "/stdin", "--host", "pipe"], { variables })).stdout).toBe("from a pipe");
     const refused = await holdfast(["backup", "--stdin", "-r", repo], { input: `${PASSWORD}\n` });
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("standard input cannot give both") as string });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("standard input cannot give both") as string,
+    });
   });
 
   test("a dry run writes nothing", async () => {
@@ -197,7 +261,9 @@ describe("snapshots, ls, dump, restore, check", () => {
   test("damage is exit code 20", async () => {
     const broken = join(folder, "broken");
     await program("cp", ["-r", repo, broken]);
-    const packs = readdirSync(join(broken, "data"), { recursive: true }).map(String).filter((name) => /[0-9a-f]{64}$/.test(name));
+    const packs = readdirSync(join(broken, "data"), { recursive: true })
+      .map(String)
+      .filter((name) => /[0-9a-f]{64}$/.test(name));
     for (const pack of packs) {
       const path = join(broken, "data", pack);
       chmodSync(path, 0o600);
@@ -210,7 +276,11 @@ describe("snapshots, ls, dump, restore, check", () => {
 });
 
 describe.skipIf(!isInstalled("restic"))("together with restic", () => {
-  const resticVariables = { RESTIC_REPOSITORY: repo, RESTIC_PASSWORD: PASSWORD, RESTIC_CACHE_DIR: join(folder, "cache") };
+  const resticVariables = {
+    RESTIC_REPOSITORY: repo,
+    RESTIC_PASSWORD: PASSWORD,
+    RESTIC_CACHE_DIR: join(folder, "cache"),
+  };
 
   test("restic opens and checks a repository made by init", async () => {
     expect((await program("restic", ["snapshots"], { variables: resticVariables })).code).toBe(0);

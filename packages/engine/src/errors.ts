@@ -32,8 +32,8 @@ export const ENGINE_ERRORS = {
   },
   ENGINE_FOLDER_NOT_EMPTY: {
     kind: "conflict",
-    message: "{location} holds other files, so no repository is made in it",
-    hint: "Choose an empty or a new folder.",
+    message: "{location} holds keys or snapshots but no config, so no repository is made in it",
+    hint: "If this was a repository, copy its file `config` back from another copy. Otherwise choose an empty folder.",
   },
   ENGINE_CONFIG_BROKEN: {
     kind: "corrupt",
@@ -47,7 +47,7 @@ export const ENGINE_ERRORS = {
   ENGINE_WRONG_PASSWORD: {
     kind: "wrong-key",
     message: "wrong password, or no key of this repository fits it",
-    hint: "Check the password file or HOLDFAST_PASSWORD. `holdfast key list` shows when and where keys were made.",
+    hint: "Check the password file, the command or HOLDFAST_PASSWORD that it comes from, and that this is the right repository.",
   },
   ENGINE_NO_KEY: {
     kind: "corrupt",

@@ -35,9 +35,6 @@ const REPRODUCIBLE = [
 /** Anywhere. */
 const REPRODUCIBLE_NAMES = ["node_modules", "__pycache__", ".venv"] as const;
 
-/** Single files above this size are mostly disk images and downloads; they need a decision, so they are left out and said. */
-const LARGEST_FILE_BYTES = 4 * 1024 ** 3;
-
 /**
  * The home folder without caches, and `/etc` when it can be read.
  * @param repository is always left out: a backup must not contain itself
@@ -52,8 +49,7 @@ export function criticalFiles(home: string, repository: string): CriticalFiles {
 
 /** Paths that the user named: nothing is left out but folders marked as caches and the repository itself. */
 export function namedFiles(targets: readonly string[], repository: string): CriticalFiles {
-  const { rules, ...rest } = protectedFiles(targets, repository, []);
-  return { ...rest, rules: { ...rules, largerThanBytes: undefined } };
+  return protectedFiles(targets, repository, []);
 }
 
 function protectedFiles(targets: readonly string[], repository: string, patterns: readonly string[]): CriticalFiles {
@@ -64,7 +60,7 @@ function protectedFiles(targets: readonly string[], repository: string, patterns
     rules: {
       excludes: [{ lines: excludes, ignoreCase: false }],
       ifPresent: [{ name: "CACHEDIR.TAG", header: "Signature: 8a477f597d28d172789f06886806bc55" }],
-      largerThanBytes: LARGEST_FILE_BYTES,
+      largerThanBytes: undefined,
       oneFileSystem: true,
     },
   };

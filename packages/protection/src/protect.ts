@@ -40,7 +40,10 @@ export interface ProtectResult {
   readonly backup: BackupResult;
   readonly restore: RestoreProof;
   readonly check: CheckResult;
-  /** All three succeeded. Files that could not be read are in `backup.problems`. */
+  /**
+   * Something was restored, all that was is as it should be, and the check found no damage. Nothing stored is nothing proven.
+   * Files that could not be read are in `backup.problems`.
+   */
   readonly proven: boolean;
 }
 
@@ -66,7 +69,8 @@ export async function protect(options: ProtectOptions): Promise<ProtectResult> {
       signal: inner,
     });
     const check = await runCheck(options, inner);
-    return { backup, restore, check, proven: restore.failures.length === 0 && check.healthy };
+    const restored = restore.restored > 0 && restore.failures.length === 0;
+    return { backup, restore, check, proven: restored && check.healthy };
   });
 }
 

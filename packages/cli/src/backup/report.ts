@@ -56,6 +56,13 @@ function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boo
   ];
 }
 
+/** Problems that leave the backup complete, but that the summary names. */
+const NOTED: readonly (readonly [Problem["code"], string])[] = [
+  ["changed", "changed while being read: stored as they were at that moment"],
+  ["vanished", "vanished before they were read"],
+  ["metadata", "stored without some of their metadata"],
+];
+
 function outcome(snapshotId: string | undefined, dryRun: boolean): string {
   if (snapshotId !== undefined) return `snapshot ${shortId(snapshotId)} saved`;
   return dryRun ? "dry run: nothing was stored" : "nothing changed, so no snapshot was made";

@@ -32,8 +32,18 @@ describe("units", () => {
 
   test("counts, durations and plurals", () => {
     expect([0, 999, 1000, 1_234_567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);
-    expect([0, 7_400, 754_000, 3_723_000, 90_000_000].map(formatDuration)).toEqual(["0:00", "0:07", "12:34", "1:02:03", "25:00:00"]);
-    expect([plural(1, "file"), plural(2, "file"), plural(2, "entry", "entries")]).toEqual(["1 file", "2 files", "2 entries"]);
+    expect([0, 7_400, 754_000, 3_723_000, 90_000_000].map(formatDuration)).toEqual([
+      "0:00",
+      "0:07",
+      "12:34",
+      "1:02:03",
+      "25:00:00",
+    ]);
+    expect([plural(1, "file"), plural(2, "file"), plural(2, "entry", "entries")]).toEqual([
+      "1 file",
+      "2 files",
+      "2 entries",
+    ]);
   });
 
   test("times are in the given zone", () => {
@@ -55,15 +65,16 @@ describe("units", () => {
 describe("tables", () => {
   test("columns are as wide as their content", () => {
     const columns = [{ heading: "ID" }, { heading: "Size", align: "right" } as const];
-    expect(formatTable(columns, [["abcd", "1"], ["e\nf", "12345"]], "2 rows")).toEqual([
-      "ID     Size",
-      "-----------",
-      "abcd      1",
-      "e     12345",
-      "f",
-      "-----------",
-      "2 rows",
-    ]);
+    expect(
+      formatTable(
+        columns,
+        [
+          ["abcd", "1"],
+          ["e\nf", "12345"],
+        ],
+        "2 rows",
+      ),
+    ).toEqual(["ID     Size", "-----------", "abcd      1", "e     12345", "f", "-----------", "2 rows"]);
   });
 
   test("width counts what a terminal shows", () => {
@@ -83,20 +94,28 @@ describe("tables", () => {
 describe("wrapping", () => {
   test("lines are no longer than allowed where words permit, and no word is lost", () => {
     fc.assert(
-      fc.property(fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1 }), fc.integer({ min: 12, max: 60 }), (words, width) => {
-        const lines = wrap(words.join(" "), width);
-        expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
-        expect(lines.join(" ")).toBe(words.join(" "));
-      }),
+      fc.property(
+        fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1 }),
+        fc.integer({ min: 12, max: 60 }),
+        (words, width) => {
+          const lines = wrap(words.join(" "), width);
+          expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
+          expect(lines.join(" ")).toBe(words.join(" "));
+        },
+      ),
     );
   });
 
   test("a term that is too long stands on a line of its own", () => {
-    expect(twoColumns([["-a", "one"], ["--an-option-with-a-very-long-name <value>", "two"]], 60)).toEqual([
-      "  -a  one",
-      "  --an-option-with-a-very-long-name <value>",
-      "      two",
-    ]);
+    expect(
+      twoColumns(
+        [
+          ["-a", "one"],
+          ["--an-option-with-a-very-long-name <value>", "two"],
+        ],
+        60,
+      ),
+    ).toEqual(["  -a  one", "  --an-option-with-a-very-long-name <value>", "      two"]);
   });
 });
 
@@ -160,7 +179,8 @@ describe("Output", () => {
   };
   const bytes = (stream: PassThrough): Buffer => {
     const chunks: Buffer[] = [];
-    for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) chunks.push(chunk);
+    for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
+      chunks.push(chunk);
     return Buffer.concat(chunks);
   };
   const text = (stream: PassThrough): string => bytes(stream).toString("utf8");
@@ -192,7 +212,12 @@ describe("Output", () => {
     output.warn("bad", { during: "test", item: "/x" });
     await output.flush();
     expect(text(out)).toBe('{"a":18446744073709551615,"b":"x\\udc80"}\n');
-    expect(JSON.parse(text(err))).toEqual({ message_type: "error", error: { message: "bad" }, during: "test", item: "/x" });
+    expect(JSON.parse(text(err))).toEqual({
+      message_type: "error",
+      error: { message: "bad" },
+      during: "test",
+      item: "/x",
+    });
   });
 
   test("raw bytes come after the text before them", async () => {

@@ -32,13 +32,13 @@ export function reportProof(result: ProtectResult, location: string, output: Out
     `  stored    ${plural(backup.filesDone, "file")}, ${formatBytes(backup.bytesDone)}, as snapshot ${shortId(backup.snapshotId ?? "")}` +
       (isFirst ? "" : ` (${formatCount(counts.filesNew)} new, ${formatCount(counts.filesChanged)} changed, ${formatCount(counts.filesUnmodified)} the same)`),
     `            ${formatBytes(counts.dataAddedPacked)} added to the repository in ${formatDuration(backup.elapsedMs)}`,
-    `  restored  ${plural(restore.restored, "random entry", "random entries")}, ${formatBytes(restore.restoredBytes)}: content and metadata as in the snapshot`,
+    `  restored  ${plural(restore.restored, "random entry", "random entries")}, ${formatBytes(restore.restoredBytes)}${restore.failures.length === 0 ? ": content and metadata as in the snapshot" : ""}`,
     `            ${formatCount(restore.equalToSource)} compared with the source byte for byte` +
       (restore.changedSince === 0 ? "" : `, ${formatCount(restore.changedSince)} changed there since`),
-    `  checked   ${plural(check.snapshots, "snapshot")} complete, ${formatCount(check.packsRead)} of ${plural(check.packs, "pack")} read and verified (${formatBytes(check.bytesRead)})`,
+    `  checked   ${plural(check.snapshots, "snapshot")}${check.healthy ? " complete" : ", not all complete"}, ${formatCount(check.packsRead)} of ${plural(check.packs, "pack")} read and verified (${formatBytes(check.bytesRead)})`,
     ...unreadable(result),
     ...failures(result),
-    ...(proven ? [] : ["", "Do not rely on this repository. Run `holdfast check --read-data` and look at what it names."]),
+    ...(proven ? [] : ["", restore.restored === 0 ? "Nothing was restored, so nothing is proven: name paths that hold files." : "Do not rely on this repository. Run `holdfast check --read-data` and look at what it names."]),
   ];
   for (const line of lines) output.message(line);
 }

@@ -45,7 +45,8 @@ describe("parseDuration", () => {
 });
 
 describe("parseTime", () => {
-  const seconds = (ns: bigint | undefined): number | undefined => (ns === undefined ? undefined : Number(ns / 1_000_000_000n));
+  const seconds = (ns: bigint | undefined): number | undefined =>
+    ns === undefined ? undefined : Number(ns / 1_000_000_000n);
 
   test("a time without a zone is local", () => {
     expect(seconds(parseTime("2026-07-01 12:00:00", "Europe/Berlin"))).toBe(Date.UTC(2026, 6, 1, 10) / 1000);

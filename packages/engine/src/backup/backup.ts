@@ -4,6 +4,10 @@
  * next run finds and uses.
  */
 import { availableParallelism } from "node:os";
+import { posix } from "node:path";
+import { systemCode } from "@holdfast/base";
+import { lstatNs } from "../filesystem/read-metadata.ts";
+import { systemReason } from "../platform/libc.ts";
 import { adoptPacks } from "../repository/adopt-packs.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import { engineError } from "../errors.ts";
@@ -32,7 +36,7 @@ const RECORD_MS = 700;
 
 export class Backup {
   readonly #repository: Repository;
-  readonly #options: BackupOptions;
+  #options: BackupOptions;
   readonly #counters = Counters.create(BACKUP_COUNTERS);
   readonly #problems: Record<Problem["code"], number> = {
     unreadable: 0,
@@ -75,6 +79,7 @@ export class Backup {
   async run(): Promise<BackupResult> {
     const { signal, dryRun } = this.#options;
     this.#enter("index");
+    this.#dropMissingTargets();
     const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
     this.#options.onEvent({ kind: "parent", id: parent?.id });
     const index = await loadIndex(this.#repository, { signal });
@@ -106,6 +111,25 @@ export class Backup {
       counting.abort();
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** A target that is not there is a problem, and not part of what the snapshot says it holds. */
+  #dropMissingTargets(): void {
+    const { targets, cwd, stdin } = this.#options;
+    if (stdin !== undefined) return;
+    const present = targets.filter((target) => {
+      const path = posix.resolve(cwd, target);
+      try {
+        lstatNs(path);
+        return true;
+      } catch (error) {
+        const reason = systemCode(error) === "ENOENT" ? "it does not exist" : systemReason(error);
+        this.#problem({ code: "unreadable", path, reason });
+        return false;
+      }
+    });
+    if (present.length === 0) throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "none of the targets can be read" });
+    this.#options = { ...this.#options, targets: present };
   }
 
   #makeCoordinator(index: BlobIndex): Coordinator {

@@ -1,13 +1,14 @@
 /** Chooses the snapshot that a backup compares with. */
 import { messageOf } from "@holdfast/base";
-import { findSnapshot, listSnapshots, sameGroup, type StoredSnapshot } from "../repository/snapshots.ts";
+import { findSnapshot, listSnapshots, matches, type SnapshotFilter, type StoredSnapshot } from "../repository/snapshots.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { Problem } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";
 import { snapshotPaths } from "./save-targets.ts";
 
 /**
- * The newest snapshot of the same group that is not newer than this one; `undefined` for a first or forced backup. Damaged
+ * The newest snapshot that has the same host, all of these paths, or all of these tags, as the grouping asks (restic's rule),
+ * and is not newer than this one; `undefined` for a first or forced backup. Damaged
  * snapshots are passed over: a parent saves time, and a backup must not wait until somebody has repaired an old one.
  */
 export async function chooseParent(
@@ -18,13 +19,17 @@ export async function chooseParent(
   const { parent, signal } = options;
   if (parent.kind === "none" || options.stdin !== undefined) return undefined;
   if (parent.kind === "id") return (await findSnapshot(repository, parent.text, { signal })).stored;
-  const own = { hostname: options.hostname, paths: snapshotPaths(options), tags: options.tags };
+  const filter: SnapshotFilter = {
+    ...(parent.groupBy.includes("host") ? { hosts: [options.hostname] } : {}),
+    ...(parent.groupBy.includes("paths") ? { paths: snapshotPaths(options) } : {}),
+    ...(parent.groupBy.includes("tags") && options.tags.length > 0 ? { tags: [options.tags] } : {}),
+  };
   const before = options.timeNs;
   const candidates = await listSnapshots(repository, {
     signal,
     onDamaged: (id, error) => onProblem({ code: "parent-tree", path: `snapshot ${id}`, reason: messageOf(error) }),
   });
   return candidates.findLast(
-    ({ snapshot }) => sameGroup(snapshot, own, parent.groupBy) && (before === undefined || snapshot.timeNs <= before),
+    ({ snapshot }) => matches(snapshot, filter) && (before === undefined || snapshot.timeNs <= before),
   );
 }

@@ -34,7 +34,7 @@ export async function saveTargets(parts: SaveTargetsParts): Promise<Id> {
 }
 
 /** The absolute paths that the snapshot names, sorted as restic does not: in the order given. */
-export function snapshotPaths({ targets, cwd, stdin }: BackupOptions): string[] {
+export function snapshotPaths({ targets, cwd, stdin }: Pick<BackupOptions, "targets" | "cwd" | "stdin">): string[] {
   return stdin === undefined ? targets.map((target) => posix.resolve(cwd, target)) : [posix.resolve("/", stdin.name)];
 }
 

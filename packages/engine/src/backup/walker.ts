@@ -3,12 +3,13 @@
  * to do, the frame nearest to the root gives away half of what it has left; the frame then completes when that comes back.
  */
 import { readdirSync } from "node:fs";
-import { isHoldfastError, messageOf, systemCode } from "@holdfast/base";
+import { isHoldfastError, systemCode } from "@holdfast/base";
 import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
 import { lstatNs, readExtendedAttributes, readPlainNode, type RawStat } from "../filesystem/read-metadata.ts";
 import { idToBytes, parseId, type Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import { systemReason } from "../platform/libc.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { FileContentReader } from "./file-content.ts";
@@ -172,7 +173,7 @@ export class Walker {
     } catch (error) {
       if (isHoldfastError(error)) throw error;
       const vanished = systemCode(error) === "ENOENT" && !frame.explicit;
-      this.#problem({ code: vanished ? "vanished" : "unreadable", path, reason: messageOf(error) });
+      this.#problem({ code: vanished ? "vanished" : "unreadable", path, reason: systemReason(error) });
       frame.set(at, null);
     }
   }
@@ -194,7 +195,7 @@ export class Walker {
     const storedName = frame.storedNames[at] as string;
     const previous = frame.parentTree?.find(storedName);
     const { node, problems } = readPlainNode(path, storedName, stat, this.#parts.reading);
-    const same = previous !== undefined && type !== "dir" && problems.length === 0 && this.#same(node, previous, path);
+    const same = previous !== undefined && type !== "dir" && problems.length === 0 && this.#same(node, previous);
     if (same) {
       frame.set(at, previous.json);
       return;
@@ -213,7 +214,7 @@ export class Walker {
    * True when the stored node can be taken as it is: all metadata is the same, byte for byte. Extended attributes are not
    * read for that: changing one changes the time of change, which is part of what was compared.
    */
-  #same(node: TreeNode, previous: ParentEntry, path: string): boolean {
+  #same(node: TreeNode, previous: ParentEntry): boolean {
     const { json } = previous;
     const head = encodeNodeHead(node);
     if (!json.startsWith(head)) return false;
@@ -223,7 +224,8 @@ export class Walker {
       this.#parts.counters.add("othersDone", 1);
       return true;
     }
-    if (!this.#contentPresent(contentIds(json, content), path)) return false;
+    // Missing content is told by `#unchanged`, which looks again.
+    if (!this.#hasAll(contentIds(json, content))) return false;
     this.#parts.counters.add("filesUnmodified", 1);
     this.#parts.counters.add("bytesDone", node.size);
     return true;
@@ -309,9 +311,13 @@ export class Walker {
   }
 
   #contentPresent(ids: readonly string[], path: string): boolean {
-    if (ids.every((id) => this.#parts.index.has("data", idToBytes(id as Id), 0))) return true;
+    if (this.#hasAll(ids)) return true;
     this.#problem({ code: "parent-tree", path, reason: "parts of it are missing in the repository; it is stored again" });
     return false;
+  }
+
+  #hasAll(ids: readonly string[]): boolean {
+    return ids.every((id) => this.#parts.index.has("data", idToBytes(id as Id), 0));
   }
 
   #openParent(id: Id | undefined, dir: string): ParentTree | undefined {

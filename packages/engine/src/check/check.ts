@@ -9,6 +9,7 @@ import { loadBytes } from "@holdfast/storage";
 import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
+import { loadKeyFile } from "../repository/key-files.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
@@ -60,6 +61,7 @@ export class Check {
       signal,
       onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)),
     });
+    await this.#checkKeys();
     this.#progress.phase = "packs";
     const byPack = new PacksOfIndex(index);
     const present = await this.#comparePacks(index, byPack);
@@ -72,6 +74,19 @@ export class Check {
     const affected = await this.#affected(index, snapshots, reachability);
     this.#progress.phase = "done";
     return this.#result({ index, snapshots, present, chosen, reachability, affected });
+  }
+
+  /** A damaged key file is a password that no longer opens the repository. */
+  async #checkKeys(): Promise<void> {
+    const { signal } = this.#options;
+    for await (const { id } of this.#repository.files("key", { signal })) {
+      try {
+        await loadKeyFile(this.#repository.backend, id, { signal });
+      } catch (error) {
+        if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
+        this.#find("key-damaged", `key ${id}`, messageOf(error));
+      }
+    }
   }
 
   /** Compares the packs in the store with those in the index. @returns the packs that are in both */
@@ -103,7 +118,7 @@ export class Check {
       this.#find(
         "pack-unindexed",
         `${unindexed} packs`,
-        "no index lists them: left by interrupted runs; `repair index` or `prune` deals with them",
+        "no index lists them: left by runs that were cut off; the next backup takes them over, `repair index` does too",
       );
     }
     return present;

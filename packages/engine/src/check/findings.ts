@@ -16,12 +16,10 @@ export type FindingCode =
   | "tree-name"
   | "tree-order"
   | "data-missing"
-  | "key-damaged"
-  | "lock-stale"
-  | "blobs-unused";
+  | "key-damaged";
 
 /** Findings that cost nothing but space or a line in the report. */
-const HARMLESS: ReadonlySet<FindingCode> = new Set(["pack-unindexed", "blobs-unused", "lock-stale", "tree-order"]);
+const HARMLESS: ReadonlySet<FindingCode> = new Set(["pack-unindexed", "tree-order"]);
 
 export interface Finding {
   readonly code: FindingCode;

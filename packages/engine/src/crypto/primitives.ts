@@ -11,27 +11,17 @@ export interface SealingPrimitives {
   mac(oneTimeKey: Uint8Array, message: Uint8Array): Uint8Array;
 }
 
-/** From this size on, writing into place beats the shorter way into `node:crypto`. */
-const NATIVE_FROM_BYTES = 512;
-
 /**
  * The fastest primitives that this Node has. OpenSSL called directly keeps its contexts and writes straight into a pack,
  * where `node:crypto` allocates a result as large as the message for each call.
  */
 export function sealingPrimitives(encryptionKey: Uint8Array): SealingPrimitives {
-  const portable = portablePrimitives(encryptionKey);
-  let native: SealingPrimitives;
   try {
-    native = openNativePrimitives(encryptionKey);
+    return openNativePrimitives(encryptionKey);
   } catch (error) {
-    if (isHoldfastError(error, "ENGINE_NO_FFI")) return portable;
+    if (isHoldfastError(error, "ENGINE_NO_FFI")) return portablePrimitives(encryptionKey);
     throw error;
   }
-  const of = (bytes: Uint8Array): SealingPrimitives => (bytes.length >= NATIVE_FROM_BYTES ? native : portable);
-  return {
-    crypt: (iv, input, out) => of(input).crypt(iv, input, out),
-    mac: (key, message) => of(message).mac(key, message),
-  };
 }
 
 /** On `node:crypto` alone. */

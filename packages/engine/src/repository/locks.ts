@@ -1,7 +1,7 @@
 /**
  * Locks with restic's meaning, so that both programs respect each other: any number of shared locks, or one exclusive lock
  * alone. A lock is refreshed while its holder works; one that nobody refreshed for 30 minutes, or whose process on this host
- * is gone, is stale and counts for nothing.
+ * is gone, is stale and counts for nothing. A lock file that cannot be read stands in the way as well, until it is stale.
  */
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -69,11 +69,11 @@ export async function withLock<T>(
   }
 }
 
-/** Every lock in the repository, also stale ones. Lock files that cannot be read are left out. */
+/** Every lock in the repository, also stale ones and those that cannot be read. */
 export async function listLocks(repository: Repository, { signal }: { signal: AbortSignal }): Promise<LockInfo[]> {
   const locks: LockInfo[] = [];
-  for await (const { id } of repository.files("lock", { signal })) {
-    const lock = await readLock(repository, id, signal);
+  for await (const file of repository.files("lock", { signal })) {
+    const lock = await readLock(repository, file, signal);
     if (lock !== undefined) locks.push(lock);
   }
   return locks;
@@ -85,8 +85,9 @@ export async function removeLocks(
   { all, signal }: { all: boolean; signal: AbortSignal },
 ): Promise<number> {
   let removed = 0;
-  for await (const { id } of repository.files("lock", { signal })) {
-    const lock = all ? undefined : await readLock(repository, id, signal);
+  for await (const file of repository.files("lock", { signal })) {
+    const { id } = file;
+    const lock = all ? undefined : await readLock(repository, file, signal);
     if (!all && lock?.stale !== true) continue;
     try {
       await repository.removeFile("lock", id, { signal });
@@ -134,29 +135,42 @@ async function conflict(
   own: Id | undefined,
   signal: AbortSignal,
 ): Promise<LockInfo | undefined> {
-  for await (const { id } of repository.files("lock", { signal })) {
-    if (id === own) continue;
-    const lock = await readLock(repository, id, signal);
+  for await (const file of repository.files("lock", { signal })) {
+    if (file.id === own) continue;
+    const lock = await readLock(repository, file, signal);
     if (lock !== undefined && !lock.stale && (exclusive || lock.exclusive)) return lock;
   }
   return undefined;
 }
 
-/** `undefined` for a lock that vanished meanwhile or is damaged: neither can belong to a run that works. */
-async function readLock(repository: Repository, id: Id, signal: AbortSignal): Promise<LockInfo | undefined> {
+type LockFileInfo = { readonly id: Id; readonly receivedAtMs?: number };
+
+/** `undefined` for a lock that vanished meanwhile. One that is damaged may be anybody's, so it is taken for exclusive. */
+async function readLock(
+  repository: Repository,
+  { id, receivedAtMs }: LockFileInfo,
+  signal: AbortSignal,
+): Promise<LockInfo | undefined> {
   try {
     const lock = decodeLockFile(await repository.loadDocument("lock", id, { signal }));
     const { exclusive, hostname: host, username, pid, timeNs } = lock;
-    return { id, exclusive, hostname: host, username, pid, timeNs, stale: isStale(lock) };
+    return { id, exclusive, hostname: host, username, pid, timeNs, stale: isStale(lock, receivedAtMs) };
   } catch (error) {
-    if (isHoldfastError(error) && (error.kind === "not-found" || error.kind === "corrupt")) return undefined;
-    throw error;
+    if (!isHoldfastError(error)) throw error;
+    if (error.kind === "not-found") return undefined;
+    if (error.kind !== "corrupt") throw error;
+    const unknown = { exclusive: true, hostname: "an unknown host", username: "an unknown user", pid: 0 };
+    const timeNs = BigInt(Math.floor(receivedAtMs ?? Date.now())) * 1_000_000n;
+    return { id, ...unknown, timeNs, stale: Date.now() - (receivedAtMs ?? Date.now()) > STALE_MS };
   }
 }
 
-function isStale(lock: LockFile): boolean {
-  const ageMs = Date.now() - Number(lock.timeNs / 1_000_000n);
-  if (ageMs > STALE_MS) return true;
+/**
+ * The holder's clock may be wrong, so a lock is old only if the store has had it for that long as well, where the store knows.
+ */
+function isStale(lock: LockFile, receivedAtMs: number | undefined): boolean {
+  const lastSeenMs = Math.max(Number(lock.timeNs / 1_000_000n), receivedAtMs ?? 0);
+  if (Date.now() - lastSeenMs > STALE_MS) return true;
   return lock.hostname === hostname() && !processExists(lock.pid);
 }
 
@@ -212,7 +226,8 @@ async function keepFresh(
   exclusive: boolean,
   { lost, signal }: { lost: AbortController; signal: AbortSignal },
 ): Promise<void> {
-  let freshAt = performance.now();
+  // The clock of the wall: unlike the monotonic one it goes on while the machine sleeps.
+  let freshAt = Date.now();
   for (;;) {
     try {
       await sleep(REFRESH_MS, undefined, { signal, ref: false });
@@ -226,10 +241,10 @@ async function keepFresh(
       const old = held.id;
       held.id = id;
       await removeQuietly(repository, old);
-      freshAt = performance.now();
+      freshAt = Date.now();
     } catch {
       if (signal.aborted) return;
-      const silentMs = performance.now() - freshAt;
+      const silentMs = Date.now() - freshAt;
       if (silentMs > GIVE_UP_MS) return lost.abort(lockLost(silentMs));
     }
   }
