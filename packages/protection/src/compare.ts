@@ -13,7 +13,12 @@ const BLOCK_BYTES = 1024 * 1024;
 
 /** @param restored path of the restored entry; @param source path of the original */
 export function compareRestored(node: TreeNode, restored: string, source: string): Comparison {
-  const reasons = metadataDifferences(restored, node);
+  let reasons: readonly string[];
+  try {
+    reasons = metadataDifferences(restored, node);
+  } catch (error) {
+    reasons = [systemCode(error) === "ENOENT" ? "it was not restored" : messageOf(error)];
+  }
   if (reasons.length > 0) return { kind: "different", reasons };
   const changed = sourceChange(node, source);
   if (changed !== undefined) return { kind: "source-changed", reason: changed };

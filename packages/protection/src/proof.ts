@@ -62,6 +62,8 @@ export async function proveRestore(repository: Repository, options: ProofOptions
     let changedSince = 0;
     for (const { path, node } of sample) {
       signal.throwIfAborted();
+      // The restore has said already what is wrong with it.
+      if (failures.some((failure) => failure.path === displayPath(path))) continue;
       const result = compareRestored(node, `${folder}${path}`, path);
       if (result.kind === "same") equalToSource++;
       else if (result.kind === "source-changed") changedSince++;

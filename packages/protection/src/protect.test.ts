@@ -59,6 +59,7 @@ describe("protecting files", () => {
     await run(namedFiles([join(folder, "home")], places.repository));
     damagePack();
     const result = await run(namedFiles([join(folder, "home")], places.repository)).catch((error: unknown) => error);
+    if (result instanceof Error && !isHoldfastError(result)) throw result;
     const proven = isHoldfastError(result) ? false : (result as ProtectResult).proven;
     expect(proven).toBe(false);
   }, 60_000);

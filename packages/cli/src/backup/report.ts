@@ -49,6 +49,7 @@ function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boo
     row("folders ", [counts.dirsNew, counts.dirsChanged, counts.dirsUnmodified]),
     `${formatBytes(counts.dataAdded)} ${would}added to the repository (${formatBytes(counts.dataAddedPacked)} stored)`,
     `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatDuration(result.elapsedMs)}`,
+    ...NOTED.flatMap(([code, text]) => (problems[code] === 0 ? [] : [`${plural(problems[code], "file")} ${text}`])),
     ...(problems.unreadable === 0
       ? []
       : [`${plural(problems.unreadable, "file or folder", "files and folders")} could not be read`]),

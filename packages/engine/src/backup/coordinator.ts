@@ -7,6 +7,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import type { PackIntake } from "../packs/pack-intake.ts";
 import type { PackPool } from "../packs/pack-pool.ts";
 import { TreePackCache, type LoadedPack } from "../packs/tree-pack-cache.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
 import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
 import { LargeFile } from "./large-file.ts";
@@ -265,6 +266,7 @@ export class Coordinator {
       const bytes = await loadBytes(repository.backend, { type: "pack", name }, undefined, { signal });
       const shared = new SharedArrayBuffer(bytes.length);
       new Uint8Array(shared).set(bytes);
+      releaseBytes(bytes);
       return shared;
     } catch (error) {
       if (signal.aborted) throw error;

@@ -3,6 +3,7 @@
  * writes them; read by `index-parser.ts`, without an object for each blob.
  */
 import type { BlobType, Id } from "../format/id.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import { IndexParser } from "./index-parser.ts";
 import type { BlobIndex } from "./blob-index.ts";
 
@@ -71,9 +72,14 @@ export class IndexFileBuilder {
 
   /** Takes a pack. Returns an index file to be stored when one is full, and starts the next. */
   add(pack: IndexedPack): Uint8Array | undefined {
+    return this.addEncoded(encodePack(pack), pack.blobs.length);
+  }
+
+  /** As `add`, for a pack that is written as an index file lists it. The bytes belong to the builder. */
+  addEncoded(json: Uint8Array, blobs: number): Uint8Array | undefined {
     if (this.#packs.length === 0) this.#startedAt = this.#now();
-    this.#packs.push(encodePack(pack));
-    this.#blobs += pack.blobs.length;
+    this.#packs.push(json);
+    this.#blobs += blobs;
     const isFull = this.#blobs >= FULL_AT_BLOBS || this.#now() - this.#startedAt >= FULL_AFTER_MS;
     return isFull ? this.takeRest() : undefined;
   }
@@ -82,6 +88,7 @@ export class IndexFileBuilder {
   takeRest(): Uint8Array | undefined {
     if (this.#packs.length === 0) return undefined;
     const file = joinPacks(this.#packs);
+    this.#packs.forEach(releaseBytes);
     this.#packs = [];
     this.#blobs = 0;
     return file;

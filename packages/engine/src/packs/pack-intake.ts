@@ -4,11 +4,13 @@
  */
 import { bytesSource } from "@holdfast/storage";
 import { Semaphore } from "@holdfast/base";
-import { idFromBytes, idToBytes, type Id } from "../format/id.ts";
+import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
-import { IndexFileBuilder, type IndexedPack, type PackBlob } from "../index/index-file.ts";
+import { IndexFileBuilder, type IndexedPack } from "../index/index-file.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
-import { ENTRY_BYTES, type FinishedPack, type PackPool } from "./pack-pool.ts";
+import { ENTRY_BYTES, ENTRY_ID_AT, encodePackJson } from "./pack-json.ts";
+import type { FinishedPack, PackPool } from "./pack-pool.ts";
 
 export class PackIntake {
   readonly #repository: Repository;
@@ -68,8 +70,11 @@ export class PackIntake {
 
   /** Takes a pack that is stored already and that no index file lists, so that the next one does. */
   async adopt(pack: IndexedPack): Promise<void> {
-    addToIndex(this.#index, pack);
-    await this.#list(pack, this.#signal);
+    const number = this.#index.addPack(pack.id);
+    for (const blob of pack.blobs) {
+      this.#index.add(blob.type, idToBytes(blob.id), 0, number, blob.offset, blob.lengthBytes, blob.uncompressedBytes);
+    }
+    await this.#storeFull(this.#builder.add(pack), this.#signal);
   }
 
   /** Waits for all packs and writes what the index files still lack. @throws the first failure */
@@ -106,20 +111,19 @@ export class PackIntake {
       const bytes = this.#pool.bytesOf(pack);
       await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
       if (pack.type === "tree") await this.#onTreePack(pack.id, bytes);
-      const listed = { id: pack.id, blobs: blobsOf(pack) };
       if (!this.#interrupted) {
-        addToIndex(this.#index, listed);
+        addToIndex(this.#index, pack);
         this.#pool.free(pack);
       }
-      await this.#list(listed, signal);
+      const { id, type, entries } = pack;
+      await this.#storeFull(this.#builder.addEncoded(encodePackJson(id, type, entries), entries.length / ENTRY_BYTES), signal);
+      releaseBytes(entries);
     } finally {
       release();
     }
   }
 
-  /** Lists a stored pack in the index file at hand, and stores that once it is full. */
-  async #list(pack: IndexedPack, signal: AbortSignal): Promise<void> {
-    const full = this.#builder.add(pack);
+  async #storeFull(full: Uint8Array | undefined, signal: AbortSignal): Promise<void> {
     if (full === undefined) return;
     this.#unsaved.add(full);
     await this.#saveIndex(full, signal);
@@ -134,26 +138,16 @@ export class PackIntake {
   async #saveIndex(json: Uint8Array, signal: AbortSignal): Promise<void> {
     await this.#repository.saveDocument("index", json, { signal });
     this.#unsaved.delete(json);
+    releaseBytes(json);
   }
 }
 
-function addToIndex(index: BlobIndex, { id, blobs }: IndexedPack): void {
+function addToIndex(index: BlobIndex, { id, type, entries }: FinishedPack): void {
   const pack = index.addPack(id);
-  for (const blob of blobs) {
-    index.add(blob.type, idToBytes(blob.id), 0, pack, blob.offset, blob.lengthBytes, blob.uncompressedBytes);
-  }
-}
-
-/** The blobs of a finished pack, from its entries. */
-function blobsOf({ type, entries }: FinishedPack): PackBlob[] {
-  const view = new DataView(entries.buffer, entries.byteOffset);
-  const blobs: PackBlob[] = [];
-  let offset = 0;
-  for (let at = 0; at < entries.length; at += ENTRY_BYTES) {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  for (let at = 0, offset = 0; at < entries.length; at += ENTRY_BYTES) {
     const lengthBytes = view.getUint32(at + 1, true);
-    const uncompressedBytes = view.getUint32(at + 5, true);
-    blobs.push({ id: idFromBytes(entries, at + 9), type, offset, lengthBytes, uncompressedBytes });
+    index.add(type, entries, at + ENTRY_ID_AT, pack, offset, lengthBytes, view.getUint32(at + 5, true));
     offset += lengthBytes;
   }
-  return blobs;
 }

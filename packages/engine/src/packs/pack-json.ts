@@ -6,7 +6,8 @@ import type { BlobType, Id } from "../format/id.ts";
 
 /** One entry of a pack: type, sealed length, plain length (0: not compressed), id. */
 export const ENTRY_BYTES = 41;
-const ID_AT = 9;
+/** Where the id stands in an entry. */
+export const ENTRY_ID_AT = 9;
 
 const HEX = Buffer.from("0123456789abcdef");
 /** The longest that one blob can be: the fixed text, 64 digits, three numbers of up to 10 digits. */
@@ -24,7 +25,7 @@ export function encodePackJson(id: Id, type: BlobType, entries: Uint8Array): Uin
     const lengthBytes = view.getUint32(at + 1, true);
     const uncompressedBytes = view.getUint32(at + 5, true);
     writer.text(at === 0 ? FIRST : NEXT);
-    writer.hex(entries, at + ID_AT);
+    writer.hex(entries, at + ENTRY_ID_AT);
     writer.text(texts.type);
     writer.number(offset);
     writer.text(LENGTH);
@@ -48,12 +49,12 @@ const END = Buffer.from("}");
 const TAIL = Buffer.from("]}");
 
 class Writer {
-  readonly #out: Uint8Array;
+  readonly #out: Uint8Array<ArrayBuffer>;
   readonly #digits = new Uint8Array(10);
   #at = 0;
 
   constructor(bytes: number) {
-    this.#out = Buffer.allocUnsafeSlow(bytes);
+    this.#out = new Uint8Array(bytes);
   }
 
   text(text: Uint8Array): void {
@@ -75,8 +76,8 @@ class Writer {
     while (count > 0) this.#out[this.#at++] = this.#digits[--count] as number;
   }
 
-  /** A copy without the room that was not needed. */
+  /** Without the room that was not needed. The writer cannot be used any more. */
   written(): Uint8Array {
-    return this.#out.slice(0, this.#at);
+    return new Uint8Array(this.#out.buffer.transfer(this.#at));
   }
 }

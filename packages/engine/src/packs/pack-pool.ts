@@ -12,9 +12,8 @@ import { engineError } from "../errors.ts";
 import { hashInto, idFromBytes, type BlobType, type Id } from "../format/id.ts";
 import { encodePackHeaderEntries } from "../format/pack-header.ts";
 import { Mutex } from "../workers/mutex.ts";
+import { ENTRY_BYTES } from "./pack-json.ts";
 
-/** Bytes of one entry in a slot's entry area: type, sealed length, plain length (0: not compressed), id. */
-export const ENTRY_BYTES = 41;
 const MAX_ENTRIES = 64_000;
 /** Room past the pack size: the blob that fills a pack may be this large. */
 const OVERHANG_BYTES = 8 * 1024 * 1024 + 64 * 1024;
@@ -196,7 +195,10 @@ export class PackPool {
     const open = Atomics.load(this.#control, POSITION + position);
     if (open >= 0) return open;
     const slots = this.#shared.data.length;
-    for (let slot = 0; slot < slots; slot++) {
+    for (let n = 0; n < slots; n++) {
+      // Packs of very small files stay small, for they have many entries; packs of trees do not. A slot that never holds
+      // trees then never takes the memory of a whole pack.
+      const slot = type === "tree" ? slots - 1 - n : n;
       if (this.#word(slot, STATE) !== FREE) continue;
       this.#setWord(slot, STATE, OPEN);
       this.#setWord(slot, TYPE, type === "tree" ? 1 : 0);

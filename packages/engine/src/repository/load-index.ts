@@ -3,6 +3,7 @@ import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
 import { BlobIndex } from "../index/blob-index.ts";
 import { readIndexFile } from "../index/index-file.ts";
 import type { Id } from "../format/id.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "./repository.ts";
 
 /** Sealed index files compress to about a fifth; a blob takes about 170 bytes of JSON. Only a hint for the first size. */
@@ -46,7 +47,9 @@ async function loadListed(repository: Repository, { signal, onFile, onDamaged }:
     PARALLEL_LOADS,
     async (id, inner) => {
       try {
-        readIndexFile(await repository.loadDocument("index", id, { signal: inner }), index);
+        const json = await repository.loadDocument("index", id, { signal: inner });
+        readIndexFile(json, index, { what: `index ${id}` });
+        releaseBytes(json);
       } catch (error) {
         if (onDamaged === undefined || inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
         onDamaged(id, error);

@@ -7,6 +7,7 @@ import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import type { RepositoryConfig } from "../format/config.ts";
 import { idOf, isId, type Id } from "../format/id.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
 
 /** Files that hold one encrypted JSON document. */
@@ -46,7 +47,9 @@ export class Repository {
     });
     const what = `${type} ${id}`;
     if (idOf(sealed) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
-    return this.openDocument(sealed, what);
+    const json = this.openDocument(sealed, what);
+    releaseBytes(sealed);
+    return json;
   }
 
   /** Authenticates, decrypts and decompresses the bytes of a document file. */
