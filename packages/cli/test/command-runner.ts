@@ -42,6 +42,12 @@ export function holdfast(argv: readonly string[], options: RunOptions = {}): Pro
   return ended(startHoldfast(argv, options));
 }
 
+/** Makes the repository that the variables name. */
+export async function makeRepository(variables: Readonly<Record<string, string>>): Promise<void> {
+  const { code, stderr } = await holdfast(["init", "-q"], { variables });
+  if (code !== 0) throw new Error(`init failed: ${stderr}`);
+}
+
 /** Runs another program to its end. */
 export function program(name: string, argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return ended(start(name, argv, options));

@@ -3,14 +3,22 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ended, holdfast, isInstalled, program, startHoldfast, temporaryFolder } from "./command-runner.ts";
+import {
+  ended,
+  holdfast,
+  isInstalled,
+  makeRepository,
+  program,
+  startHoldfast,
+  temporaryFolder,
+} from "./command-runner.ts";
 
 const folder = temporaryFolder();
 const repo = join(folder, "repo");
 const variables = { HOLDFAST_REPOSITORY: repo, HOLDFAST_PASSWORD: "pw" };
 
 beforeAll(async () => {
-  expect((await holdfast(["init", "-q"], { variables })).code).toBe(0);
+  await makeRepository(variables);
 });
 
 describe("signals", () => {
@@ -144,13 +152,12 @@ describe("what describes the program", () => {
     const files = readdirSync(pages);
     expect(files).toContain("holdfast.1");
     expect(files).toContain("holdfast-key-add.1");
-    for (const file of files) {
-      const { stdout, stderr } = await program("man", ["--warnings=w", "-l", join(pages, file)], {
-        variables: { MANPAGER: "cat" },
-      });
-      expect(stderr, file).toBe("");
-      expect(stdout.length, file).toBeGreaterThan(200);
-    }
+    const settings = { variables: { MANPAGER: "cat" } };
+    const shown = await Promise.all(
+      files.map((file) => program("man", ["--warnings=w", "-l", join(pages, file)], settings)),
+    );
+    expect(shown.map(({ stderr }) => stderr).filter((text) => text !== "")).toEqual([]);
+    expect(Math.min(...shown.map(({ stdout }) => stdout.length))).toBeGreaterThan(200);
   });
 });
 

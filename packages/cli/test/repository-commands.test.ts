@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { holdfast, isInstalled, program, temporaryFolder } from "./command-runner.ts";
+import { holdfast, isInstalled, makeRepository, program, temporaryFolder } from "./command-runner.ts";
 
 const PASSWORD = "correct horse battery staple";
 const folder = temporaryFolder();
@@ -9,9 +9,7 @@ const repo = join(folder, "repo");
 const variables = { HOLDFAST_REPOSITORY: repo, HOLDFAST_PASSWORD: PASSWORD };
 
 beforeAll(async () => {
-  const { code, stdout, stderr } = await holdfast(["init", "--json"], { variables });
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(JSON.parse(stdout)).toMatchObject({ message_type: "initialized", repository: repo });
+  await makeRepository(variables);
   mkdirSync(join(folder, "source/sub"), { recursive: true });
   writeFileSync(join(folder, "source/a.txt"), "one\n");
   writeFileSync(join(folder, "source/sub/b.txt"), "two\n");
@@ -127,6 +125,17 @@ describe("keys", () => {
 });
 
 describe("init", () => {
+  test("says in JSON what was made", async () => {
+    const place = join(folder, "new");
+    const made = await holdfast(["init", "--json", "--insecure-no-password", "-r", place]);
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(made.stdout)).toEqual({
+      message_type: "initialized",
+      id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      repository: place,
+    });
+  });
+
   test("takes over the chunker's polynomial of another repository", async () => {
     const copy = join(folder, "copy");
     const settings = {

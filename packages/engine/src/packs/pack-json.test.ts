@@ -5,7 +5,8 @@ import { encodeIndexFile } from "../index/index-file.ts";
 import { ENTRY_BYTES, ENTRY_ID_AT, encodePackJson } from "./pack-json.ts";
 
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
-const length = fc.oneof(fc.nat(300), fc.nat(2 ** 31 - 1), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 32 - 1));
+// Twenty of them stay below the 4 GiB that a pack can have.
+const length = fc.oneof(fc.nat(300), fc.nat(2 ** 27), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 27));
 
 test("a pack is written as the encoder of whole index files writes it", () => {
   const blob = fc.record({ id: bytes32, sealed: length, plain: length });

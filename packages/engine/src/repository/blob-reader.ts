@@ -35,7 +35,8 @@ export class BlobReader {
       try {
         return await this.#loadFrom(place, type, id, signal);
       } catch (error) {
-        if (!isHoldfastError(error)) throw error;
+        // Only damage is a reason to try another copy: what is out of reach may be whole.
+        if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
         failure = error;
       }
     }

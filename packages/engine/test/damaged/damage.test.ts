@@ -193,30 +193,33 @@ describe("a check of a repository with", () => {
     expect((await check(repository)).affected.length).toBeGreaterThan(0);
   });
 
-  test("a second copy of what is damaged finds the damaged pack, but no file that is affected", async () => {
-    const repository = await copyOf(good.repository);
-    const id = await pack(repository, "tree");
-    const whole = await bytesOf(repository.backend, { type: "pack", name: id });
-    const plan = await planPackRepair(repository, [id], { signal: NEVER });
-    const onBackup = async (): Promise<void> => {};
-    const blobs = (await listedBlobs(repository)).map((line) => line.split(" ")).filter(([, , of]) => of === id);
-    await executePackRepair(repository, plan, { signal: NEVER, onBackup });
-    await repository.backend.save(
-      { type: "pack", name: id },
-      { sizeBytes: whole.length, open: () => [whole] },
-      { signal: NEVER },
-    );
-    const listed = blobs.map(([type, blob, , offset, length, plain]) => ({
-      id: blob as Id,
-      type: type as "data" | "tree",
-      offset: Number(offset),
-      lengthBytes: Number(length),
-      uncompressedBytes: Number(plain),
-    }));
-    await saveIndex(repository, [{ id, blobs: listed }]);
-    await flipBit(repository.backend, { type: "pack", name: id }, 300);
-    const { codes, affected } = await examine(repository);
-    expect(codes).toEqual(["blob-damaged", "pack-hash"]);
-    expect([...affected]).toEqual([]);
-  });
+  test.each(["data", "tree"] as const)(
+    "a damaged %s pack whose blobs have other copies: no file is affected",
+    async (kind) => {
+      const repository = await copyOf(good.repository);
+      const id = await pack(repository, kind);
+      const whole = await bytesOf(repository.backend, { type: "pack", name: id });
+      const plan = await planPackRepair(repository, [id], { signal: NEVER });
+      const onBackup = async (): Promise<void> => {};
+      const blobs = (await listedBlobs(repository)).map((line) => line.split(" ")).filter(([, , of]) => of === id);
+      await executePackRepair(repository, plan, { signal: NEVER, onBackup });
+      await repository.backend.save(
+        { type: "pack", name: id },
+        { sizeBytes: whole.length, open: () => [whole] },
+        { signal: NEVER },
+      );
+      const listed = blobs.map(([type, blob, , offset, length, plain]) => ({
+        id: blob as Id,
+        type: type as "data" | "tree",
+        offset: Number(offset),
+        lengthBytes: Number(length),
+        uncompressedBytes: Number(plain),
+      }));
+      await saveIndex(repository, [{ id, blobs: listed }]);
+      await flipBit(repository.backend, { type: "pack", name: id }, 300);
+      const { codes, affected } = await examine(repository);
+      expect(codes).toEqual(["blob-damaged", "pack-hash"]);
+      expect([...affected]).toEqual([]);
+    },
+  );
 });
