@@ -33,6 +33,8 @@ beforeAll(async () => {
   }
   writeFileSync(join(source, "cache", "CACHEDIR.TAG"), `${CACHE_TAG}\n# more`);
   writeFileSync(join(source, "header", ".tagged"), "leave this out, please");
+  // Made once: a new name in the folder above the source would change what is stored of it.
+  writeFileSync(join(folder, "patterns"), "");
   makeQuickRepository(repository);
   opened = await openRepository(openLocal(repository), new Secret(PASSWORD), { signal });
 });

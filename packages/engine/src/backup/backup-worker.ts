@@ -4,7 +4,7 @@ import { Sealer } from "../crypto/sealing.ts";
 import { encodePath } from "../filesystem/path-bytes.ts";
 import { TreeEncoder } from "../format/tree.ts";
 import { BlobIndex } from "../index/blob-index.ts";
-import { PackPool, PackSealer } from "../packs/pack-pool.ts";
+import { PackPool, PackSealer, type FinishedPack } from "../packs/pack-pool.ts";
 import { Decompressor } from "../platform/zstd.ts";
 import { Counters } from "../workers/counters.ts";
 import type { SyncPort } from "../workers/sync-port.ts";
@@ -34,7 +34,7 @@ export class BackupWorker {
     this.#idle = new Int32Array(data.idle);
     const index = BlobIndex.attach(data.index);
     const counters = Counters.attach(BACKUP_COUNTERS, data.counters);
-    this.#sealer = new PackSealer(PackPool.attach(data.pool), data.key, (pack) => this.#send({ kind: "packed", pack }));
+    this.#sealer = new PackSealer(PackPool.attach(data.pool), data.key, (pack) => this.#sendPack(pack));
     this.#blobs = new BlobStore({ ...data, index, counters, sealer: this.#sealer });
     this.#contents = new FileContentReader({
       blobs: this.#blobs,
@@ -144,6 +144,12 @@ export class BackupWorker {
 
   #poll(): ToWorker | undefined {
     return this.#postponed.shift() ?? this.#port.poll();
+  }
+
+  /** The list of a pack's blobs may have megabytes: it is handed over, not copied. */
+  #sendPack(pack: FinishedPack): void {
+    const { buffer } = pack.entries;
+    this.#port.send({ kind: "packed", pack }, buffer instanceof ArrayBuffer ? [buffer] : []);
   }
 
   #send(message: FromWorker): void {

@@ -11,6 +11,7 @@ import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { systemReason } from "../platform/libc.ts";
 import type { Counters } from "../workers/counters.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { FileContentReader } from "./file-content.ts";
 import { Frame } from "./frame.ts";
@@ -346,7 +347,9 @@ export class Walker {
   }
 
   #folderDone(frame: Frame, owner: Extract<Frame["owner"], { kind: "folder" }>): string {
-    const subtree = this.#parts.blobs.put("tree", frame.tree());
+    const tree = frame.tree();
+    const subtree = this.#parts.blobs.put("tree", tree);
+    releaseBytes(tree);
     const json = `${owner.head}"content":null,"subtree":"${subtree}"}`;
     const { counters } = this.#parts;
     if (owner.previous === undefined) counters.add("dirsNew", 1);

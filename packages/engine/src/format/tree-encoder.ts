@@ -1,5 +1,7 @@
 /** Builds the JSON of a tree from encoded nodes, without ever holding it as one string. */
 
+import { releaseBytes } from "../platform/release-bytes.ts";
+
 const BEGIN = Buffer.from('{"nodes":[');
 // Go's encoder ends every document with a newline, and restic keeps to it.
 const END = Buffer.from("]}\n");
@@ -33,7 +35,11 @@ export class TreeEncoder {
     this.#reserve(END.length);
     this.#used += END.copy(this.#chunk, this.#used);
     const last = this.#chunk.subarray(0, this.#used);
-    return this.#full.length === 0 ? last : Buffer.concat([...this.#full, last]);
+    if (this.#full.length === 0) return last;
+    const whole = Buffer.concat([...this.#full, last]);
+    // A backup encodes a tree for every folder: parts left to the garbage collector would add up to tens of megabytes.
+    for (const part of [...this.#full.splice(0), last]) releaseBytes(new Uint8Array(part.buffer));
+    return whole;
   }
 
   #reserve(bytes: number): void {

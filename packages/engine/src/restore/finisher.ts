@@ -28,7 +28,7 @@ export class Finisher {
     const { reporter, rules } = this.#session;
     for (const { path, node } of folders) {
       const above = path.slice(0, path.lastIndexOf("/"));
-      const apply = (folder: AnchoredFolder): void => this.#session.applyMetadata(folder, parseNode(node), path);
+      const apply = (folder: AnchoredFolder): void => this.#session.completeFolder(folder, parseNode(node), path);
       if (!rules.dryRun && !this.#session.inFolder(above, path, apply)) continue;
       reporter.counters.add("folders", 1);
       reporter.entry("restored", "dir", path, 0);
@@ -77,15 +77,11 @@ export class Finisher {
       return reporter.untouched(path);
     }
     const source = folders.open(link.toFolder);
-    try {
-      const first = occupantOf(source, link.toName);
-      const isLinked = first !== undefined && occupant?.inode === first.inode && occupant.deviceId === first.deviceId;
-      if (!isLinked) {
-        if (occupant !== undefined) removeEntry(folder, link.name, occupant.type, rules.delete);
-        linkSync(fsPath(source.at(link.toName)), fsPath(folder.at(link.name)));
-      }
-    } finally {
-      source.close();
+    const first = occupantOf(source, link.toName);
+    const isLinked = first !== undefined && occupant?.inode === first.inode && occupant.deviceId === first.deviceId;
+    if (!isLinked) {
+      if (occupant !== undefined) removeEntry(folder, link.name, occupant.type, rules.delete);
+      linkSync(fsPath(source.at(link.toName)), fsPath(folder.at(link.name)));
     }
     this.#linked(path);
   }

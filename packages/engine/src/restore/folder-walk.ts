@@ -81,14 +81,10 @@ export class FolderWalk {
     const segment = this.#segment;
     if (segment === undefined) return;
     const end = Math.min(segment.nodes.length, segment.next + STEP_ENTRIES);
+    // Others may have been opened since the last step, and this one closed for it.
+    segment.anchor = undefined;
     while (segment.next < end && this.#hasRoom()) this.#entry(segment, segment.nodes[segment.next++] as TreeNode);
     if (segment.next === segment.nodes.length) this.#end(segment);
-  }
-
-  /** Closes what is open. */
-  close(): void {
-    this.#segment?.anchor?.close();
-    this.#segment = undefined;
   }
 
   #begin(bytes: ArrayBuffer, work: EntriesWork): Segment {
@@ -114,7 +110,7 @@ export class FolderWalk {
   }
 
   #end(segment: Segment): void {
-    this.close();
+    this.#segment = undefined;
     const { folder, used, incomplete, files, children, parts, linked, large } = segment;
     this.#entered.push({ folder: folder.id, used, incomplete, files, children, parts, linked, large });
     // Work for others is told at once; other folders of the same batch can wait, since a message costs as much as a file.

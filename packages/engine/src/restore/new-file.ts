@@ -57,7 +57,27 @@ export function closeNewFile(folder: AnchoredFolder, file: number): void {
  * Applies all metadata to a new file and returns true, or returns false: then something is unusual or was refused, and
  * `applyMetadata` does it again and tells what.
  */
-export function completeNewFile(file: number, node: TreeNode, { owner }: { owner?: boolean }): boolean {
+export function completeNewFile(file: number, node: TreeNode, options: { owner?: boolean }): boolean {
+  return applyByDescriptor(file, node, options);
+}
+
+/** The same for a folder that is complete. */
+export function completeFolder(above: AnchoredFolder, node: TreeNode, options: { owner?: boolean }): boolean {
+  const readable = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  let file: number;
+  try {
+    file = openSync(fsPath(above.at(node.name)), readable);
+  } catch {
+    return false;
+  }
+  try {
+    return applyByDescriptor(file, node, options);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function applyByDescriptor(file: number, node: TreeNode, { owner }: { owner?: boolean }): boolean {
   if (owner === false || node.extendedAttributes.length > 0) return false;
   try {
     fchownSync(file, node.uid, node.gid);
@@ -72,7 +92,7 @@ export function completeNewFile(file: number, node: TreeNode, { owner }: { owner
   return futimens(file, timesBytes) === 0;
 }
 
-/** A new file can have some: an ACL that its folder hands down, a label of the security system. */
+/** Also what is new can have some: an ACL that its folder hands down, a label of the security system. */
 function hasAttributes(file: number): boolean {
   const { flistxattr, attributes } = libc();
   const length = flistxattr(file, attributes, BigInt(attributes.length));

@@ -5,7 +5,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 import type { BlobOpener } from "./blob-opener.ts";
 import type { RestoreRules } from "./messages.ts";
-import { completeNewFile } from "./new-file.ts";
+import { completeFolder, completeNewFile } from "./new-file.ts";
 import type { Reporter } from "./reporter.ts";
 import type { TargetFolders } from "./target-folders.ts";
 import { problemOf } from "./target-error.ts";
@@ -44,6 +44,11 @@ export class Session {
     return completeNewFile(file, node, this.#metadata);
   }
 
+  /** Gives a folder its metadata, through its own descriptor where that is possible. */
+  completeFolder(above: AnchoredFolder, node: TreeNode, path: string): void {
+    if (!completeFolder(above, node, this.#metadata)) this.applyMetadata(above, node, path);
+  }
+
   /** Gives an entry its metadata; what is refused is reported. */
   applyMetadata(folder: AnchoredFolder, node: TreeNode, path: string): void {
     for (const { reason } of applyMetadata(folder.at(node.name), node, this.#metadata)) {
@@ -62,16 +67,12 @@ export class Session {
    * @returns whether it succeeded
    */
   inFolder(folderPath: string, path: string, work: (folder: AnchoredFolder) => void): boolean {
-    let folder: AnchoredFolder | undefined;
     try {
-      folder = this.folders.open(folderPath);
-      work(folder);
+      work(this.folders.open(folderPath));
       return true;
     } catch (error) {
       this.failed(error, path);
       return false;
-    } finally {
-      folder?.close();
     }
   }
 

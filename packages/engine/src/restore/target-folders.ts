@@ -10,7 +10,12 @@ import { TargetError } from "./target-error.ts";
 /** Nobody else looks into a folder while it is filled: what is in it has not got its own mode yet. */
 const MODE_AT_WORK = 0o700;
 
+/** Folders kept open, of those used last. More than anybody works on at a time. */
+const KEPT_OPEN = 32;
+
 export class TargetFolders {
+  /** By path; the one used last is last. */
+  readonly #open = new Map<string, AnchoredFolder>();
   readonly #target: string;
   readonly #dryRun: boolean;
   readonly #overwrite: Overwrite;
@@ -21,9 +26,28 @@ export class TargetFolders {
     this.#overwrite = parts.overwrite;
   }
 
-  /** A folder that exists. @param path inside what is restored @throws TargetError, and what the system throws */
+  /**
+   * A folder that exists. It stays open for later use: do not close it.
+   * @param path inside what is restored
+   * @throws TargetError, and what the system throws
+   */
   open(path: string): AnchoredFolder {
-    return AnchoredFolder.open(this.#target + path);
+    const known = this.#open.get(path);
+    const folder = known ?? AnchoredFolder.open(this.#target + path);
+    if (known !== undefined) this.#open.delete(path);
+    this.#open.set(path, folder);
+    if (this.#open.size > KEPT_OPEN) {
+      const [oldest] = this.#open;
+      oldest?.[1].close();
+      this.#open.delete(oldest?.[0] ?? "");
+    }
+    return folder;
+  }
+
+  /** Closes what is kept open. */
+  close(): void {
+    for (const folder of this.#open.values()) folder.close();
+    this.#open.clear();
   }
 
   /** As `open`; `undefined` when it does not exist, or something else stands there or in its path. */
@@ -43,13 +67,8 @@ export class TargetFolders {
     if (there !== undefined) return there;
     if (path === "") return this.open(path);
     const slash = path.lastIndexOf("/");
-    const above = this.ensure(path.slice(0, slash));
-    try {
-      this.make(above, path.slice(slash + 1));
-      return above.child(path.slice(slash + 1));
-    } finally {
-      above.close();
-    }
+    this.make(this.ensure(path.slice(0, slash)), path.slice(slash + 1));
+    return this.open(path);
   }
 
   /**
@@ -71,7 +90,7 @@ export class TargetFolders {
     const occupant = occupantOf(above, name);
     if (occupant?.type === "dir") {
       // Without root a folder that lacks these bits could not be filled.
-      if (!this.#dryRun && (occupant.mode & MODE_AT_WORK) !== MODE_AT_WORK) this.#open(above, name, occupant.mode);
+      if (!this.#dryRun && (occupant.mode & MODE_AT_WORK) !== MODE_AT_WORK) this.#openUp(above, name, occupant.mode);
       return { fresh: false };
     }
     if (occupant !== undefined && this.#overwrite !== "always" && this.#overwrite !== "if-changed") {
@@ -83,7 +102,7 @@ export class TargetFolders {
     return { fresh: true };
   }
 
-  #open(above: AnchoredFolder, name: string, mode: number): void {
+  #openUp(above: AnchoredFolder, name: string, mode: number): void {
     const inner = above.child(name);
     try {
       chmodSync(inner.self, mode | MODE_AT_WORK);

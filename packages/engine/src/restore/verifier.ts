@@ -40,7 +40,6 @@ export class Verifier {
     const { folder } = work;
     const { nodes, parts } = readEntries(this.#session, bytes, work);
     const children: ChildFolder[] = [];
-    let anchor: AnchoredFolder | undefined;
     try {
       for (const node of nodes) {
         this.#session.checkStop();
@@ -51,13 +50,10 @@ export class Verifier {
           children.push({ path, fresh: false, node: "", tree: node.subtree, selected });
         }
         if (!selected || node.type === "socket") continue;
-        anchor ??= this.#session.folders.open(folder.path);
-        this.#verifyEntry(anchor, node, path);
+        this.#verifyEntry(this.#session.folders.open(folder.path), node, path);
       }
     } catch (error) {
       this.#session.failed(error, folder.path || "/");
-    } finally {
-      anchor?.close();
     }
     const counts = { used: false, incomplete: false, files: 0, linked: [], large: [] };
     const segment = { folder: folder.id, children, parts, ...counts };

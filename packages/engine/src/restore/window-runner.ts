@@ -2,7 +2,6 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import { idFromBytes, type Id } from "../format/id.ts";
-import type { AnchoredFolder } from "./anchored-folder.ts";
 import { contentBytes, differingBlobs, locateContent } from "./file-content.ts";
 import { FileWriter } from "./file-writer.ts";
 import { LoadWindow, type WantedBlob, type WindowFile } from "./load-window.ts";
@@ -16,7 +15,6 @@ export class WindowRunner {
   /** By slot: a window that is loaded or waits for that. */
   readonly #underWay: (LoadWindow | undefined)[];
   #collecting = new LoadWindow();
-  #anchor: { path: string; folder: AnchoredFolder } | undefined;
 
   constructor(session: Session, slots: readonly SharedArrayBuffer[]) {
     this.#session = session;
@@ -104,15 +102,8 @@ export class WindowRunner {
         pieces.push(this.#writePiece(window, file, file.piece));
       }
     }
-    this.close();
     this.#underWay[slot] = undefined;
     this.#session.reporter.send({ kind: "written", folders: [...folders].flat(), pieces });
-  }
-
-  /** Closes what is open. */
-  close(): void {
-    this.#anchor?.folder.close();
-    this.#anchor = undefined;
   }
 
   get #slotBytes(): number {
@@ -124,7 +115,7 @@ export class WindowRunner {
     const bytes = { totalBytes: file.totalBytes, writtenBytes: contentBytes(file.wanted), isNew: !file.patch };
     let ok = false;
     try {
-      const folder = this.#open(file.folder.path);
+      const folder = this.#session.folders.open(file.folder.path);
       const { node } = file;
       let isComplete = node === undefined;
       this.#writer.writeWhole(folder, window, file, (open) => {
@@ -141,7 +132,7 @@ export class WindowRunner {
 
   #writePiece(window: LoadWindow, file: WindowFile, piece: number): PieceDone {
     try {
-      this.#writer.writePiece(this.#open(file.folder.path), window, file);
+      this.#writer.writePiece(this.#session.folders.open(file.folder.path), window, file);
       this.#countBytes(file.totalBytes, contentBytes(file.wanted));
       return { file: piece, outcome: "written" };
     } catch (error) {
@@ -168,20 +159,12 @@ export class WindowRunner {
 
   #differing(work: PieceWork, blobs: readonly WantedBlob[]): WantedBlob[] {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = openSync(fsPath(this.#open(work.folder.path).at(work.name)), flags);
+    const file = openSync(fsPath(this.#session.folders.open(work.folder.path).at(work.name)), flags);
     try {
       return differingBlobs(file, fstatSync(file).size, blobs);
     } finally {
       closeSync(file);
     }
-  }
-
-  #open(path: string): AnchoredFolder {
-    if (this.#anchor?.path === path) return this.#anchor.folder;
-    this.close();
-    const folder = this.#session.folders.open(path);
-    this.#anchor = { path, folder };
-    return folder;
   }
 }
 

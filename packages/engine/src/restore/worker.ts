@@ -25,6 +25,7 @@ class RestoreWorker {
   readonly #port: Port;
   readonly #stop: Int32Array;
   readonly #reporter: Reporter;
+  readonly #folders: TargetFolders;
   readonly #walk: FolderWalk;
   readonly #windows: WindowRunner;
   readonly #finisher: Finisher;
@@ -43,11 +44,12 @@ class RestoreWorker {
       reportEntries: data.rules.reportEntries,
       noteUntouched: data.noteUntouched,
     });
+    this.#folders = new TargetFolders({ target: data.target, ...data.rules });
     const session = new Session({
       rules: data.rules,
       index: BlobIndex.attach(data.index),
       opener: new BlobOpener(data.key, (type, id) => this.#requestBlob(type, id)),
-      folders: new TargetFolders({ target: data.target, ...data.rules }),
+      folders: this.#folders,
       reporter: this.#reporter,
       checkStop: () => this.#checkStop(),
     });
@@ -67,8 +69,7 @@ class RestoreWorker {
         this.#step();
       }
     } catch (error) {
-      this.#walk.close();
-      this.#windows.close();
+      this.#folders.close();
       if (!(error instanceof Stopped)) throw error;
     }
     this.#reporter.send({ kind: "stopped" });
