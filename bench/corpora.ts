@@ -28,7 +28,12 @@ export function systemTree(folder: string): Corpus {
   const path = join(folder, "tree");
   mkdirSync(path, { recursive: true });
   for (const source of ["/usr/share", "/usr/include"]) {
-    if (existsSync(source)) cpSync(source, join(path, source.slice(5)), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    if (existsSync(source))
+      cpSync(source, join(path, source.slice(5)), {
+        recursive: true,
+        verbatimSymlinks: true,
+        preserveTimestamps: true,
+      });
   }
   const entries = Number(execFileSync("sh", ["-c", 'find "$1" | wc -l', "sh", path], { encoding: "utf8" }));
   const kib = Number(execFileSync("du", ["-sk", "--apparent-size", path], { encoding: "utf8" }).split("\t")[0]);

@@ -51,7 +51,11 @@ export function borg(): Program | undefined {
   const run = (cwd: string | undefined, ...args: string[]): Command => ({
     program: "borg",
     args,
-    env: { BORG_PASSPHRASE: PASSWORD, BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes", BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes" },
+    env: {
+      BORG_PASSPHRASE: PASSWORD,
+      BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
+      BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
+    },
     ...(cwd === undefined ? {} : { cwd }),
   });
   let runs = 0;
@@ -59,7 +63,8 @@ export function borg(): Program | undefined {
     name: "borg",
     version,
     init: (repository) => run(undefined, "init", "--encryption", "repokey-blake2", repository),
-    backup: (repository, source) => run(source, "create", "--compression", "zstd,3", `${repository}::run-${++runs}`, "."),
+    backup: (repository, source) =>
+      run(source, "create", "--compression", "zstd,3", `${repository}::run-${++runs}`, "."),
     restore: (repository, target) => run(target, "extract", `${repository}::run-${runs}`),
     checkData: (repository) => run(undefined, "check", "--verify-data", repository),
   }));

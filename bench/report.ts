@@ -4,7 +4,11 @@ import type { Program } from "./programs.ts";
 
 export type Row =
   | { readonly corpus: string; readonly work: string; readonly cells: readonly Cell[] }
-  | { readonly corpus: string; readonly work: string; readonly sizes: readonly { program: string; mebibytes: number }[] };
+  | {
+      readonly corpus: string;
+      readonly work: string;
+      readonly sizes: readonly { program: string; mebibytes: number }[];
+    };
 
 export interface Cell {
   readonly program: string;
@@ -30,9 +34,17 @@ export function writeReport(parts: {
     ...parts.programs.map(({ name, version }) => `- ${name}: ${version}`),
     ...parts.corpora.map(({ name, description }) => `- ${name}: ${description}`),
     "",
-    `| corpus | work | ${names.join(" | ")} | ${names.slice(1).map((name) => `vs ${name}`).join(" | ")} |`,
-    `|---|---|${names.map(() => "---|").join("")}${names.slice(1).map(() => "---|").join("")}`,
-    ...parts.rows.map((row) => `| ${row.corpus} | ${row.work} | ${"sizes" in row ? sizeCells(row.sizes) : timeCells(row.cells)} |`),
+    `| corpus | work | ${names.join(" | ")} | ${names
+      .slice(1)
+      .map((name) => `vs ${name}`)
+      .join(" | ")} |`,
+    `|---|---|${names.map(() => "---|").join("")}${names
+      .slice(1)
+      .map(() => "---|")
+      .join("")}`,
+    ...parts.rows.map(
+      (row) => `| ${row.corpus} | ${row.work} | ${"sizes" in row ? sizeCells(row.sizes) : timeCells(row.cells)} |`,
+    ),
     "",
   ];
   return lines.join("\n");

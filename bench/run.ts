@@ -38,7 +38,9 @@ async function compare(corpus: Corpus): Promise<void> {
   const note = (program: Program, work: string, sample: Measurement): void => {
     const key = `${program.name}\0${work}`;
     samples.set(key, [...(samples.get(key) ?? []), sample]);
-    process.stderr.write(`${corpus.name}, ${work}: ${program.name} ${sample.seconds.toFixed(2)} s, ${Math.round(sample.peakMiB)} MiB\n`);
+    process.stderr.write(
+      `${corpus.name}, ${work}: ${program.name} ${sample.seconds.toFixed(2)} s, ${Math.round(sample.peakMiB)} MiB\n`,
+    );
   };
   for (let n = 0; n < runs; n++) {
     for (const program of programs) {
@@ -66,7 +68,11 @@ async function compare(corpus: Corpus): Promise<void> {
     });
     rows.push({ corpus: corpus.name, work, cells });
   }
-  rows.push({ corpus: corpus.name, work: "stored size", sizes: programs.map(({ name }) => ({ program: name, mebibytes: stored.get(name) ?? 0 })) });
+  rows.push({
+    corpus: corpus.name,
+    work: "stored size",
+    sizes: programs.map(({ name }) => ({ program: name, mebibytes: stored.get(name) ?? 0 })),
+  });
 }
 
 function sizeMiB(path: string): number {

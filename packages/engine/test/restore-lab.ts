@@ -2,7 +2,15 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Backend, type ByteRange, type CallOptions, type FileKey, ForwardingBackend, loadBytes, bytesSource } from "@holdfast/storage";
+import {
+  type Backend,
+  type ByteRange,
+  type CallOptions,
+  type FileKey,
+  ForwardingBackend,
+  loadBytes,
+  bytesSource,
+} from "@holdfast/storage";
 import { afterAll } from "vitest";
 import { idToBytes, type BlobType, type Id } from "../src/format/id.ts";
 import type { TreeNode } from "../src/format/node.ts";

@@ -52,7 +52,7 @@ function sameContent(one: string, other: string): boolean {
   const [a, b] = [openSync(fsPath(one), "r"), openSync(fsPath(other), "r")];
   const [left, right] = [Buffer.allocUnsafe(BLOCK_BYTES), Buffer.allocUnsafe(BLOCK_BYTES)];
   try {
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const read = readSync(a, left, 0, BLOCK_BYTES, at);
       if (readSync(b, right, 0, BLOCK_BYTES, at) !== read) return false;
       if (read === 0) return true;

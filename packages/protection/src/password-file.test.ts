@@ -43,13 +43,13 @@ describe("the password file", () => {
     const path = join(folder, "password");
     createPasswordFile(path);
     chmodSync(path, mode);
-    expect(() => readPasswordFile(path)).toThrow(failsWith("PROTECTION_PASSWORD_EXPOSED") as Error);
+    expect(() => readPasswordFile(path)).toThrow(failsWith("PROTECTION_PASSWORD_EXPOSED"));
   });
 
   test("that is empty is refused, and one that is absent is no password", () => {
     const path = join(folder, "password");
     expect(readPasswordFile(path)).toBeUndefined();
     writeFileSync(path, "\n", { mode: 0o600 });
-    expect(() => readPasswordFile(path)).toThrow(failsWith("PROTECTION_PASSWORD_UNUSABLE") as Error);
+    expect(() => readPasswordFile(path)).toThrow(failsWith("PROTECTION_PASSWORD_UNUSABLE"));
   });
 });

@@ -20,13 +20,18 @@ export function readPasswordFile(path: string): Secret | undefined {
     file = openSync(path, "r");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw protectionError("PROTECTION_PASSWORD_UNUSABLE", { path, reason: systemCode(error) ?? "it cannot be opened" }, error);
+    throw protectionError(
+      "PROTECTION_PASSWORD_UNUSABLE",
+      { path, reason: systemCode(error) ?? "it cannot be opened" },
+      error,
+    );
   }
   try {
     const { mode, size } = fstatSync(file);
     const shown = (mode & 0o7777).toString(8).padStart(4, "0");
     if ((mode & OTHERS) !== 0) throw protectionError("PROTECTION_PASSWORD_EXPOSED", { path, mode: shown });
-    if (size > MAX_BYTES) throw protectionError("PROTECTION_PASSWORD_UNUSABLE", { path, reason: `it has ${size} bytes` });
+    if (size > MAX_BYTES)
+      throw protectionError("PROTECTION_PASSWORD_UNUSABLE", { path, reason: `it has ${size} bytes` });
     const password = readFileSync(file, "utf8").split("\n")[0]?.trimEnd() ?? "";
     if (password === "") throw protectionError("PROTECTION_PASSWORD_UNUSABLE", { path, reason: "it is empty" });
     return new Secret(password);

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -20,7 +29,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "holdfast-protect-"));
   places = { repository: join(folder, "repository"), passwordFile: join(folder, "password") };
   mkdirSync(join(folder, "home", "docs"), { recursive: true });
-  for (let n = 0; n < 30; n++) writeFileSync(join(folder, "home", "docs", `file ${n}`), `content ${n}\n`.repeat(n * 100));
+  for (let n = 0; n < 30; n++)
+    writeFileSync(join(folder, "home", "docs", `file ${n}`), `content ${n}\n`.repeat(n * 100));
   symlinkSync("docs/file 1", join(folder, "home", "link"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,7 +49,9 @@ async function run(files: CriticalFiles): Promise<ProtectResult> {
 }
 
 const damagePack = (): void => {
-  const [prefix] = readdirSync(join(places.repository, "data")).filter((name) => readdirSync(join(places.repository, "data", name)).length > 0);
+  const [prefix] = readdirSync(join(places.repository, "data")).filter(
+    (name) => readdirSync(join(places.repository, "data", name)).length > 0,
+  );
   const dir = join(places.repository, "data", prefix as string);
   const pack = join(dir, readdirSync(dir)[0] as string);
   chmodSync(pack, 0o600);
@@ -49,10 +61,19 @@ const damagePack = (): void => {
 describe("protecting files", () => {
   test("stores, restores and compares a sample, and checks: proven", async () => {
     const first = await run(namedFiles([join(folder, "home")], places.repository));
-    expect(first).toMatchObject({ proven: true, backup: { filesDone: 30 }, restore: { restored: 31, equalToSource: 31, changedSince: 0, failures: [] }, check: { healthy: true } });
+    expect(first).toMatchObject({
+      proven: true,
+      backup: { filesDone: 30 },
+      restore: { restored: 31, equalToSource: 31, changedSince: 0, failures: [] },
+      check: { healthy: true },
+    });
     writeFileSync(join(folder, "home", "docs", "file 3"), "new");
     const second = await run(namedFiles([join(folder, "home")], places.repository));
-    expect(second).toMatchObject({ proven: true, backup: { counts: { filesChanged: 1, filesUnmodified: 29 } }, check: { snapshots: 2 } });
+    expect(second).toMatchObject({
+      proven: true,
+      backup: { counts: { filesChanged: 1, filesUnmodified: 29 } },
+      check: { snapshots: 2 },
+    });
   }, 60_000);
 
   test("a damaged pack is not proven", async () => {
@@ -68,7 +89,9 @@ describe("protecting files", () => {
     const { repository } = await openOwnRepository(places, { signal, ...owner });
     await repository.close();
     rmSync(places.passwordFile);
-    await expect(openOwnRepository(places, { signal, ...owner })).rejects.toSatisfy((error) => isHoldfastError(error, "PROTECTION_PASSWORD_MISSING"));
+    await expect(openOwnRepository(places, { signal, ...owner })).rejects.toSatisfy((error) =>
+      isHoldfastError(error, "PROTECTION_PASSWORD_MISSING"),
+    );
   }, 60_000);
 
   test("a first run that was cut off before the config can be repeated", async () => {
@@ -84,7 +107,9 @@ describe("protecting files", () => {
     await run(namedFiles([join(folder, "home")], places.repository));
     rmSync(join(places.repository, "config"), { force: true });
     const before = readdirSync(join(places.repository, "keys"));
-    await expect(openOwnRepository(places, { signal, ...owner })).rejects.toSatisfy((error) => isHoldfastError(error, "ENGINE_FOLDER_NOT_EMPTY"));
+    await expect(openOwnRepository(places, { signal, ...owner })).rejects.toSatisfy((error) =>
+      isHoldfastError(error, "ENGINE_FOLDER_NOT_EMPTY"),
+    );
     expect(readdirSync(join(places.repository, "keys"))).toEqual(before);
   }, 60_000);
 
@@ -106,7 +131,19 @@ describe("protecting files", () => {
 describe("comparing a restored file with its source", () => {
   const nodeOf = (path: string): TreeNode => {
     const stat = lstatNs(path);
-    return { ...stat, name: "x", type: "file", user: "", group: "", linkTarget: "", extendedAttributes: [], content: [], subtree: undefined, error: "", genericAttributes: undefined };
+    return {
+      ...stat,
+      name: "x",
+      type: "file",
+      user: "",
+      group: "",
+      linkTarget: "",
+      extendedAttributes: [],
+      content: [],
+      subtree: undefined,
+      error: "",
+      genericAttributes: undefined,
+    };
   };
 
   test("other content under the same times and size is found", () => {

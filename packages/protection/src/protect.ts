@@ -74,7 +74,10 @@ export async function protect(options: ProtectOptions): Promise<ProtectResult> {
   });
 }
 
-function runBackup({ repository, files, identity, programVersion, onStep, onProblem }: ProtectOptions, signal: AbortSignal): Promise<BackupResult> {
+function runBackup(
+  { repository, files, identity, programVersion, onStep, onProblem }: ProtectOptions,
+  signal: AbortSignal,
+): Promise<BackupResult> {
   const backup = new Backup(repository, {
     ...identity,
     targets: files.targets,

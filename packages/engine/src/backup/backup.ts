@@ -16,6 +16,7 @@ import { formatGoTime } from "../format/go-time.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool } from "../packs/pack-pool.ts";
+import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import type { Repository } from "../repository/repository.ts";
 import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
@@ -78,6 +79,7 @@ export class Backup {
    */
   async run(): Promise<BackupResult> {
     const { signal, dryRun } = this.#options;
+    returnLargeAllocations();
     this.#enter("index");
     this.#dropMissingTargets();
     const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));

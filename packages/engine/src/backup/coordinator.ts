@@ -70,7 +70,7 @@ export class Coordinator {
       const data: BackupWorkerData = {
         ...this.#parts.workerData,
         currentPath,
-        idle: this.#idle.buffer as SharedArrayBuffer,
+        idle: this.#idle.buffer,
       };
       const thread: Thread = new WorkerThread<ToWorker, FromWorker>(workerEntry("./worker", import.meta.url), data, {
         onMessage: (message) => this.#receive(thread, message),

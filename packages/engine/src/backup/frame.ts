@@ -29,7 +29,7 @@ export class Frame {
   /** Next entry that this worker handles, and the end of its part. */
   next = 0;
   end: number;
-  readonly #results: (string | null | undefined)[] = [];
+  readonly #results = new Map<number, string | null>();
   readonly #encoder: TreeEncoder | undefined;
   readonly #collected: (string | null)[] = [];
   #flushed = 0;
@@ -67,12 +67,12 @@ export class Frame {
 
   /** The encoded node of entry `at`, or `null` when nothing of it is stored. */
   set(at: number, node: string | null): void {
-    this.#results[at] = node;
+    this.#results.set(at, node);
     // What is complete from the front leaves at once, so that a folder of a million entries is never held as strings.
     for (;;) {
-      const ready = this.#results[this.#flushed];
+      const ready = this.#results.get(this.#flushed);
       if (ready === undefined) return;
-      delete this.#results[this.#flushed];
+      this.#results.delete(this.#flushed);
       this.#flushed++;
       if (this.#encoder === undefined) this.#collected.push(ready);
       else if (ready !== null) this.#encoder.append(ready);

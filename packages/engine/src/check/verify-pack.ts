@@ -46,7 +46,8 @@ export function verifyPack(verifier: Verifier, id: Id, bytes: Uint8Array, entrie
 function openBlob(verifier: Verifier, pack: Uint8Array, entry: number): Uint8Array {
   const place = verifier.index.locationAt(entry) as BlobLocation;
   const end = place.offset + place.lengthBytes;
-  if (end > pack.length) throw new Error(`the index puts it at bytes ${place.offset} to ${end}, past the end of the pack`);
+  if (end > pack.length)
+    throw new Error(`the index puts it at bytes ${place.offset} to ${end}, past the end of the pack`);
   if (Math.max(place.lengthBytes, place.uncompressedBytes) > verifier.maxBlobBytes) {
     throw new Error(`it claims ${place.uncompressedBytes} bytes, more than a blob may have`);
   }
@@ -63,7 +64,8 @@ function checkHeader(verifier: Verifier, bytes: Uint8Array, entries: Uint32Array
     const sealedBytes = sealedHeaderBytes(bytes.subarray(Math.max(0, bytes.length - 4)), bytes.length, what);
     const sealed = bytes.subarray(bytes.length - 4 - sealedBytes, bytes.length - 4);
     const listed = decodePackHeader(verifier.sealer.open(sealed), what);
-    const key = (type: string, id: string, offset: number, length: number): string => `${type} ${id} ${offset} ${length}`;
+    const key = (type: string, id: string, offset: number, length: number): string =>
+      `${type} ${id} ${offset} ${length}`;
     const own = new Set(listed.map((blob) => key(blob.type, blob.id, blob.offset, blob.lengthBytes)));
     for (const entry of entries) {
       const { offset, lengthBytes } = verifier.index.locationAt(entry) as BlobLocation;
@@ -144,7 +146,11 @@ class Edges {
 
   #refer(type: "tree" | "data", id: Id, into: number[], shown: string): void {
     const entry = this.#index.entryOf(type, idToBytes(id), 0);
-    if (entry < 0) this.#missing(type === "tree" ? "tree-missing" : "data-missing", `'${shown}' needs ${type} blob ${id}, which no index lists`);
+    if (entry < 0)
+      this.#missing(
+        type === "tree" ? "tree-missing" : "data-missing",
+        `'${shown}' needs ${type} blob ${id}, which no index lists`,
+      );
     else into.push(entry);
   }
 

@@ -38,7 +38,7 @@ export class VerifyPool {
   /** Verifies a pack; its bytes move to the worker. Rejects on abort and when a worker fails. */
   async verify(task: PackTask, signal: AbortSignal): Promise<PackResult> {
     const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
     });
     aborted.catch(() => {});
     const thread = await Promise.race([this.#take(), this.#failed, aborted]);

@@ -70,9 +70,7 @@ describe("candidates", () => {
           for (const [at, bit] of misses) plant(chunker.buffer, polynomial, at, 1 << bit);
           for (const at of places.sort((a, b) => a - b)) plant(chunker.buffer, polynomial, at);
           const to = Math.min(capacity, from + count);
-          expect([...chunker.candidates(from, to)]).toEqual(
-            referenceCandidates(polynomial, chunker.buffer, from, to),
-          );
+          expect([...chunker.candidates(from, to)]).toEqual(referenceCandidates(polynomial, chunker.buffer, from, to));
         },
       ),
       { numRuns: 120 },
@@ -103,13 +101,9 @@ describe("candidates", () => {
       Array.from({ length: 16 }, (_, lane) => 63 + b * block + lane * (block / 16)).flatMap((at) => [at, at + 1]),
     );
     for (const at of places.slice(1)) plant(chunker.buffer, polynomial, at);
-    expect([...chunker.candidates(0, 900_000)]).toEqual(
-      referenceCandidates(polynomial, chunker.buffer, 0, 900_000),
-    );
+    expect([...chunker.candidates(0, 900_000)]).toEqual(referenceCandidates(polynomial, chunker.buffer, 0, 900_000));
     // Planting a neighbour spoils the position before it; of each pair the second is certain.
-    expect([...chunker.candidates(0, 900_000)]).toEqual(
-      expect.arrayContaining(places.filter((_, i) => i % 2 === 1)),
-    );
+    expect([...chunker.candidates(0, 900_000)]).toEqual(expect.arrayContaining(places.filter((_, i) => i % 2 === 1)));
   });
 
   test("are all positions from 64 on in zeros", () => {

@@ -20,7 +20,12 @@ function choose(candidates: readonly number[], start: number, size: number, ends
   const cuts: number[] = [];
   let known = start;
   for (const upTo of [...ends, size]) {
-    cuts.push(...chooser.push(candidates.filter((position) => position > known && position <= upTo), upTo));
+    cuts.push(
+      ...chooser.push(
+        candidates.filter((position) => position > known && position <= upTo),
+        upTo,
+      ),
+    );
     known = upTo;
   }
   return [...cuts, ...chooser.finish(size)];

@@ -29,11 +29,22 @@ function start(rules: readonly FaultRule[] = [], runSignal = signal): Started {
   const backend = new MemoryBackend();
   const config = { version: 2, id: idOf(Buffer.from("x")), chunkerPolynomial: 0n } as const;
   const healthy = new Repository({ backend, config, masterKey, keyId: config.id });
-  const repository = new Repository({ backend: new FaultyBackend(backend, scriptedFaults(rules)), config, masterKey, keyId: config.id });
+  const repository = new Repository({
+    backend: new FaultyBackend(backend, scriptedFaults(rules)),
+    config,
+    masterKey,
+    keyId: config.id,
+  });
   const pool = PackPool.create({ packSizeBytes: 4 * 1024 * 1024, slots: 5 });
   const index = BlobIndex.create();
   const failures: unknown[] = [];
-  const intake = new PackIntake({ repository, index, pool, signal: runSignal, onFailure: (error) => failures.push(error) });
+  const intake = new PackIntake({
+    repository,
+    index,
+    pool,
+    signal: runSignal,
+    onFailure: (error) => failures.push(error),
+  });
   const sealer = new PackSealer(pool, masterKey, (pack) => intake.accept(pack));
   return {
     healthy,
@@ -54,7 +65,8 @@ function start(rules: readonly FaultRule[] = [], runSignal = signal): Started {
   };
 }
 
-const known = (index: BlobIndex, ids: readonly Uint8Array[]): boolean => ids.every((id) => index.find("tree", id, 0) !== undefined);
+const known = (index: BlobIndex, ids: readonly Uint8Array[]): boolean =>
+  ids.every((id) => index.find("tree", id, 0) !== undefined);
 
 describe("finished packs", () => {
   test("are stored, found in the index at once, and listed in index files of bounded size", async () => {
@@ -63,7 +75,10 @@ describe("finished packs", () => {
     await intake.settle();
     expect(await count("index")).toBe(1);
     expect(known(index, ids)).toBe(true);
-    expect(index.find("tree", ids[1] as Uint8Array, 0)).toMatchObject({ offset: 8 + SEAL_OVERHEAD, lengthBytes: 8 + SEAL_OVERHEAD });
+    expect(index.find("tree", ids[1] as Uint8Array, 0)).toMatchObject({
+      offset: 8 + SEAL_OVERHEAD,
+      lengthBytes: 8 + SEAL_OVERHEAD,
+    });
     pack(10, 4);
     await intake.finish();
     expect(await count("pack")).toBe(4);
@@ -117,7 +132,10 @@ describe("finished packs", () => {
   test("an adopted pack is in the index and in the next index file", async () => {
     const { healthy, index, intake, count } = start();
     const id = idOf(Buffer.from("blob"));
-    const pack = { id: "ab".repeat(32) as Id, blobs: [{ id, type: "data", offset: 0, lengthBytes: 40, uncompressedBytes: 0 }] } as const;
+    const pack = {
+      id: "ab".repeat(32) as Id,
+      blobs: [{ id, type: "data", offset: 0, lengthBytes: 40, uncompressedBytes: 0 }],
+    } as const;
     await intake.adopt(pack);
     expect(index.has("data", idToBytes(id), 0)).toBe(true);
     await intake.finish();

@@ -99,7 +99,9 @@ export class PackIntake {
   async recordInterrupted(signal: AbortSignal): Promise<void> {
     const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     // The run's own failure is what counts: the packs of an index that cannot be written now are adopted by the next run.
-    const recorded = Promise.all(this.#running).then(() => this.#saveRest(signal)).catch(() => {});
+    const recorded = Promise.all(this.#running)
+      .then(() => this.#saveRest(signal))
+      .catch(() => {});
     await Promise.race([recorded, ended]);
     this.#givenUp.abort();
   }
@@ -116,7 +118,10 @@ export class PackIntake {
         this.#pool.free(pack);
       }
       const { id, type, entries } = pack;
-      await this.#storeFull(this.#builder.addEncoded(encodePackJson(id, type, entries), entries.length / ENTRY_BYTES), signal);
+      await this.#storeFull(
+        this.#builder.addEncoded(encodePackJson(id, type, entries), entries.length / ENTRY_BYTES),
+        signal,
+      );
       releaseBytes(entries);
     } finally {
       release();

@@ -72,7 +72,8 @@ class Writer {
   /** An integer from 0 to 2^32 - 1. */
   number(value: number): void {
     let count = 0;
-    for (let rest = value; rest > 0 || count === 0; rest = Math.floor(rest / 10)) this.#digits[count++] = 48 + (rest % 10);
+    for (let rest = value; rest > 0 || count === 0; rest = Math.floor(rest / 10))
+      this.#digits[count++] = 48 + (rest % 10);
     while (count > 0) this.#out[this.#at++] = this.#digits[--count] as number;
   }
 

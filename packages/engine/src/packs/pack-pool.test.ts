@@ -17,7 +17,11 @@ interface Written {
 }
 
 /** A pool whose packs are copied and freed at once. */
-function pool(): { packs: Written[]; put: (type: BlobType, blob: Uint8Array, plainBytes?: number) => void; flush: () => void } {
+function pool(): {
+  packs: Written[];
+  put: (type: BlobType, blob: Uint8Array, plainBytes?: number) => void;
+  flush: () => void;
+} {
   const shared = PackPool.create({ packSizeBytes: PACK, slots: 5 });
   const packs: Written[] = [];
   const writer = new PackSealer(shared, key, (pack) => {

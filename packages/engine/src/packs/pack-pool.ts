@@ -119,7 +119,13 @@ export class PackPool {
    * @returns the slot and the offset, or `undefined` when the blob is so large that it needs a pack of its own
    * @throws ENGINE_ABORTED after `abort`
    */
-  reserve(type: BlobType, id: Uint8Array, idOffset: number, sealedBytes: number, plainBytes: number): Place | undefined {
+  reserve(
+    type: BlobType,
+    id: Uint8Array,
+    idOffset: number,
+    sealedBytes: number,
+    plainBytes: number,
+  ): Place | undefined {
     if (sealedBytes >= this.#shared.packSizeBytes || sealedBytes > OVERHANG_BYTES) return undefined;
     const position = type === "tree" ? DATA_POSITIONS : randomBit();
     for (;;) {

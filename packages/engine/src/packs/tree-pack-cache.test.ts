@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { TreePackCache, type LoadedPack } from "./tree-pack-cache.ts";
 
 /** A cache of 100 bytes whose loads finish when the test says so. */
-function cache(): { packs: TreePackCache; loads: number[]; finish: (pack: number, bytes: number | undefined) => Promise<void> } {
+function cache(): {
+  packs: TreePackCache;
+  loads: number[];
+  finish: (pack: number, bytes: number | undefined) => Promise<void>;
+} {
   const loads: number[] = [];
   const waiting = new Map<number, (loaded: LoadedPack) => void>();
   const packs = new TreePackCache({

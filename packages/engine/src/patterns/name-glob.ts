@@ -49,13 +49,13 @@ function afterStars(pattern: string, at: number): number {
 
 /** The next star outside a class. As in Go, any "]" ends a class here, even one that stands for itself. */
 function chunkEnd(pattern: string, at: number): number {
-  let isInClass = false;
+  let insideClass = false;
   for (; at < pattern.length; at++) {
     const character = pattern[at];
     if (character === "\\") at += 1;
-    else if (character === "[") isInClass = true;
-    else if (character === "]") isInClass = false;
-    else if (character === "*" && !isInClass) return at;
+    else if (character === "[") insideClass = true;
+    else if (character === "]") insideClass = false;
+    else if (character === "*" && !insideClass) return at;
   }
   return pattern.length;
 }

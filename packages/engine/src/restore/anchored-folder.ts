@@ -26,11 +26,12 @@ export class AnchoredFolder {
 
   /**
    * @param path absolute, below a target whose own path has no symbolic links; "" for the root
+   * @param proc whether open files can be reached under `/proc`
    * @throws TargetError for a link in the path, and what the system throws
    */
-  static open(path: string): AnchoredFolder {
+  static open(path: string, { proc = hasProc() }: { proc?: boolean } = {}): AnchoredFolder {
     const real = path === "" ? "/" : path;
-    if (!hasProc()) {
+    if (!proc) {
       if (decodePath(realpathSync.native(fsPath(real), { encoding: "buffer" })) !== real) throw misled();
       return new AnchoredFolder(path, -1);
     }
@@ -51,7 +52,7 @@ export class AnchoredFolder {
    */
   child(name: string): AnchoredFolder {
     const path = `${this.#path}/${name}`;
-    if (this.#file < 0) return AnchoredFolder.open(path);
+    if (this.#file < 0) return AnchoredFolder.open(path, { proc: false });
     return new AnchoredFolder(path, openFolder(this.at(name)));
   }
 

@@ -8,7 +8,15 @@ import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
 import { FolderFlow, type WorkItem } from "./folder-flow.ts";
 import type { FolderState } from "./folder-state.ts";
 import type { LargeFileState } from "./large-files.ts";
-import type { EntriesWork, FromWorker, LinkWork, PieceDone, RestoreEntry, RestoreWorkerData, ToWorker } from "./messages.ts";
+import type {
+  EntriesWork,
+  FromWorker,
+  LinkWork,
+  PieceDone,
+  RestoreEntry,
+  RestoreWorkerData,
+  ToWorker,
+} from "./messages.ts";
 import { PathHashes } from "./path-hashes.ts";
 import type { RestoreProblem } from "./problems.ts";
 import { isLoss, RangeLoader } from "./range-loader.ts";
@@ -88,7 +96,7 @@ export class Coordinator {
     const slotBytes = Math.max(MIN_SLOT_BYTES, Math.min(MAX_SLOT_BYTES, share));
     for (let n = 0; n < workers; n++) {
       const slots = Array.from({ length: WINDOWS }, () => new SharedArrayBuffer(slotBytes));
-      const stop = this.#stop.buffer as SharedArrayBuffer;
+      const stop = this.#stop.buffer;
       const data: RestoreWorkerData = { ...workerData, key: repository.masterKey, index: index.shared, slots, stop };
       const ended = Promise.withResolvers<void>();
       const thread: Thread = new WorkerThread<ToWorker, FromWorker>(workerEntry("./worker", import.meta.url), data, {
@@ -255,7 +263,8 @@ export class Coordinator {
       items.push(item);
       if (item.kind === "piece") break;
       const place = item.kind === "tree" ? this.#place(item.tree) : undefined;
-      bytes += item.kind === "part" ? item.bytes.byteLength : (place?.uncompressedBytes ?? 0) + (place?.lengthBytes ?? 0);
+      bytes +=
+        item.kind === "part" ? item.bytes.byteLength : (place?.uncompressedBytes ?? 0) + (place?.lengthBytes ?? 0);
     }
     return items;
   }
@@ -292,7 +301,9 @@ export class Coordinator {
   }
 
   /** A tree as it is stored; when that copy cannot be read, the plain bytes of any copy. */
-  async #tree(id: Id): Promise<{ work: Pick<EntriesWork, "form" | "tree" | "uncompressedBytes">; bytes: Uint8Array } | Lost> {
+  async #tree(
+    id: Id,
+  ): Promise<{ work: Pick<EntriesWork, "form" | "tree" | "uncompressedBytes">; bytes: Uint8Array } | Lost> {
     const place = this.#place(id);
     if (place !== undefined) {
       try {

@@ -18,7 +18,8 @@ export function locateBlob(index: BlobIndex, id: Id): ContentBlob {
   const place = entry < 0 ? undefined : index.locationAt(entry);
   if (place === undefined) throw new LostBlob(id, engineError("ENGINE_BLOB_MISSING", { type: "data", id }).message);
   const plainBytes = plainBytesOf(place);
-  if (plainBytes > MAX_BLOB_BYTES) throw new LostBlob(id, `the index says that data blob ${id} has ${plainBytes} bytes`);
+  if (plainBytes > MAX_BLOB_BYTES)
+    throw new LostBlob(id, `the index says that data blob ${id} has ${plainBytes} bytes`);
   return { id, entry, place, plainBytes };
 }
 
@@ -71,7 +72,7 @@ export function differingBlobs(file: number, sizeBytes: number, blobs: readonly 
 /** The hash of a range of an open file; `undefined` when it ends before. */
 export function readHash(file: number, offset: number, length: number): Id | undefined {
   if (scratch.length < length) scratch = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const read = readSync(file, scratch, at, length - at, offset + at);
     if (read === 0) return undefined;
     at += read;

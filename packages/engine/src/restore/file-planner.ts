@@ -14,7 +14,7 @@ import { mayOverwrite, occupantOf, removeEntry } from "./occupants.ts";
 import { TargetError } from "./target-error.ts";
 
 /** Files of at least this size are restored in pieces by all workers. */
-export const LARGE_FILE_BYTES = 2 * 1024 * 1024;
+const LARGE_FILE_BYTES = 2 * 1024 * 1024;
 /** As are files of more blobs, whatever their sizes. */
 const MANY_BLOBS = 64;
 
@@ -56,22 +56,26 @@ export class FilePlanner {
     const { folder, node } = place;
     const occupant = folder === undefined || place.fresh ? undefined : occupantOf(folder, node.name);
     if (occupant !== undefined && !mayOverwrite(this.#rules.overwrite, node, occupant)) return { kind: "skip" };
-    const isLarge = node.size >= LARGE_FILE_BYTES || (node.content?.length ?? 0) > MANY_BLOBS;
     if (occupant?.type === "file" && folder !== undefined) {
-      if (this.#looksUnchanged(node, occupant)) return { kind: "unchanged" };
-      // Writing into a file with several links would change the others too.
-      const isOurs = occupant.links === 1 && canWrite(folder, node.name);
-      if (isLarge && isOurs) return this.#planLarge(place, false);
-      const plan = this.#planPatch(folder, node, isOurs);
+      const plan = this.#planExisting(folder, place, occupant);
       if (plan !== undefined) return plan;
     }
     // All that can be known to be missing is found before anything is removed.
-    const plan = isLarge ? this.#planLarge(place, true) : this.#planNew(node);
+    const plan = isLarge(node) ? this.#planLarge(place, true) : this.#planNew(node);
     if (folder !== undefined && !this.#rules.dryRun) {
       if (occupant !== undefined) removeEntry(folder, node.name, occupant.type, this.#rules.delete);
       if (plan.kind === "large") allocate(folder, node.name, plan.totalBytes);
     }
     return plan;
+  }
+
+  /** What to do with a file that is there; `undefined` when it must make room for a new one. */
+  #planExisting(folder: AnchoredFolder, place: FilePlace, occupant: RawStat): FilePlan | undefined {
+    const { node } = place;
+    if (this.#looksUnchanged(node, occupant)) return { kind: "unchanged" };
+    // Writing into a file with several links would change the others too.
+    const isOurs = occupant.links === 1 && canWrite(folder, node.name);
+    return isLarge(node) && isOurs ? this.#planLarge(place, false) : this.#planPatch(folder, node, isOurs);
   }
 
   #looksUnchanged(node: TreeNode, occupant: RawStat): boolean {
@@ -83,7 +87,6 @@ export class FilePlanner {
     return { kind: "write", patch: false, wanted, totalBytes: contentBytes(wanted) };
   }
 
-  /** `undefined` when the file that is there must make room. */
   #planPatch(folder: AnchoredFolder, node: TreeNode, isOurs: boolean): FilePlan | undefined {
     const blobs = locateContent(this.#index, node.content ?? [], 0);
     const totalBytes = contentBytes(blobs);
@@ -106,6 +109,10 @@ export class FilePlanner {
     const file = { name: node.name, node: json, fresh, sizeBytes: totalBytes, linkKey, ids, pieces };
     return { kind: "large", file, totalBytes };
   }
+}
+
+function isLarge({ size, content }: TreeNode): boolean {
+  return size >= LARGE_FILE_BYTES || (content?.length ?? 0) > MANY_BLOBS;
 }
 
 /** A file of the target, `undefined` when this process may not open it that way or it is no file. */

@@ -75,14 +75,14 @@ export class FileWriter {
    */
   writePiece(folder: AnchoredFolder, window: LoadWindow, { name, wanted, patch }: WindowFile): void {
     const file = openForPatch(folder, name);
-    let failure: unknown;
+    let lost: LostBlob | undefined;
     try {
       for (const blob of wanted) {
         try {
           this.#write(file, this.#open(window, blob), blob.offset, patch);
         } catch (error) {
           if (!(error instanceof LostBlob)) throw error;
-          failure ??= error;
+          lost ??= error;
         }
       }
     } catch (error) {
@@ -90,7 +90,7 @@ export class FileWriter {
     } finally {
       closeSync(file);
     }
-    if (failure !== undefined) throw failure;
+    if (lost !== undefined) throw lost;
   }
 
   #open(window: LoadWindow, blob: ContentBlob): Uint8Array {
@@ -124,8 +124,8 @@ export class FileWriter {
 }
 
 /** Writes all bytes. */
-export function writeFully(file: number, bytes: Uint8Array, offset: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, offset + at);
+function writeFully(file: number, bytes: Uint8Array, offset: number): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, bytes.length - at, offset + at);
 }
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);

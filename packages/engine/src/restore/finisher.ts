@@ -100,7 +100,8 @@ export class Finisher {
       for (const name of namesIn(folder)) {
         this.#session.checkStop();
         const entryPath = `${path}/${name}`;
-        if (!wanted.has(name) && this.#selection.select(entryPath, false).selected) this.#remove(folder, name, entryPath);
+        if (!wanted.has(name) && this.#selection.select(entryPath, false).selected)
+          this.#remove(folder, name, entryPath);
       }
     });
     this.#session.reporter.send({ kind: "cleaned", folder: id });

@@ -161,7 +161,7 @@ export class FolderFlow {
 
   /** Finishes a folder that is done, and those above it that are done by that. */
   #check(folder: FolderState): void {
-    for (let at: FolderState | undefined = folder; at?.isDone === true; at = at.parent) {
+    for (let at: FolderState | undefined = folder; at !== undefined && at.isDone; at = at.parent) {
       if (!this.#isVerifying && this.#mustClean(at)) return this.#clean(at);
       this.#folders.delete(at.ref.id);
       const isUsed = at.selected || at.used;

@@ -202,7 +202,16 @@ export class FolderWalk {
     const linkKey = segment.claimed ? `${node.deviceId}:${node.inode}` : undefined;
     const { patch, wanted, totalBytes } = plan;
     segment.files += 1;
-    this.#addFile({ folder: segment.folder, name: node.name, wanted, patch, node, piece: undefined, linkKey, totalBytes });
+    this.#addFile({
+      folder: segment.folder,
+      name: node.name,
+      wanted,
+      patch,
+      node,
+      piece: undefined,
+      linkKey,
+      totalBytes,
+    });
   }
 
   #fileEnded(segment: Segment, node: TreeNode, path: string, outcome: "unchanged" | "skipped" | "failed"): void {

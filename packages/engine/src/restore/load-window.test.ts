@@ -12,7 +12,16 @@ function blob(entry: number, pack: number, offset: number, lengthBytes: number):
 
 function file(wanted: readonly WantedBlob[]): WindowFile {
   const folder = { id: 1, path: "", fresh: true };
-  return { folder, name: "f", wanted, patch: false, node: undefined, piece: undefined, linkKey: undefined, totalBytes: 0 };
+  return {
+    folder,
+    name: "f",
+    wanted,
+    patch: false,
+    node: undefined,
+    piece: undefined,
+    linkKey: undefined,
+    totalBytes: 0,
+  };
 }
 
 function planned(blobs: readonly WantedBlob[], slotBytes: number): number[][] {
@@ -27,9 +36,33 @@ describe("the ranges of a window", () => {
     ["neighbours come together", [blob(1, 0, 100, 50), blob(2, 0, 150, 10)], 1000, [[0, 100, 60, 0]]],
     ["order does not matter", [blob(2, 0, 150, 10), blob(1, 0, 100, 50)], 1000, [[0, 100, 60, 0]]],
     ["a small gap is read along", [blob(1, 0, 0, 50), blob(2, 0, 90, 10)], 1000, [[0, 0, 100, 0]]],
-    ["but only if it fits", [blob(1, 0, 0, 50), blob(2, 0, 90, 10)], 99, [[0, 0, 50, 0], [0, 90, 10, 50]]],
-    ["a large gap is not", [blob(1, 0, 0, 50), blob(2, 0, 2 * MIB, 10)], 9 * MIB, [[0, 0, 50, 0], [0, 2 * MIB, 10, 50]]],
-    ["packs are apart", [blob(1, 1, 0, 50), blob(2, 0, 50, 10)], 1000, [[0, 50, 10, 0], [1, 0, 50, 10]]],
+    [
+      "but only if it fits",
+      [blob(1, 0, 0, 50), blob(2, 0, 90, 10)],
+      99,
+      [
+        [0, 0, 50, 0],
+        [0, 90, 10, 50],
+      ],
+    ],
+    [
+      "a large gap is not",
+      [blob(1, 0, 0, 50), blob(2, 0, 2 * MIB, 10)],
+      9 * MIB,
+      [
+        [0, 0, 50, 0],
+        [0, 2 * MIB, 10, 50],
+      ],
+    ],
+    [
+      "packs are apart",
+      [blob(1, 1, 0, 50), blob(2, 0, 50, 10)],
+      1000,
+      [
+        [0, 50, 10, 0],
+        [1, 0, 50, 10],
+      ],
+    ],
     ["a blob comes once", [blob(1, 0, 0, 50), blob(1, 0, 0, 50)], 1000, [[0, 0, 50, 0]]],
   ];
   test.each(cases)("%s", (_, blobs, slotBytes, expected) => {
@@ -37,7 +70,10 @@ describe("the ranges of a window", () => {
   });
 
   test("hold every blob where it is then found", () => {
-    const places = fc.array(fc.tuple(fc.nat(3), fc.nat(40), fc.integer({ min: 1, max: 9 })), { minLength: 1, maxLength: 40 });
+    const places = fc.array(fc.tuple(fc.nat(3), fc.nat(40), fc.integer({ min: 1, max: 9 })), {
+      minLength: 1,
+      maxLength: 40,
+    });
     fc.assert(
       fc.property(places, fc.nat(400), (drawn, slotBytes) => {
         const taken = new Map(drawn.map(([pack, at, length]) => [`${pack}:${at}`, { pack, offset: at * 10, length }]));

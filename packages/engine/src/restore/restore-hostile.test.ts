@@ -21,7 +21,17 @@ function outside(fence: string): string[] {
 }
 
 describe("nothing is written outside the target", () => {
-  const names = ["..", ".", "", "../x", "/x", "b/../../../x", "x/y", "x\0y", "../../../../../../../../../../tmp/holdfast-escaped"];
+  const names = [
+    "..",
+    ".",
+    "",
+    "../x",
+    "/x",
+    "b/../../../x",
+    "x/y",
+    "x\0y",
+    "../../../../../../../../../../tmp/holdfast-escaped",
+  ];
   test.each(names)("by the name %j, as a file, a folder and a link", async (name) => {
     const bad = async (author: Author): Promise<TreeNode[]> => [
       await author.file(name, ["escaped"]),
@@ -69,7 +79,9 @@ describe("nothing is written outside the target", () => {
     symlinkSync(join(elsewhere, "file"), join(target, "big"));
     const snapshot = await made(async (author) => [
       await author.file("big", [new Uint8Array(3_000_000)]),
-      await author.folder("dir", [await author.file("file", ["mine"]), await author.folder("sub", [node("x")])], { mode: 0o777 }),
+      await author.folder("dir", [await author.file("file", ["mine"]), await author.folder("sub", [node("x")])], {
+        mode: 0o777,
+      }),
       await author.file("file", ["mine"]),
       await author.folder("lazy", [await author.folder("sub", [node("x")])]),
       await author.file("new", ["mine"]),
@@ -94,7 +106,7 @@ describe("nothing is written outside the target", () => {
     expect(look(elsewhere)).toEqual({ file: "untouched" });
   });
 
-  test("a folder whose path leads over a link is not opened", () => {
+  test("a folder whose path leads over a link is not opened, also where there is no /proc", () => {
     const folder = newFolder();
     mkdirSync(join(folder, "real/sub"), { recursive: true });
     symlinkSync("real", join(folder, "link"));
@@ -103,6 +115,9 @@ describe("nothing is written outside the target", () => {
     expect(() => AnchoredFolder.open(join(folder, "link"))).toThrow(/ENOTDIR/);
     const real = AnchoredFolder.open(join(folder, "real"));
     expect(() => real.child("sub").close()).not.toThrow();
+    expect(() => AnchoredFolder.open(join(folder, "link/sub"), { proc: false })).toThrow(/symbolic link/);
+    const plain = AnchoredFolder.open(join(folder, "real"), { proc: false }).child("sub");
+    expect(plain.at("x")).toBe(join(folder, "real/sub/x"));
     real.close();
   });
 
@@ -128,7 +143,11 @@ describe("trees that are no trees", () => {
   test("a malformed entry is left out and told, the others are restored", async () => {
     const author = new Author(newRepository());
     const good = await author.file("good", ["x"]);
-    const tree = await author.tree([good, { ...node("kind"), type: "strange" as TreeNode["type"] }, { ...good, name: "z" }]);
+    const tree = await author.tree([
+      good,
+      { ...node("kind"), type: "strange" as TreeNode["type"] },
+      { ...good, name: "z" },
+    ]);
     await author.finish();
     const target = newFolder();
     expect(codes(await restore({ author, root: tree }, target, { delete: true }))).toEqual(["damaged /kind"]);
@@ -175,7 +194,15 @@ describe("trees that are no trees", () => {
       if (at === undefined) continue;
       const size = author.index.idAt(n) === bomb.content?.[0] ? 1000 : at.uncompressedBytes;
       const pack = lying.index.addPack(author.index.packId(at.pack));
-      lying.index.add(author.index.typeAt(n), idToBytes(author.index.idAt(n)), 0, pack, at.offset, at.lengthBytes, size);
+      lying.index.add(
+        author.index.typeAt(n),
+        idToBytes(author.index.idAt(n)),
+        0,
+        pack,
+        at.offset,
+        at.lengthBytes,
+        size,
+      );
     }
     const target = newFolder();
     expect(codes(await restore({ author: lying, root }, target))).toContain("damaged /bomb");

@@ -44,7 +44,7 @@ async function makeSource(): Promise<string> {
   linkSync(at("large"), at("dir7/large too"));
   linkSync(at("dir3/file4"), at("dir5/same"));
   writeFileSync(Buffer.concat([Buffer.from(at("bytes ")), Buffer.of(0xff, 0xfe)]), "odd name");
-  writeFileSync(at("new\nline \"quoted\" \\ ü €"), "x", { mode: 0o604 });
+  writeFileSync(at('new\nline "quoted" \\ ü €'), "x", { mode: 0o604 });
   chmodSync(at("dir9"), 0o1701);
   chmodSync(at("dir8/file1"), 0o4711);
   utimesSync(at("dir8"), 12.5, -3);
@@ -54,7 +54,11 @@ async function makeSource(): Promise<string> {
     execFileSync("mknod", [at("device"), "c", "1", "3"]);
     execFileSync("chown", ["-h", "123:456", at("dir2"), at("dir2/file2"), at("dir2/sub/link")]);
   }
-  execFileSync("setfattr", ["-n", "user.note", "-v", "text", at("dir4"), at("dir4/file3")].filter((each) => each !== ""), { stdio: "ignore" });
+  execFileSync(
+    "setfattr",
+    ["-n", "user.note", "-v", "text", at("dir4"), at("dir4/file3")].filter((each) => each !== ""),
+    { stdio: "ignore" },
+  );
   execFileSync("setfacl", ["-m", "u:1:r", at("dir6/file6")]);
   execFileSync("setfacl", ["-d", "-m", "g:2:rwx", at("dir6")]);
   return source;
@@ -72,7 +76,9 @@ describe.runIf(isRoot && has("restic") && has("rsync"))("a repository that resti
     new Restore(repository, index, root, { target, workers: 2, signal, ...options }).run();
   /** What rsync would change to make `to` like `from`. */
   const differences = (from: string, to: string): string =>
-    execFileSync("rsync", ["-aHAXn", "--checksum", "--itemize-changes", "--delete", `${from}/`, `${to}/`], { encoding: "utf8" });
+    execFileSync("rsync", ["-aHAXn", "--checksum", "--itemize-changes", "--delete", `${from}/`, `${to}/`], {
+      encoding: "utf8",
+    });
 
   beforeAll(async () => {
     source = await makeSource();
@@ -91,7 +97,11 @@ describe.runIf(isRoot && has("restic") && has("rsync"))("a repository that resti
     const target = newFolder();
     const result = await run(target, { verify: true });
     expect(codes(result)).toEqual([]);
-    expect(differences(source, target).split("\n").filter((line) => !line.endsWith(" ./"))).toEqual([""]);
+    expect(
+      differences(source, target)
+        .split("\n")
+        .filter((line) => !line.endsWith(" ./")),
+    ).toEqual([""]);
     expect(result.counts.filesVerified).toBeGreaterThan(480);
   });
 
@@ -102,7 +112,11 @@ describe.runIf(isRoot && has("restic") && has("rsync"))("a repository that resti
       const flags = include.flatMap((line) => ["--include", line]);
       execFileSync("restic", ["restore", "-q", "latest", "--target", theirs, ...flags], { env: environment });
       expect(Object.keys(look(ours))).toEqual(Object.keys(look(theirs)));
-      expect(differences(theirs, ours).split("\n").filter((line) => !line.endsWith("/"))).toEqual([""]);
+      expect(
+        differences(theirs, ours)
+          .split("\n")
+          .filter((line) => !line.endsWith("/")),
+      ).toEqual([""]);
     }
   });
 
@@ -120,7 +134,11 @@ describe.runIf(isRoot && has("restic") && has("rsync"))("a repository that resti
     writeFileSync(join(target, "dir1/added"), "");
     const result = await run(target, { delete: true, verify: true });
     expect(codes(result)).toEqual([]);
-    expect(differences(source, target).split("\n").filter((line) => !line.endsWith(" ./"))).toEqual([""]);
+    expect(
+      differences(source, target)
+        .split("\n")
+        .filter((line) => !line.endsWith(" ./")),
+    ).toEqual([""]);
     expect(result.counts.filesUnchanged).toBeGreaterThan(450);
     expect(result.counts.deleted).toBe(1);
   });

@@ -1,4 +1,14 @@
-import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isHoldfastError } from "@holdfast/base";
 import { describe, expect, test } from "vitest";
@@ -17,11 +27,15 @@ const noise = (bytes: number, seed = 1): Uint8Array => {
 describe("what a snapshot holds comes back", () => {
   test("files, folders, links and pipes, with all metadata", async () => {
     const snapshot = await made(async (author) => [
-      await author.folder("dir", [
-        await author.file("empty", []),
-        await author.file("many", ["one ", "two ", "one "], { mode: 0o4755 }),
-        node("pipe", { type: "fifo", mode: 0o640 }),
-      ], { mode: 0o500, mtimeNs: 1_000_000_001n }),
+      await author.folder(
+        "dir",
+        [
+          await author.file("empty", []),
+          await author.file("many", ["one ", "two ", "one "], { mode: 0o4755 }),
+          node("pipe", { type: "fifo", mode: 0o640 }),
+        ],
+        { mode: 0o500, mtimeNs: 1_000_000_001n },
+      ),
       await author.file("old", ["x"], { mtimeNs: -1_500_000_000n, mode: 0 }),
       node("socket", { type: "socket" }),
       node("to", { type: "symlink", linkTarget: "dir/many" }),
@@ -37,9 +51,18 @@ describe("what a snapshot holds comes back", () => {
       old: "x",
       to: "-> dir/many",
     });
-    expect(metadataDifferences(join(target, "dir"), node("dir", { type: "dir", mode: 0o500, mtimeNs: 1_000_000_001n }))).toEqual([]);
+    expect(
+      metadataDifferences(join(target, "dir"), node("dir", { type: "dir", mode: 0o500, mtimeNs: 1_000_000_001n })),
+    ).toEqual([]);
     expect(lstatSync(join(target, "old"), { bigint: true }).mtimeNs).toBe(-1_500_000_000n);
-    expect(result.counts).toMatchObject({ filesRestored: 3, bytesRestored: 13, folders: 1, others: 2, socketsSkipped: 1, filesVerified: 3 });
+    expect(result.counts).toMatchObject({
+      filesRestored: 3,
+      bytesRestored: 13,
+      folders: 1,
+      others: 2,
+      socketsSkipped: 1,
+      filesVerified: 3,
+    });
   });
 
   test("names that are not UTF-8, and folders of many entries", async () => {
@@ -52,14 +75,22 @@ describe("what a snapshot holds comes back", () => {
     const target = newFolder();
     expect(codes(await restore(snapshot, target, { workers: 3, verify: true }))).toEqual([]);
     expect(names.every((name) => readFileSync(join(target, "big", name), "utf8") === name)).toBe(true);
-    expect(readFileSync(Buffer.concat([Buffer.from(`${target}/f`), Buffer.of(0xff), Buffer.from("/f"), Buffer.of(0xff)]), "utf8")).toBe("odd");
+    expect(
+      readFileSync(
+        Buffer.concat([Buffer.from(`${target}/f`), Buffer.of(0xff), Buffer.from("/f"), Buffer.of(0xff)]),
+        "utf8",
+      ),
+    ).toBe("odd");
   });
 
   test("files of several megabytes, from all workers together", async () => {
     const pieces = Array.from({ length: 12 }, (_, n) => noise(1_100_000, n + 1));
     const snapshot = await made(async (author) => [
       await author.file("large", pieces),
-      await author.file("zeros", Array.from({ length: 80 }, () => new Uint8Array(50_000))),
+      await author.file(
+        "zeros",
+        Array.from({ length: 80 }, () => new Uint8Array(50_000)),
+      ),
     ]);
     const target = newFolder();
     const result = await restore(snapshot, target, { workers: 3, verify: true });
@@ -75,7 +106,10 @@ describe("what a snapshot holds comes back", () => {
       const file = await author.file("a", ["same"], linked);
       const large = await author.file("big", [noise(3_000_000)], { inode: 78n, links: 2 });
       return [
-        await author.folder("d", [{ ...file, name: "b" }, { ...large, name: "big2" }]),
+        await author.folder("d", [
+          { ...file, name: "b" },
+          { ...large, name: "big2" },
+        ]),
         { ...file, name: "e" },
         { ...large, name: "f" },
         { ...file, name: "g", deviceId: 2n },
@@ -106,7 +140,10 @@ describe("what a snapshot holds comes back", () => {
   });
 
   test("one entry, or the content of one folder, as the root", async () => {
-    const snapshot = await made(async (author) => [await author.folder("d", [await author.file("x", ["in d"])]), await author.file("f", ["alone"])]);
+    const snapshot = await made(async (author) => [
+      await author.folder("d", [await author.file("x", ["in d"])]),
+      await author.file("f", ["alone"]),
+    ]);
     const target = newFolder();
     const { root, author } = snapshot;
     expect(root).toBeDefined();
@@ -117,7 +154,9 @@ describe("what a snapshot holds comes back", () => {
   });
 
   test.runIf(isRoot)("owners, unless they are not wanted", async () => {
-    const snapshot = await made(async (author) => [await author.file("f", ["x"], { uid: 1234, gid: 567, mode: 0o6755 })]);
+    const snapshot = await made(async (author) => [
+      await author.file("f", ["x"], { uid: 1234, gid: 567, mode: 0o6755 }),
+    ]);
     const [all, none] = [newFolder(), newFolder()];
     await restore(snapshot, all);
     const result = await restore(snapshot, none, { owner: false, verify: true });
@@ -131,19 +170,33 @@ describe("a part of a snapshot", () => {
   const sample = () =>
     made(async (author) => [
       await author.folder("a", [
-        await author.folder("deep", [await author.file("x.c", ["x"]), await author.file("y.h", ["y"])], { mode: 0o711 }),
+        await author.folder("deep", [await author.file("x.c", ["x"]), await author.file("y.h", ["y"])], {
+          mode: 0o711,
+        }),
         await author.file("top.c", ["t"]),
       ]),
       await author.folder("b", [await author.file("z.h", ["z"])]),
     ]);
   const patterns = (...lines: string[]) => [{ lines, ignoreCase: false }];
   const cases = [
-    ["includes take what they match, with the folders above", { include: patterns("/a/deep/x.c") }, ["a", "a/deep", "a/deep/x.c"]],
+    [
+      "includes take what they match, with the folders above",
+      { include: patterns("/a/deep/x.c") },
+      ["a", "a/deep", "a/deep/x.c"],
+    ],
     ["a name is matched in every folder", { include: patterns("*.h") }, ["a", "a/deep", "a/deep/y.h", "b", "b/z.h"]],
     ["an included folder comes whole", { include: patterns("/a/deep") }, ["a", "a/deep", "a/deep/x.c", "a/deep/y.h"]],
-    ["includes without regard to case", { include: [{ lines: ["*.H"], ignoreCase: true }] }, ["a", "a/deep", "a/deep/y.h", "b", "b/z.h"]],
+    [
+      "includes without regard to case",
+      { include: [{ lines: ["*.H"], ignoreCase: true }] },
+      ["a", "a/deep", "a/deep/y.h", "b", "b/z.h"],
+    ],
     ["excludes leave out what is below too", { exclude: patterns("deep", "/b") }, ["a", "a/top.c"]],
-    ["excludes apply to what is included", { include: patterns("/a"), exclude: patterns("*.c") }, ["a", "a/deep", "a/deep/y.h"]],
+    [
+      "excludes apply to what is included",
+      { include: patterns("/a"), exclude: patterns("*.c") },
+      ["a", "a/deep", "a/deep/y.h"],
+    ],
     ["exact paths", { paths: ["/b/z.h", "/a/deep/x.c"] }, ["a", "a/deep", "a/deep/x.c", "b", "b/z.h"]],
     ["what matches nothing", { include: patterns("/nowhere") }, []],
   ] as const;
@@ -151,7 +204,8 @@ describe("a part of a snapshot", () => {
     const target = newFolder();
     expect(codes(await restore(await sample(), target, options))).toEqual([]);
     expect(Object.keys(look(target))).toEqual(expected);
-    if ((expected as readonly string[]).includes("a/deep")) expect(statSync(join(target, "a/deep")).mode & 0o777).toBe(0o711);
+    if ((expected as readonly string[]).includes("a/deep"))
+      expect(statSync(join(target, "a/deep")).mode & 0o777).toBe(0o711);
   });
 });
 
@@ -166,12 +220,19 @@ describe("what stands in the target already", () => {
     ["never", 1, "old content", "skipped"],
   ] as const;
   test.each(cases)("with overwrite %s and time %i: %s, %s", async (overwrite, mtime, content, action) => {
-    const snapshot = await made(async (author) => [await author.file("f", ["new content"], { mtimeNs: ns(1000) }), await author.file("g", [])]);
+    const snapshot = await made(async (author) => [
+      await author.file("f", ["new content"], { mtimeNs: ns(1000) }),
+      await author.file("g", []),
+    ]);
     const target = newFolder();
     writeFileSync(join(target, "f"), "old content");
     utimesSync(join(target, "f"), mtime, mtime);
     const entries: RestoreEntry[] = [];
-    const result = await restore(snapshot, target, { overwrite, onEntry: (entry) => entries.push(entry), verify: true });
+    const result = await restore(snapshot, target, {
+      overwrite,
+      onEntry: (entry) => entries.push(entry),
+      verify: true,
+    });
     expect(look(target)).toEqual({ f: content, g: "" });
     expect(entries).toContainEqual({ action, type: "file", path: "/f", sizeBytes: 11 });
     expect(codes(result)).toEqual(action === "unchanged" ? ["differs /f"] : []);
@@ -209,7 +270,10 @@ describe("what stands in the target already", () => {
   });
 
   test("a file with further links is replaced, so that the others keep their content", async () => {
-    const snapshot = await made(async (author) => [await author.file("f", ["new"]), await author.file("large", [noise(2_500_000)])]);
+    const snapshot = await made(async (author) => [
+      await author.file("f", ["new"]),
+      await author.file("large", [noise(2_500_000)]),
+    ]);
     const [target, elsewhere] = [newFolder(), newFolder()];
     for (const name of ["f", "large"]) {
       writeFileSync(join(elsewhere, name), "old");
@@ -328,7 +392,9 @@ test.each([
   ["/dev/null", /./],
 ])("the target %s is refused", async (target, reason) => {
   const run = restore(await made(async () => []), target);
-  await expect(run).rejects.toSatisfy((error) => isHoldfastError(error, "ENGINE_TARGET_UNUSABLE") && reason.test(error.message));
+  await expect(run).rejects.toSatisfy(
+    (error) => isHoldfastError(error, "ENGINE_TARGET_UNUSABLE") && reason.test(error.message),
+  );
 });
 
 describe.runIf(isRoot)("without root", () => {
@@ -343,7 +409,11 @@ describe.runIf(isRoot)("without root", () => {
 
   test("folders that shut out their owner are filled, and what is read-only is replaced", async () => {
     const snapshot = await made(async (author) => [
-      await author.folder("d", [await author.folder("e", [await author.file("f", ["new"], { mode: 0o400 })], { mode: 0 })], { mode: 0o500 }),
+      await author.folder(
+        "d",
+        [await author.folder("e", [await author.file("f", ["new"], { mode: 0o400 })], { mode: 0 })],
+        { mode: 0o500 },
+      ),
     ]);
     const target = newFolder();
     chmodSync(target, 0o777);

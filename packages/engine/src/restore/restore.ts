@@ -18,7 +18,13 @@ import type { Repository } from "../repository/repository.ts";
 import { Counters } from "../workers/counters.ts";
 import { AnchoredFolder, hasProc, whereIs } from "./anchored-folder.ts";
 import { Coordinator } from "./coordinator.ts";
-import { RESTORE_COUNTERS, type Overwrite, type RestoreCounts, type RestoreEntry, type RestoreRules } from "./messages.ts";
+import {
+  RESTORE_COUNTERS,
+  type Overwrite,
+  type RestoreCounts,
+  type RestoreEntry,
+  type RestoreRules,
+} from "./messages.ts";
 import { ProblemList, type RestoreProblem } from "./problems.ts";
 import { RestoreSelection, type PatternLines } from "./selection.ts";
 

@@ -73,9 +73,7 @@ export class RestoreSelection {
 }
 
 function parseSets(sets: readonly PatternLines[]): PatternSet[] {
-  return sets
-    .map(({ lines, ignoreCase }) => PatternSet.parse(lines, { ignoreCase }))
-    .filter((set) => !set.isEmpty);
+  return sets.map(({ lines, ignoreCase }) => PatternSet.parse(lines, { ignoreCase })).filter((set) => !set.isEmpty);
 }
 
 function foldersAbove(paths: readonly string[]): ReadonlySet<string> {

@@ -26,5 +26,5 @@ export function writeSparse(file: number, bytes: Uint8Array, offset: number): vo
 }
 
 function writeAll(file: number, buffer: Buffer, from: number, to: number, offset: number): void {
-  for (let at = from; at < to; ) at += writeSync(file, buffer, at, to - at, offset + at);
+  for (let at = from; at < to;) at += writeSync(file, buffer, at, to - at, offset + at);
 }

@@ -3,7 +3,8 @@ import { node } from "../../test/made-repository.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import { partEntries, treeEntries, type UnusableEntry } from "./tree-entries.ts";
 
-const tree = (nodes: readonly TreeNode[]): Uint8Array => Buffer.from(`{"nodes":[${nodes.map(encodeNode).join(",")}]}\n`);
+const tree = (nodes: readonly TreeNode[]): Uint8Array =>
+  Buffer.from(`{"nodes":[${nodes.map(encodeNode).join(",")}]}\n`);
 const names = (nodes: readonly TreeNode[]): string[] => nodes.map(({ name }) => name);
 
 describe("the entries of a tree", () => {

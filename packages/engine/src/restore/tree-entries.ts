@@ -88,7 +88,8 @@ function usableSlices(bytes: Uint8Array, unusable: UnusableEntry[]): TreeSlice[]
   const names = new Set<string>();
   try {
     for (const slice of treeSlices(bytes)) {
-      const unsafe = nodeNameProblem(slice.name) ?? (names.has(slice.name) ? "it stands twice in its folder" : undefined);
+      const unsafe =
+        nodeNameProblem(slice.name) ?? (names.has(slice.name) ? "it stands twice in its folder" : undefined);
       if (unsafe !== undefined) unusable.push({ name: slice.name, code: "unsafe-name", reason: unsafe });
       else slices.push(slice);
       names.add(slice.name);

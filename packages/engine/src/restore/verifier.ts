@@ -83,7 +83,8 @@ export class Verifier {
       for (const id of node.content ?? []) {
         this.#session.checkStop();
         const { plainBytes } = locateBlob(this.#session.index, id);
-        if (readHash(file, offset, plainBytes) !== id) throw new TargetError(`its content differs from byte ${offset} on`);
+        if (readHash(file, offset, plainBytes) !== id)
+          throw new TargetError(`its content differs from byte ${offset} on`);
         offset += plainBytes;
         this.#session.reporter.counters.add("bytesVerified", plainBytes);
       }

@@ -23,12 +23,13 @@ export class SyncPort<In, Out> {
   static ofThisThread<In, Out, D>(): { port: SyncPort<In, Out>; data: D } {
     if (parentPort === null) throw new Error("not a worker thread");
     const start = workerData as SyncWorkerData<D>;
-    return { port: new SyncPort<In, Out>(parentPort, start.wake), data: start.data };
+    return { port: new SyncPort(parentPort, start.wake), data: start.data };
   }
 
   /** The next message, or `undefined` when none is waiting. */
   poll(): In | undefined {
-    return (receiveMessageOnPort(this.#port) as { message: In } | undefined)?.message;
+    const received: { message: In } | undefined = receiveMessageOnPort(this.#port);
+    return received?.message;
   }
 
   /** The next message; sleeps until there is one. Ends only by a message or by the thread's termination. */

@@ -24,7 +24,7 @@ export class WorkerThread<In, Out extends { kind: string }> {
 
   /** @param entry the worker's module; `.js` in a build, `.ts` when run from source */
   constructor(entry: URL, data: unknown, handlers: WorkerHandlers<Out>) {
-    const start: SyncWorkerData<unknown> = { wake: this.#wake.buffer as SharedArrayBuffer, data };
+    const start: SyncWorkerData<unknown> = { wake: this.#wake.buffer, data };
     this.#worker = new Worker(entry, {
       workerData: start,
       // Byte work leaves little on the heap; small young generations keep the resident size low.
