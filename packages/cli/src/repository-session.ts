@@ -28,7 +28,7 @@ import {
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
-import { formatLocalTime } from "./output/units.ts";
+import { formatLocalTime, plural } from "./output/units.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { parseDuration } from "./values/duration.ts";
@@ -129,7 +129,11 @@ async function passwordOf(backend: Backend, context: CommandContext, whose: Whos
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
   if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
   const isNamed = (await namedLocation(context, whose)) !== undefined;
-  return repositoryPassword(context, whose, isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) });
+  return repositoryPassword(
+    context,
+    whose,
+    isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) },
+  );
 }
 
 function composeSettings({ options, output }: CommandContext): ComposeOptions {
@@ -179,7 +183,7 @@ async function cleanUp(cache: CacheFolder, repository: Repository, { output, sig
     for await (const { id } of repository.files(type, { signal })) known.add(id);
     removed += await cache.prune(type, (name) => known.has(name as Id), { signal });
   }
-  output.message(`removed ${removed} files from the cache`, 1);
+  output.message(`removed ${plural(removed, "file")} from the cache`, 1);
 }
 
 function warnOfCache({ output }: CommandContext, error: unknown): void {

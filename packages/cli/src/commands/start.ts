@@ -25,9 +25,10 @@ import { currentUser } from "../values/key-origin.ts";
 import { programVersion } from "../version.ts";
 
 export const run: RunCommand = async (context) => {
-  const result = (await namedLocation(context)) !== undefined
-    ? await withSession(context, ({ repository }) => protectInto(context, repository, repository.backend.location))
-    : await protectAtHome(context);
+  const result =
+    (await namedLocation(context)) !== undefined
+      ? await withSession(context, ({ repository }) => protectInto(context, repository, repository.backend.location))
+      : await protectAtHome(context);
   if (!result.proven) return EXIT.damage;
   return result.backup.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };
@@ -36,7 +37,11 @@ export const run: RunCommand = async (context) => {
 async function protectAtHome(context: CommandContext): Promise<ProtectResult> {
   const { signal, output } = context;
   const places = ownPlaces(context);
-  const { repository, isNew } = await openOwnRepository(places, { signal, hostname: hostname(), username: currentUser() });
+  const { repository, isNew } = await openOwnRepository(places, {
+    signal,
+    hostname: hostname(),
+    username: currentUser(),
+  });
   try {
     if (isNew) reportPlaces(places, output);
     const result = await protectInto(context, repository, places.repository, { isNew });
@@ -54,14 +59,25 @@ async function protectInto(
   { isNew = false } = {},
 ): Promise<ProtectResult> {
   const { args, output, signal } = context;
-  const files = args.length === 0 ? criticalFiles(homedir(), resolve(location)) : namedFiles(args.map((path) => resolve(path)), resolve(location));
+  const files =
+    args.length === 0
+      ? criticalFiles(homedir(), resolve(location))
+      : namedFiles(
+          args.map((path) => resolve(path)),
+          resolve(location),
+        );
   output.message(`protecting ${files.targets.map(displayPath).join(" and ")}`);
   if (isNew) await announceSize(context, files, dirname(location));
   const result = await withSteps(context, (onStep) =>
     protect({
       repository,
       files,
-      identity: { hostname: hostname(), username: currentUser(), uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+      identity: {
+        hostname: hostname(),
+        username: currentUser(),
+        uid: process.getuid?.() ?? 0,
+        gid: process.getgid?.() ?? 0,
+      },
       programVersion: `holdfast ${programVersion()}`,
       signal,
       onStep,

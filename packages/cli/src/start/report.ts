@@ -9,7 +9,9 @@ import { shortId } from "../snapshot-json.ts";
 export function reportPlaces({ repository, passwordFile }: Places, output: Output): void {
   output.message(`made an encrypted repository at ${displayPath(repository)}`);
   output.message(`made its password: ${displayPath(passwordFile)} (only you can read it)`);
-  output.message("Bring a copy of the password file to another place now, such as a password manager or a sheet of paper:");
+  output.message(
+    "Bring a copy of the password file to another place now, such as a password manager or a sheet of paper:",
+  );
   output.message("when this disk dies, that copy is the only way into any copy of the repository.");
 }
 
@@ -30,7 +32,9 @@ export function reportProof(result: ProtectResult, location: string, output: Out
     "",
     proven ? "PROVEN" : "NOT PROVEN",
     `  stored    ${plural(backup.filesDone, "file")}, ${formatBytes(backup.bytesDone)}, as snapshot ${shortId(backup.snapshotId ?? "")}` +
-      (isFirst ? "" : ` (${formatCount(counts.filesNew)} new, ${formatCount(counts.filesChanged)} changed, ${formatCount(counts.filesUnmodified)} the same)`),
+      (isFirst
+        ? ""
+        : ` (${formatCount(counts.filesNew)} new, ${formatCount(counts.filesChanged)} changed, ${formatCount(counts.filesUnmodified)} the same)`),
     `            ${formatBytes(counts.dataAddedPacked)} added to the repository in ${formatDuration(backup.elapsedMs)}`,
     `  restored  ${plural(restore.restored, "random entry", "random entries")}, ${formatBytes(restore.restoredBytes)}${restore.failures.length === 0 ? ": content and metadata as in the snapshot" : ""}`,
     `            ${formatCount(restore.equalToSource)} compared with the source byte for byte` +
@@ -38,14 +42,25 @@ export function reportProof(result: ProtectResult, location: string, output: Out
     `  checked   ${plural(check.snapshots, "snapshot")}${check.healthy ? " complete" : ", not all complete"}, ${formatCount(check.packsRead)} of ${plural(check.packs, "pack")} read and verified (${formatBytes(check.bytesRead)})`,
     ...unreadable(result),
     ...failures(result),
-    ...(proven ? [] : ["", restore.restored === 0 ? "Nothing was restored, so nothing is proven: name paths that hold files." : "Do not rely on this repository. Run `holdfast check --read-data` and look at what it names."]),
+    ...(proven
+      ? []
+      : [
+          "",
+          restore.restored === 0
+            ? "Nothing was restored, so nothing is proven: name paths that hold files."
+            : "Do not rely on this repository. Run `holdfast check --read-data` and look at what it names.",
+        ]),
   ];
   for (const line of lines) output.message(line);
 }
 
 function unreadable({ backup }: ProtectResult): string[] {
   const count = backup.problems.unreadable;
-  return count === 0 ? [] : [`  missing   ${plural(count, "file or folder", "files and folders")} could not be read and are not protected (listed above)`];
+  return count === 0
+    ? []
+    : [
+        `  missing   ${plural(count, "file or folder", "files and folders")} could not be read and are not protected (listed above)`,
+      ];
 }
 
 function failures({ restore, check }: ProtectResult): string[] {

@@ -50,6 +50,7 @@ export class BackupWorker {
         index,
         sealer: new Sealer(data.key),
         decompressor: new Decompressor(),
+        cacheBytes: data.parentCacheBytes,
         requestPack: (pack) => this.#requestPack(pack),
       }),
       reading: data.reading,

@@ -32,6 +32,9 @@ import { countAhead, type Totals } from "./count-ahead.ts";
 
 /** Files from this size on are shared among the workers. */
 const LARGE_FILE_BYTES = 32 * 1024 * 1024;
+/** Packs with the parent's trees that all workers together keep; each keeps at least a pack of usual size. */
+const PARENT_CACHE_BYTES = 80 * 1024 * 1024;
+const LEAST_PARENT_CACHE_BYTES = 20 * 1024 * 1024;
 /** How long an interrupted run may take to record what it has stored. */
 const RECORD_MS = 700;
 
@@ -155,6 +158,7 @@ export class Backup {
         counters: this.#counters.shared,
         rules: options.rules,
         reading: { ...options.reading, largeFileBytes: LARGE_FILE_BYTES },
+        parentCacheBytes: Math.max(PARENT_CACHE_BYTES / workers, LEAST_PARENT_CACHE_BYTES),
         dryRun: options.dryRun,
       },
       onProblem: (problem) => this.#problem(problem),

@@ -40,6 +40,8 @@ export interface BackupWorkerData {
   readonly currentPath: SharedArrayBuffer;
   readonly rules: SelectionRules;
   readonly reading: ReadingOptions;
+  /** How much of the parent's tree packs this worker keeps. */
+  readonly parentCacheBytes: number;
   readonly dryRun: boolean;
 }
 

@@ -40,26 +40,28 @@ export class ParentTree {
   }
 }
 
-/** How much of the parent's tree packs a worker keeps. */
-const CACHE_BYTES = 40 * 1024 * 1024;
-
 export class ParentTrees {
   readonly #index: BlobIndex;
   readonly #sealer: Sealer;
   readonly #decompressor: Decompressor;
   readonly #requestPack: (pack: number) => SharedArrayBuffer | undefined;
-  readonly #packs = new PackBytesCache(CACHE_BYTES);
+  readonly #packs: PackBytesCache;
 
-  /** @param requestPack fetches a whole pack; blocks; `undefined` when it cannot be read */
+  /**
+   * @param cacheBytes how much of the parent's tree packs is kept here
+   * @param requestPack fetches a whole pack; blocks; `undefined` when it cannot be read
+   */
   constructor(parts: {
     index: BlobIndex;
     sealer: Sealer;
     decompressor: Decompressor;
+    cacheBytes: number;
     requestPack: (pack: number) => SharedArrayBuffer | undefined;
   }) {
     this.#index = parts.index;
     this.#sealer = parts.sealer;
     this.#decompressor = parts.decompressor;
+    this.#packs = new PackBytesCache(parts.cacheBytes);
     this.#requestPack = parts.requestPack;
   }
 
