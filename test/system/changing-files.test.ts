@@ -101,8 +101,9 @@ interface Summary {
   readonly problems: { readonly changed: number; readonly vanished: number; readonly unreadable: number };
 }
 
-function summaryOf(outcome: Outcome): Summary {
-  return messages(outcome, "summary")[0] as unknown as Summary;
+function summaryOf({ stdout }: Outcome): Summary {
+  const line = stdout.split("\n").find((text) => text.includes('"message_type":"summary"'));
+  return JSON.parse(line ?? "null") as Summary;
 }
 
 /** What a backup stored is whole: the check passes, and a restore gives as many bytes as the snapshot says. */
@@ -119,7 +120,7 @@ function expectRestorable({ repository, source }: Scene, path: string): void {
 
 describe.skipIf(!isLinux).for([
   { what: "a file of middling size", bytes: 30 * MIB, count: 6 },
-  { what: "a large file, which threads share,", bytes: 256 * MIB, count: 1 },
+  { what: "a large file, which is read in parts,", bytes: 256 * MIB, count: 1 },
 ])("$what", { timeout: 60_000 }, ({ bytes, count }) => {
   function newFiles(): Scene {
     const scene = newScene();
@@ -131,7 +132,6 @@ describe.skipIf(!isLinux).for([
     { what: "grows", change: (path: string) => appendFileSync(path, noise(MIB, 9)) },
     { what: "shrinks", change: (path: string) => truncateSync(path, 10 * MIB) },
     { what: "is written to", change: (path: string) => overwrite(path) },
-    { what: "is replaced", change: (path: string) => replace(path) },
   ])("that $what while it is read is reported as changed, and stored as far as it was read", async ({ change }) => {
     const scene = newFiles();
     const { outcome, path } = await backUpWhile(scene, change);
@@ -147,15 +147,19 @@ describe.skipIf(!isLinux).for([
   test.for([
     { what: "a link", put: (path: string) => symlinkSync("/etc/passwd", path) },
     { what: "a folder", put: (path: string) => mkdirSync(path) },
+    { what: "another file", put: (path: string) => makeHollow(path, 31 * MIB) },
     { what: "nothing", put: () => {} },
-  ])("in whose place there is $what all of a sudden is reported, and nothing else is taken for it", async ({ put }) => {
+  ])("in whose place there is $what all of a sudden does no harm, and nothing else is taken for it", async ({ put }) => {
     const scene = newFiles();
     const { outcome, path } = await backUpWhile(scene, (open) => {
       rmSync(open);
       put(open);
     });
-    expect([0, 3]).toContain(outcome.status);
-    if (outcome.status === 3) expect(outcome.stderr).toContain(JSON.stringify(path));
+    // A file that is open is read to its end, gone or not; a large one is opened again and again.
+    const { changed, vanished, unreadable } = summaryOf(outcome).problems;
+    expect(outcome.status).toBe(unreadable > 0 ? 3 : 0);
+    expect(changed + vanished + unreadable).toBe(count > 1 ? 0 : 1);
+    if (count === 1) expect(outcome.stderr).toContain(JSON.stringify(path));
     succeed(holdfast(scene.repository, ["check", "--read-data"]));
     expect(succeed(holdfast(scene.repository, ["dump", "latest", scene.source]))).not.toContain("root:");
   });
@@ -176,9 +180,4 @@ function overwrite(path: string): void {
   const file = openSync(path, "r+");
   writeSync(file, "changed", 0);
   closeSync(file);
-}
-
-function replace(path: string): void {
-  rmSync(path);
-  makeHollow(path, 31 * MIB);
 }

@@ -19,7 +19,7 @@ export function scratchFolder(parent = tmpdir()): string {
     for (const mount of mounts.splice(0).reverse()) execFileSync("umount", [mount]);
     // Not rmSync, which gives up at paths longer than the system takes.
     execFileSync("rm", ["-rf", folder]);
-  });
+  }, 120_000);
   return folder;
 }
 

@@ -4,7 +4,7 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { messageOf, type Secret } from "@holdfast/base";
+import { isHoldfastError, messageOf, type Secret } from "@holdfast/base";
 import {
   type BlobIndex,
   type Id,
@@ -35,8 +35,11 @@ import { parseDuration } from "./values/duration.ts";
 
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
 
-/** `read` and `append` share the repository with others; `exclusive` is for what removes files that others may use. */
-export type LockMode = "read" | "append" | "exclusive";
+/**
+ * `look`, `read` and `append` share the repository with others; `exclusive` is for what removes files that others may use.
+ * `look` goes on without a lock where somebody holds an exclusive one: on a bad day a restore must not wait for a prune.
+ */
+export type LockMode = "look" | "read" | "append" | "exclusive";
 
 export class Session {
   readonly repository: Repository;
@@ -61,12 +64,25 @@ export class Session {
   }
 
   /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
-  locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { options, signal } = this.#context;
+  async locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { options, signal, output } = this.#context;
     const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
-    if (options.flag("no-lock") && mode === "read") return work(signal);
-    const onWaiting = (holder: LockInfo): void => this.#context.output.message(`waiting: ${describeLock(holder)}`);
-    return withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, work);
+    if (options.flag("no-lock") && (mode === "look" || mode === "read")) return work(signal);
+    const onWaiting = (holder: LockInfo): void => output.message(`waiting: ${describeLock(holder)}`);
+    let isHeld = false;
+    const held = (inner: AbortSignal): Promise<T> => {
+      isHeld = true;
+      return work(inner);
+    };
+    try {
+      return await withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, held);
+    } catch (error) {
+      if (mode !== "look" || isHeld || !isHoldfastError(error, "ENGINE_LOCKED")) throw error;
+      output.warn(`${error.message}; reading without a lock: what is being removed meanwhile may be missing`, {
+        during: "lock",
+      });
+      return work(signal);
+    }
   }
 }
 

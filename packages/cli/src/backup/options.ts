@@ -55,7 +55,8 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
     compression: (options.text("compression") ?? "auto") as CompressionMode,
     packSizeBytes: (options.number("pack-size", { min: 4, max: 128 }) ?? 16) * MIB,
     ...(workers === undefined ? {} : { workers }),
-    scan: !options.flag("no-scan"),
+    // Totals only serve the display.
+    scan: !options.flag("no-scan") && !context.output.settings.quiet,
     skipIfUnchanged: options.flag("skip-if-unchanged"),
     dryRun: options.flag("dry-run"),
     programVersion: `holdfast ${programVersion()}`,

@@ -52,7 +52,8 @@ function summaryLines(result: CheckResult): string[] {
     ...(packs.length === 0
       ? []
       : [
-          `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then \`holdfast repair snapshots --forget\``,
+          `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then back up again: what the source still has is stored anew`,
+          "      what is lost for good after that: `holdfast repair snapshots`",
         ]),
   ];
 }
@@ -87,8 +88,5 @@ function needsIndexRepair(findings: readonly Finding[]): boolean {
 
 /** Ids of damaged packs, each once. */
 function brokenPacks(findings: readonly Finding[]): string[] {
-  const packs = findings
-    .filter(({ code }) => IN_PACK.has(code))
-    .flatMap(({ what, reason }) => /\bpack ([0-9a-f]{64})\b/.exec(`${what} ${reason}`)?.[1] ?? []);
-  return [...new Set(packs)];
+  return [...new Set(findings.flatMap(({ code, pack }) => (IN_PACK.has(code) && pack !== undefined ? [pack] : [])))];
 }

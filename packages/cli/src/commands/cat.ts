@@ -31,7 +31,7 @@ export const run: RunCommand = (context) =>
     }
     const work = (signal: AbortSignal): Promise<number> => printObject(context, session, { type, id }, { signal });
     // Looking at a lock must be possible while the repository is locked.
-    return type === "lock" ? work(context.signal) : session.locked("read", work);
+    return type === "lock" ? work(context.signal) : session.locked("look", work);
   });
 
 async function printObject(

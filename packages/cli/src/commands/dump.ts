@@ -19,7 +19,7 @@ import { withSession } from "../repository-session.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const { options, output, args } = context;
       const opened = await openSnapshot(session, args[0] ?? "", options, { signal });
       const tally = { problems: 0 };

@@ -9,7 +9,7 @@ import { shortId } from "../snapshot-json.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const keys = await listKeys(session.repository, { signal });
       const { output } = context;
       if (output.settings.json) {

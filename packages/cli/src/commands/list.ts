@@ -12,7 +12,7 @@ export const run: RunCommand = (context) =>
     const type = context.args[0] ?? "";
     // The list of locks shall not show our own.
     if (type === "locks") return listFiles(session, "lock", context, context.signal);
-    return session.locked("read", async (signal) => {
+    return session.locked("look", async (signal) => {
       if (type === "blobs") return listBlobs(await session.loadIndex({}, signal), context);
       return listFiles(session, FILE_TYPES[type as keyof typeof FILE_TYPES], context, signal);
     });

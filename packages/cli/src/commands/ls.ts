@@ -13,7 +13,7 @@ import { shortId, snapshotJson } from "../snapshot-json.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const { options, output, args } = context;
       const [text = "", ...folders] = args;
       const opened = await openSnapshot(session, text, options, { signal });

@@ -19,7 +19,7 @@ export const run: RunCommand = (context) =>
         printPlan(context, plan);
         const result = dryRun ? undefined : await executeIndexRepair(session.repository, plan, { signal });
         printResult(context, plan, result);
-        return EXIT.ok;
+        return plan.unreadablePacks.length > 0 || plan.missingPacks.length > 0 ? EXIT.damage : EXIT.ok;
       });
     },
     { trustCache: false },

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
 import {
+  type LostBlob,
   type Id,
   type PackRepairPlan,
   type Repository,
@@ -35,7 +36,7 @@ export const run: RunCommand = (context) =>
         const onBackup = (id: Id, bytes: Uint8Array): Promise<void> => keepCopy(context, id, bytes, signal);
         const result = dryRun ? undefined : await executePackRepair(session.repository, plan, { signal, onBackup });
         printResult(context, plan, result);
-        return EXIT.ok;
+        return lostBlobs(plan).length > 0 ? EXIT.damage : EXIT.ok;
       });
     },
     { trustCache: false },
@@ -78,8 +79,13 @@ function printPlan({ output }: CommandContext, { packs }: PackRepairPlan): void 
   }
 }
 
+/** Blobs of which no good copy is left. */
+function lostBlobs({ packs }: Pick<PackRepairPlan, "packs">): LostBlob[] {
+  return packs.flatMap((pack) => pack.lost).filter(({ hasOtherCopy }) => !hasOtherCopy);
+}
+
 function printResult({ output }: CommandContext, { packs }: PackRepairPlan, result: Result | undefined): void {
-  const lost = packs.flatMap((pack) => pack.lost).filter(({ hasOtherCopy }) => !hasOtherCopy);
+  const lost = lostBlobs({ packs });
   if (output.settings.json) {
     output.printJson({
       message_type: "summary",

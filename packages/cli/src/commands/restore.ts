@@ -20,7 +20,7 @@ export const run: RunCommand = async (context) => {
   const settings = await restoreSettings(context);
   const dryRun = options.flag("dry-run");
   const result = await withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
       const { timeNs, hostname } = stored.snapshot;
       const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;

@@ -14,7 +14,7 @@ const LATEST_GROUPING: SnapshotGrouping = ["host", "paths"];
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const { options, output, args } = context;
       const grouping = groupByOption(options);
       const latest = options.number("latest", { min: 1, max: Number.MAX_SAFE_INTEGER });

@@ -8,7 +8,7 @@ import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
-    session.locked("read", async (signal) => {
+    session.locked("look", async (signal) => {
       const { options, args } = context;
       const mode = (options.text("mode") ?? "restore-size") as StatisticsMode;
       const choice = { names: args, filter: snapshotFilter(options) };

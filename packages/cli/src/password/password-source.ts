@@ -62,9 +62,9 @@ async function givenPassword(context: Context, whose: Whose): Promise<Secret | u
     if (both.length > 1) {
       throw cliError("CLI_OPTIONS_CONFLICT", { first: both[0], second: both[1], reason: "one password is enough" });
     }
-    if (command !== undefined) return withoutNewline(await passwordFromCommand(command, context));
+    if (command !== undefined) return trimmed(await passwordFromCommand(command, context));
     if (file !== undefined) return await passwordFromFile(file, context);
-    if (password !== undefined) return withoutNewline(password.reveal());
+    if (password !== undefined) return password;
   }
   return undefined;
 }
@@ -92,16 +92,16 @@ function sources({ options, variables }: Context, whose: Whose): Given[] {
 
 async function passwordFromFile(path: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
   try {
-    return withoutNewline(await readFile(path, { encoding: "utf8", signal }));
+    return trimmed(await readFile(path, { encoding: "utf8", signal }));
   } catch (error) {
     signal.throwIfAborted();
     throw cliError("CLI_FILE_UNREADABLE", { what: "the password file", path, reason: messageOf(error) }, error);
   }
 }
 
-/** Editors end a file with a newline that is not part of the password; one is taken away, with its carriage return. */
-function withoutNewline(text: string): Secret {
-  return new Secret(text.replace(/\r?\n$/, ""));
+/** As restic does: white space around the password, and a byte order mark, are not part of it. */
+function trimmed(text: string): Secret {
+  return new Secret(text.replace(/^\uFEFF/, "").trim());
 }
 
 function refuseEmpty(password: Secret): Secret {

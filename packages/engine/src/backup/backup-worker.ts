@@ -93,7 +93,7 @@ export class BackupWorker {
       case "returned":
         return this.#walker.returned(message.ticket, message.nodes);
       case "largeDone":
-        return this.#walker.largeDone(message.ticket, message.content, message.sizeBytes);
+        return this.#walker.largeDone(message);
       case "largeFailed":
         return this.#walker.largeFailed(message.ticket, message.problem);
       case "pack":

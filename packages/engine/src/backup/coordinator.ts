@@ -204,9 +204,9 @@ export class Coordinator {
         thread.post({ kind: "largeFailed", ticket: message.ticket, problem: result.failed });
         return true;
       }
-      if (result.problem !== undefined) this.#parts.onProblem(result.problem);
-      const { content, sizeBytes } = result;
-      thread.post({ kind: "largeDone", ticket: message.ticket, content, sizeBytes });
+      const { content, sizeBytes, problem } = result;
+      if (problem !== undefined) this.#parts.onProblem(problem);
+      thread.post({ kind: "largeDone", ticket: message.ticket, content, sizeBytes, isReported: problem !== undefined });
       return true;
     };
     this.#files.add({ file: new LargeFile(message.path, message.sizeBytes), finish });

@@ -16,6 +16,8 @@ const HEAD_BYTES = MAX_CHUNK_BYTES;
 const BUFFER_BYTES = HEAD_BYTES + SEGMENT_BYTES;
 /** How far a smaller file is read on behind the chunk that is being looked for. */
 const SLIDING_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
+/** Steps in which a file is read that has grown. Not smaller, as each looks for a cut in all that is not cut yet. */
+const GROWN_BYTES = 1024 * 1024;
 
 export interface FileContent {
   readonly content: Id[];
@@ -122,7 +124,7 @@ export class FileContentReader {
     let end = 0;
     for (;;) {
       // One byte more than expected shows the end of a file of the expected size without a second read.
-      const wanted = Math.min(SLIDING_BYTES - end, Math.max(sizeBytes - total, 0) + 1);
+      const wanted = Math.min(SLIDING_BYTES - end, total > sizeBytes ? GROWN_BYTES : sizeBytes - total + 1);
       const read = readSync(file, buffer, end, wanted, null);
       end += read;
       total += read;

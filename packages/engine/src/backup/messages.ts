@@ -93,7 +93,14 @@ export type ToWorker =
   /** Answers `given`: the encoded nodes of entries that this worker gave away. */
   | { readonly kind: "returned"; readonly ticket: number; readonly nodes: readonly (string | null)[] }
   /** Answers `large`. */
-  | { readonly kind: "largeDone"; readonly ticket: number; readonly content: readonly Id[]; readonly sizeBytes: number }
+  | {
+      readonly kind: "largeDone";
+      readonly ticket: number;
+      readonly content: readonly Id[];
+      readonly sizeBytes: number;
+      /** That the file changed has been said. */
+      readonly isReported: boolean;
+    }
   | { readonly kind: "largeFailed"; readonly ticket: number; readonly problem: Problem }
   /** Answers `needPack`: the pack's bytes, or nothing when it could not be read. */
   | { readonly kind: "pack"; readonly pack: number; readonly bytes: SharedArrayBuffer | undefined };

@@ -15,7 +15,7 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { FileContentReader } from "./file-content.ts";
 import { Frame } from "./frame.ts";
-import type { BACKUP_COUNTERS, EntriesTask, FromWorker, Problem, ReadingOptions } from "./messages.ts";
+import type { BACKUP_COUNTERS, EntriesTask, FromWorker, Problem, ReadingOptions, ToWorker } from "./messages.ts";
 import type { ParentEntry, ParentTree, ParentTrees } from "./parent-tree.ts";
 import type { Selection } from "./selection.ts";
 
@@ -99,10 +99,10 @@ export class Walker {
   }
 
   /** A large file was read by the others. */
-  largeDone(ticket: number, content: readonly Id[], sizeBytes: number): void {
+  largeDone({ ticket, content, sizeBytes, isReported }: Extract<ToWorker, { kind: "largeDone" }>): void {
     const { frame, at, node, previous } = this.#take(ticket);
     if (node === undefined) throw new Error("not the ticket of a large file");
-    this.#reportLateChange(`${frame.dir}/${frame.names[at]}`, node);
+    if (!isReported) this.#reportLateChange(`${frame.dir}/${frame.names[at]}`, node);
     frame.set(at, this.#fileDone({ ...node, content: [...content], size: sizeBytes }, previous));
     this.#finishIfComplete(frame);
   }

@@ -104,7 +104,7 @@ export class Check {
       const expected = byPack.expectedBytes[pack] as number;
       const end = byPack.endBytes[pack] as number;
       if (sizeBytes !== expected) {
-        this.#find("pack-size", `pack ${id}`, `it has ${sizeBytes} bytes, by the index it must have ${expected}`);
+        this.#find("pack-size", `pack ${id}`, `it has ${sizeBytes} bytes, by the index it must have ${expected}`, id);
       } else if (end > sizeBytes) {
         this.#find("index-range", `pack ${id}`, `the index puts a blob up to byte ${end}, it has ${sizeBytes}`);
       }
@@ -172,20 +172,20 @@ export class Check {
 
   async #readPack(id: Id, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
     if (sizeBytes > MAX_PACK_BYTES) {
-      this.#find("pack-unreadable", `pack ${id}`, `a pack of ${sizeBytes} bytes is none of ours`);
+      this.#find("pack-unreadable", `pack ${id}`, `a pack of ${sizeBytes} bytes is none of ours`, id);
       return undefined;
     }
     try {
       return await loadBytes(this.#repository.backend, { type: "pack", name: id }, undefined, { signal });
     } catch (error) {
       if (signal.aborted || !isHoldfastError(error)) throw error;
-      this.#find("pack-unreadable", `pack ${id}`, error.message);
+      this.#find("pack-unreadable", `pack ${id}`, error.message, id);
       return undefined;
     }
   }
 
   #take(index: BlobIndex, result: PackResult, reachability: Reachability): void {
-    for (const { code, what, reason } of result.findings) this.#find(code, what, reason);
+    for (const { code, what, reason } of result.findings) this.#find(code, what, reason, result.id);
     for (const entry of result.damaged) this.#damagedEntries.mark(index, reachability, entry);
     for (const edges of result.trees) reachability.add({ ...edges, entry: firstCopy(index, edges.entry) });
   }
@@ -253,8 +253,8 @@ export class Check {
     };
   }
 
-  #find(code: FindingCode, what: string, reason: string): void {
-    const finding: Finding = { code, what, reason };
+  #find(code: FindingCode, what: string, reason: string, pack?: Id): void {
+    const finding: Finding = { code, what, reason, ...(pack === undefined ? {} : { pack }) };
     this.#findingCount++;
     if (isDamage(finding)) this.#damage = true;
     if (this.#findings.length < LISTED_FINDINGS) this.#findings.push(finding);

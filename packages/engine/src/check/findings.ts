@@ -1,4 +1,5 @@
 /** What a check can find. A finding is damage, unless its code is listed as harmless. */
+import type { Id } from "../format/id.ts";
 
 export type FindingCode =
   | "index-damaged"
@@ -26,6 +27,8 @@ export interface Finding {
   /** The file, blob or tree that it is about, as `pack 1234…`. */
   readonly what: string;
   readonly reason: string;
+  /** The pack whose bytes are damaged, if it is one. */
+  readonly pack?: Id;
 }
 
 export function isDamage(finding: Finding): boolean {
