@@ -141,7 +141,12 @@ describe.skipIf(!isLinux).for([
     expectRestorable(scene, path);
     // The next backup reads it again, and then has it as it is.
     const [next] = messages(holdfast(scene.repository, ["backup", "--json", scene.source]), "summary");
-    expect(next).toMatchObject({ files_new: 0, files_changed: 1, files_unmodified: count - 1, problems: { changed: 0 } });
+    expect(next).toMatchObject({
+      files_new: 0,
+      files_changed: 1,
+      files_unmodified: count - 1,
+      problems: { changed: 0 },
+    });
   });
 
   test.for([
@@ -149,20 +154,23 @@ describe.skipIf(!isLinux).for([
     { what: "a folder", put: (path: string) => mkdirSync(path) },
     { what: "another file", put: (path: string) => makeHollow(path, 31 * MIB) },
     { what: "nothing", put: () => {} },
-  ])("in whose place there is $what all of a sudden does no harm, and nothing else is taken for it", async ({ put }) => {
-    const scene = newFiles();
-    const { outcome, path } = await backUpWhile(scene, (open) => {
-      rmSync(open);
-      put(open);
-    });
-    // A file that is open is read to its end, gone or not; a large one is opened again and again.
-    const { changed, vanished, unreadable } = summaryOf(outcome).problems;
-    expect(outcome.status).toBe(unreadable > 0 ? 3 : 0);
-    expect(changed + vanished + unreadable).toBe(count > 1 ? 0 : 1);
-    if (count === 1) expect(outcome.stderr).toContain(JSON.stringify(path));
-    succeed(holdfast(scene.repository, ["check", "--read-data"]));
-    expect(succeed(holdfast(scene.repository, ["dump", "latest", scene.source]))).not.toContain("root:");
-  });
+  ])(
+    "in whose place there is $what all of a sudden does no harm, and nothing else is taken for it",
+    async ({ put }) => {
+      const scene = newFiles();
+      const { outcome, path } = await backUpWhile(scene, (open) => {
+        rmSync(open);
+        put(open);
+      });
+      // A file that is open is read to its end, gone or not; a large one is opened again and again.
+      const { changed, vanished, unreadable } = summaryOf(outcome).problems;
+      expect(outcome.status).toBe(unreadable > 0 ? 3 : 0);
+      expect(changed + vanished + unreadable).toBe(count > 1 ? 0 : 1);
+      if (count === 1) expect(outcome.stderr).toContain(JSON.stringify(path));
+      succeed(holdfast(scene.repository, ["check", "--read-data"]));
+      expect(succeed(holdfast(scene.repository, ["dump", "latest", scene.source]))).not.toContain("root:");
+    },
+  );
 });
 
 test.skipIf(!isLinux)("files that vanish after their folder was listed are reported, and are no failure", async () => {

@@ -69,7 +69,12 @@ export class CrashSite {
   }
 
   async expectHealthy(readData: DataSubset["kind"] & ("all" | "none")): Promise<void> {
-    const check = new Check(this.#repository, { readData: { kind: readData }, workers: 1, signal, onFinding: () => {} });
+    const check = new Check(this.#repository, {
+      readData: { kind: readData },
+      workers: 1,
+      signal,
+      onFinding: () => {},
+    });
     const { healthy, findings, affected } = await check.run();
     expect({ healthy, damage: findings.filter(isDamage), affected }).toEqual({
       healthy: true,

@@ -38,7 +38,7 @@ function anyMoment(workMs: number): Moment {
 
 async function killOften(site: CrashSite, kills: number, tally: Tally): Promise<void> {
   let known = await site.snapshotIds();
-  for (let killed = 0; killed < kills; ) {
+  for (let killed = 0; killed < kills;) {
     const ended = await site.run(anyMoment(site.workMs));
     if (ended.signal === null) {
       site.expectFinished(ended);
@@ -91,15 +91,19 @@ describe("a backup", () => {
     10 * MINUTE,
   );
 
-  test.for([0, 1])("after all that finishes and is restored as it was (repository %i)", { timeout: MINUTE }, async (n) => {
-    const site = sites[n] as CrashSite;
-    expect((await site.locks()).filter((lock) => !lock.stale)).toEqual([]);
-    await site.finishOne();
-    await site.expectHealthy("all");
-    const target = join(folder, `restored ${n}`);
-    succeed(holdfast(site.place, ["restore", "latest", "--target", target]));
-    expect(differences(site.corpus.folder, join(target, site.corpus.folder))).toBe("");
-  });
+  test.for([0, 1])(
+    "after all that finishes and is restored as it was (repository %i)",
+    { timeout: MINUTE },
+    async (n) => {
+      const site = sites[n] as CrashSite;
+      expect((await site.locks()).filter((lock) => !lock.stale)).toEqual([]);
+      await site.finishOne();
+      await site.expectHealthy("all");
+      const target = join(folder, `restored ${n}`);
+      succeed(holdfast(site.place, ["restore", "latest", "--target", target]));
+      expect(differences(site.corpus.folder, join(target, site.corpus.folder))).toBe("");
+    },
+  );
 
   test.skipIf(!has("restic"))("after all that is accepted by restic, which also sees that the locks are stale", () => {
     const { place, corpus } = sites[0] as CrashSite;

@@ -33,7 +33,13 @@ const WAYS: readonly Way[] = [
   { what: "a time zone with half an hour", cwd: "/", targets: [source], zone: "Asia/Kolkata" },
   { what: "a time zone behind, with half an hour", cwd: "/", targets: [source], zone: "America/St_Johns" },
   // Its offset had seconds until 1972. What Go writes of such a time is not the time, so restic takes a file for changed.
-  { what: "a time zone that had seconds once", cwd: "/", targets: [source], zone: "Africa/Monrovia", changedForRestic: 1 },
+  {
+    what: "a time zone that had seconds once",
+    cwd: "/",
+    targets: [source],
+    zone: "Africa/Monrovia",
+    changedForRestic: 1,
+  },
   { what: "the folder itself, as a dot", cwd: source, targets: ["."], zone: "UTC" },
   { what: "a relative path", cwd: folder, targets: ["source/folder"], zone: "Europe/Berlin" },
   { what: "a path through the parent", cwd: join(source, "folder"), targets: ["../folder/deeper"], zone: "UTC" },

@@ -16,14 +16,52 @@ const repository = join(folder, "repository");
 const programs = { holdfast, restic };
 
 const CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55";
-const SIZES: Readonly<Record<string, number>> = { "big.iso": 3 * 1024 * 1024, exactly: 1024 * 1024, "above": 1024 * 1024 + 1 };
+const SIZES: Readonly<Record<string, number>> = {
+  "big.iso": 3 * 1024 * 1024,
+  exactly: 1024 * 1024,
+  above: 1024 * 1024 + 1,
+};
 const FILES = [
-  "a.txt", "a.TXT", "b.o", "B.O", "notes", "big.iso", "exactly", "above", "[literal].txt", "star*.txt", "back\\slash",
-  "Grüße.txt", "work/a.txt", "work/deep/a.txt", "work/deep/er/b.o", "work/deep/er/node_modules/x/index.js",
-  "node_modules/y/index.js", "build/out/x.o", "build/keep/x.c", "src/build/y.o", "src/main.c", "src/lib/one/two/three.c",
-  "cache/CACHEDIR.TAG", "cache/data", "false cache/CACHEDIR.TAG", "false cache/data", "skip/.nobackup", "skip/data",
-  "header/.tagged", "header/data", "other header/.tagged", "other header/data", ".hidden/file", "x y/with space", "$HOME/dollar",
-  "foo/bar", "foo/baz/bar", "foobar", "target", "src/target/deep",
+  "a.txt",
+  "a.TXT",
+  "b.o",
+  "B.O",
+  "notes",
+  "big.iso",
+  "exactly",
+  "above",
+  "[literal].txt",
+  "star*.txt",
+  "back\\slash",
+  "Grüße.txt",
+  "work/a.txt",
+  "work/deep/a.txt",
+  "work/deep/er/b.o",
+  "work/deep/er/node_modules/x/index.js",
+  "node_modules/y/index.js",
+  "build/out/x.o",
+  "build/keep/x.c",
+  "src/build/y.o",
+  "src/main.c",
+  "src/lib/one/two/three.c",
+  "cache/CACHEDIR.TAG",
+  "cache/data",
+  "false cache/CACHEDIR.TAG",
+  "false cache/data",
+  "skip/.nobackup",
+  "skip/data",
+  "header/.tagged",
+  "header/data",
+  "other header/.tagged",
+  "other header/data",
+  ".hidden/file",
+  "x y/with space",
+  "$HOME/dollar",
+  "foo/bar",
+  "foo/baz/bar",
+  "foobar",
+  "target",
+  "src/target/deep",
 ];
 
 beforeAll(async () => {
@@ -55,7 +93,11 @@ const CASES: readonly Case[] = [
   { what: "a name that is a folder somewhere", args: ["--exclude", "target"] },
   { what: "an ending", args: ["-e", "*.txt", "-e", "*.o"] },
   { what: "an ending, in any case", args: ["--iexclude", "*.Txt"] },
-  { what: "letters beyond ASCII, in any case", args: ["--iexclude", "GRÜSSE.txt", "--iexclude", "grüße.*"], targets: [source] },
+  {
+    what: "letters beyond ASCII, in any case",
+    args: ["--iexclude", "GRÜSSE.txt", "--iexclude", "grüße.*"],
+    targets: [source],
+  },
   { what: "an absolute path", args: ["--exclude", `${source}/work/deep`] },
   { what: "an absolute path with stars", args: ["--exclude", `${source}/*/deep/*`] },
   { what: "a path in the middle", args: ["--exclude", "deep/er"] },
@@ -63,13 +105,21 @@ const CASES: readonly Case[] = [
   { what: "two stars", args: ["--exclude", `${source}/src/**/*.c`] },
   { what: "two stars at the start and the end", args: ["--exclude", "**/node_modules/**"] },
   { what: "question marks and ranges", args: ["--exclude", "?.t[x-z]t", "--exclude", "[!a-z].O"] },
-  { what: "what must be escaped", args: ["--exclude", "\\[literal\\].txt", "--exclude", "star\\*.txt", "--exclude", "back\\\\slash"] },
+  {
+    what: "what must be escaped",
+    args: ["--exclude", "\\[literal\\].txt", "--exclude", "star\\*.txt", "--exclude", "back\\\\slash"],
+  },
   { what: "the hidden ones", args: ["--exclude", ".*"] },
   { what: "all but one", args: ["--exclude", `${source}/*`, "--exclude", `!${source}/src`] },
   { what: "taken back below", args: ["--exclude", "src/*", "--exclude", "!src/lib", "--exclude", "src/lib/one"] },
   { what: "a slash at the end", args: ["--exclude", "build/", "--exclude", `${source}/foo/`] },
   { what: "a relative target", args: ["--exclude", "*.o", "--exclude", "/work"], cwd: folder, targets: ["source"] },
-  { what: "the folder itself as target", args: ["--exclude", "src/main.c", "--exclude", "/notes"], cwd: source, targets: ["."] },
+  {
+    what: "the folder itself as target",
+    args: ["--exclude", "src/main.c", "--exclude", "/notes"],
+    cwd: source,
+    targets: ["."],
+  },
   {
     what: "a file of patterns",
     args: ["--exclude-file", "FILE"],
@@ -79,10 +129,16 @@ const CASES: readonly Case[] = [
   { what: "caches", args: ["--exclude-caches"] },
   { what: "folders with a file of a name", args: ["--exclude-if-present", ".nobackup"] },
   { what: "folders with a file that begins so", args: ["--exclude-if-present", ".tagged:leave this out"] },
-  { what: "several kinds of tags", args: ["--exclude-caches", "--exclude-if-present", ".nobackup", "--exclude-if-present", ".tagged"] },
+  {
+    what: "several kinds of tags",
+    args: ["--exclude-caches", "--exclude-if-present", ".nobackup", "--exclude-if-present", ".tagged"],
+  },
   { what: "large files", args: ["--exclude-larger-than", "1M"] },
   { what: "files larger than none", args: ["--exclude-larger-than", "1T"], keepsAll: true },
-  { what: "everything at once", args: ["-e", "*.o", "--iexclude", "A.txt", "--exclude-caches", "--exclude-larger-than", "2m"] },
+  {
+    what: "everything at once",
+    args: ["-e", "*.o", "--iexclude", "A.txt", "--exclude-caches", "--exclude-larger-than", "2m"],
+  },
 ];
 
 const { signal } = new AbortController();
@@ -137,8 +193,12 @@ describe.skipIf(!has("restic"))("leaving out", { timeout: 30_000 }, () => {
 /** The names in a stored tree, for the report of a difference. */
 function listing(tree: string): string[] {
   const nodes = (id: string): { name: string; subtree?: string }[] =>
-    (JSON.parse(succeed(restic(repository, ["cat", "blob", id]))) as { nodes: { name: string; subtree?: string }[] }).nodes;
+    (JSON.parse(succeed(restic(repository, ["cat", "blob", id]))) as { nodes: { name: string; subtree?: string }[] })
+      .nodes;
   const walk = (id: string, path: string): string[] =>
-    nodes(id).flatMap(({ name, subtree }) => [`${path}/${name}`, ...(subtree === undefined ? [] : walk(subtree, `${path}/${name}`))]);
+    nodes(id).flatMap(({ name, subtree }) => [
+      `${path}/${name}`,
+      ...(subtree === undefined ? [] : walk(subtree, `${path}/${name}`)),
+    ]);
   return walk(tree, "");
 }

@@ -32,7 +32,9 @@ interface Proof {
 
 function proofOf(outcome: Outcome): Proof {
   const lines = succeed(outcome).trim().split("\n");
-  const proof = lines.map((line) => JSON.parse(line) as { message_type: string }).find((line) => line.message_type === "proof");
+  const proof = lines
+    .map((line) => JSON.parse(line) as { message_type: string })
+    .find((line) => line.message_type === "proof");
   return proof as unknown as Proof;
 }
 

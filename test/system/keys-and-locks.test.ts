@@ -46,7 +46,10 @@ describe.skipIf(!has("restic"))("keys", { timeout: 60_000 }, () => {
     succeed(programs[adder](repository, ["key", "add", "--new-password-file", join(folder, "second password")]));
     succeed(programs[user](repository, ["backup", source, ...secondKey]));
     succeed(programs[adder](repository, ["snapshots"]));
-    const listed = JSON.parse(succeed(restic(repository, ["key", "list", "--json"]))) as { id: string; current: boolean }[];
+    const listed = JSON.parse(succeed(restic(repository, ["key", "list", "--json"]))) as {
+      id: string;
+      current: boolean;
+    }[];
     expect(listed).toHaveLength(2);
     const added = listed.find(({ current }) => !current)?.id ?? "";
     succeed(programs[user](repository, ["key", "remove", added]));

@@ -138,7 +138,9 @@ describe("what can be wrong with a repository", { timeout: 60_000 }, () => {
   });
 
   test("no repository gives exit code 10, and asks for no password", () => {
-    const { status, stderr } = holdfast(join(folder, "nothing"), ["backup", source], { env: { HOLDFAST_PASSWORD: "" } });
+    const { status, stderr } = holdfast(join(folder, "nothing"), ["backup", source], {
+      env: { HOLDFAST_PASSWORD: "" },
+    });
     expect(stderr).toContain("there is no repository");
     expect(status).toBe(10);
   });

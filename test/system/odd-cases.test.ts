@@ -1,6 +1,6 @@
 /** Inputs at the edge of what exists: very many entries, very deep folders, odd names, streams, nothing to do. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { makeOddestTree, noise } from "./odd-tree.ts";
@@ -25,7 +25,7 @@ function roundTrip(source: string): string {
 }
 
 function snapshotCount(): number {
-  return (JSON.parse(succeed(holdfast(repository, ["snapshots", "--json"]))) as unknown[]).length;
+  return readdirSync(join(repository, "snapshots")).length;
 }
 
 describe("a folder", { timeout: 600_000 }, () => {
@@ -48,7 +48,7 @@ describe("a folder", { timeout: 600_000 }, () => {
     makeDeep(source, "level", 500);
     expect(roundTrip(source)).toBe("");
     const [second] = messages(holdfast(repository, ["backup", "--json", source]), "summary");
-    expect(second).toMatchObject({ tree_blobs: 0, files_new: 0, dirs_new: 0 });
+    expect(second).toMatchObject({ files_new: 0, files_changed: 0, files_unmodified: 500, dirs_new: 0 });
   });
 
   test("whose paths get longer than the system takes is saved as far as it goes, and the rest is reported", () => {
@@ -78,13 +78,17 @@ describe("a folder", { timeout: 600_000 }, () => {
   });
 
   test("that is named by bytes which are no UTF-8 is saved, listed and restored", () => {
-    const script = (words: string): string[] => ["-c", `cd "$0" && bytes=$(printf 'name\\377\\376') && ${words}`, folder];
+    const script = (words: string): string[] => [
+      "-c",
+      `cd "$0" && bytes=$(printf 'name\\377\\376') && ${words}`,
+      folder,
+    ];
     succeed(run("sh", script('mkdir "$bytes" && echo inside > "$bytes/file"')));
     const command = `"$NODE" "$ENTRY" -r "$0/repository" --no-cache`;
     const env = { NODE: process.execPath, ENTRY: holdfastCommand(repository, [])[1][0] as string };
     succeed(run("sh", script(`${command} backup "$bytes"`), { env }));
     succeed(run("sh", script(`${command} restore latest --target named --include "$bytes"`), { env }));
-    expect(succeed(run("sh", script(`cat "named/$0/$bytes/file"`)))).toBe("inside\n");
+    expect(succeed(run("sh", script(`cat "named/$bytes/file"`)))).toBe("inside\n");
   });
 });
 
@@ -172,12 +176,15 @@ describe("a backup that is not to do anything", { timeout: 60_000 }, () => {
   });
 
   test("with --skip-if-unchanged makes a snapshot only when something changed", () => {
-    succeed(holdfast(repository, ["backup", source]));
+    // By a relative path: the folders above, whose times others change, are then no part of the snapshot.
+    const backup = (...options: string[]): string =>
+      succeed(holdfast(repository, ["backup", ...options, "small"], { cwd: folder }));
+    backup();
     const before = snapshotCount();
-    succeed(holdfast(repository, ["backup", "--skip-if-unchanged", source]));
+    backup("--skip-if-unchanged");
     expect(snapshotCount()).toBe(before);
     writeFileSync(join(source, "file"), "second\n");
-    succeed(holdfast(repository, ["backup", "--skip-if-unchanged", source]));
+    backup("--skip-if-unchanged");
     expect(snapshotCount()).toBe(before + 1);
   });
 });

@@ -36,7 +36,7 @@ export function makeOddTree(root: string): void {
   writeFileSync(at("empty"), "");
   writeFileSync(at("text"), "one line\n");
   writeFileSync(at("folder", "deeper", "same text"), "one line\n");
-  writeFileSync(at("a \"quoted\" \\name"), "quotes\n");
+  writeFileSync(at('a "quoted" \\name'), "quotes\n");
   writeFileSync(at("<html>&amp;"), "angle brackets\n");
   writeFileSync(at("Grüße – 日本語 – 😀"), "beyond ASCII\n");
   writeFileSync(at("line\nbreak\ttab"), "control characters\n");

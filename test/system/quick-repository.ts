@@ -26,7 +26,8 @@ interface Key {
 
 /** Makes the repository in a folder that does not exist yet, for `PASSWORD`. */
 export function makeQuickRepository(folder: string, version: 1 | 2 = 2): void {
-  for (const name of ["data", "index", "keys", "locks", "snapshots"]) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ["data", "index", "keys", "locks", "snapshots"])
+    mkdirSync(join(folder, name), { recursive: true });
   for (let prefix = 0; prefix < 256; prefix++) mkdirSync(join(folder, "data", prefix.toString(16).padStart(2, "0")));
   const master = splitKey(randomBytes(64));
   const id = randomBytes(32).toString("hex");
@@ -67,6 +68,8 @@ function seal({ encrypt, k, r }: Key, plain: Buffer): Buffer {
   const iv = randomBytes(16);
   const encrypted = createCipheriv("aes-256-ctr", encrypt, iv).update(plain);
   const nonce = createCipheriv("aes-128-ecb", k, null).setAutoPadding(false).update(iv);
-  const mac = createMac("poly1305", Buffer.concat([r, nonce])).update(encrypted).final();
+  const mac = createMac("poly1305", Buffer.concat([r, nonce]))
+    .update(encrypted)
+    .final();
   return Buffer.concat([iv, encrypted, mac]);
 }

@@ -44,11 +44,20 @@ describe.skipIf(!has("restic"))("a snapshot by Holdfast", { timeout: 60_000 }, (
 
   test.for([
     { what: "one path", args: ["source"] },
-    { what: "several paths, tags and patterns", args: ["--tag", "b,a", "--tag", "c", "--exclude", "*.tmp", "--exclude", "*.o", "source/folder", "source/text"] },
-    { what: "patterns of all kinds", args: ["--exclude", "*.x", "--iexclude", "*.y", "--exclude-file", patterns, "source"] },
+    {
+      what: "several paths, tags and patterns",
+      args: ["--tag", "b,a", "--tag", "c", "--exclude", "*.tmp", "--exclude", "*.o", "source/folder", "source/text"],
+    },
+    {
+      what: "patterns of all kinds",
+      args: ["--exclude", "*.x", "--iexclude", "*.y", "--exclude-file", patterns, "source"],
+    },
     { what: "another host and a given time", args: ["--host", "elsewhere", "--time", "2021-03-04 05:06:07", "source"] },
     { what: "folders named in odd ways", args: ["./source//folder/", "source/../source/text"] },
-    { what: "a cache to leave out", args: ["--exclude-caches", "--exclude-if-present", ".nobackup", "--exclude-larger-than", "1M", "source"] },
+    {
+      what: "a cache to leave out",
+      args: ["--exclude-caches", "--exclude-if-present", ".nobackup", "--exclude-larger-than", "1M", "source"],
+    },
   ])("records what restic records: $what", ({ args }) => {
     writeFileSync(patterns, "# a comment\n*.from-file\n");
     const known = new Set(snapshots("restic").map(({ id }) => id));
@@ -79,7 +88,8 @@ describe.skipIf(!has("restic"))("a snapshot by Holdfast", { timeout: 60_000 }, (
     succeed(holdfast(repository, ["backup", "--tag", "listing", source]));
     const listed = succeed(restic(repository, ["ls", "--tag", "listing", "latest"]));
     const found = succeed(run("find", [source, "-printf", "%p\\n"])).split("\n");
-    for (const path of found.filter((name) => !/[^ -~]/.test(name) && name !== "")) expect(listed).toContain(`${path}\n`);
+    for (const path of found.filter((name) => !/[^ -~]/.test(name) && name !== ""))
+      expect(listed).toContain(`${path}\n`);
     // One line each, also those with names that are hard to print.
     const below = listed.split("\n").filter((line) => line.startsWith(source)).length;
     expect(below).toBe(Number(succeed(run("sh", ["-c", `find '${source}' -printf x | wc -c`]))));
@@ -88,19 +98,26 @@ describe.skipIf(!has("restic"))("a snapshot by Holdfast", { timeout: 60_000 }, (
   test("gives its files to restic's dump, byte for byte", () => {
     const target = join(folder, "dumped");
     for (const name of ["several chunks", "sparse", "folder/deeper/same text", "empty"]) {
-      succeed(run("sh", ["-c", 'restic -r "$0" --no-cache dump latest "$1" > "$2"', repository, join(source, name), target]));
+      succeed(
+        run("sh", ["-c", 'restic -r "$0" --no-cache dump latest "$1" > "$2"', repository, join(source, name), target]),
+      );
       expect(readFileSync(target).equals(readFileSync(join(source, name))), name).toBe(true);
     }
   });
 
   test("is searched by restic's find", () => {
-    expect(succeed(restic(repository, ["find", "--snapshot", "latest", "same*"]))).toContain("/source/folder/deeper/same text");
+    expect(succeed(restic(repository, ["find", "--snapshot", "latest", "same*"]))).toContain(
+      "/source/folder/deeper/same text",
+    );
   });
 
   test("is measured by restic's stats as by Holdfast's", () => {
     for (const mode of ["restore-size", "raw-data", "files-by-contents", "blobs-per-file"]) {
       const measure = (program: Program): Record<string, unknown> =>
-        JSON.parse(succeed(programs[program](repository, ["stats", "--json", "--mode", mode, "latest"]))) as Record<string, unknown>;
+        JSON.parse(succeed(programs[program](repository, ["stats", "--json", "--mode", mode, "latest"]))) as Record<
+          string,
+          unknown
+        >;
       const [own, theirs] = [measure("holdfast"), measure("restic")];
       expect({ mode, bytes: own["total_size"] }).toEqual({ mode, bytes: theirs["total_size"] });
     }

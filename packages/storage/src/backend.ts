@@ -59,6 +59,14 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+export interface LoadOptions extends CallOptions {
+  /**
+   * Memory, also shared, of exactly the length of the range. A backend that can may read into it and hand it over as the only
+   * chunk; the consumer looks whether the chunk is this memory. Saves an allocation and a copy where many ranges are read.
+   */
+  readonly into?: Uint8Array;
+}
+
 export interface SaveOptions extends CallOptions {
   /** Fail with `STORAGE_EXISTS` rather than replace. */
   readonly ifAbsent?: boolean;
@@ -88,7 +96,7 @@ export interface Backend {
     key: FileKey,
     range: ByteRange | undefined,
     consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
-    options: CallOptions,
+    options: LoadOptions,
   ): Promise<T>;
 
   /** Facts of one file; `undefined` when it does not exist. */

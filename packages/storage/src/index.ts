@@ -7,6 +7,7 @@ export type {
   FileInfo,
   FileKey,
   FileType,
+  LoadOptions,
   SaveOptions,
 } from "./backend.ts";
 export { STORAGE_ERRORS, storageError } from "./errors.ts";

@@ -162,14 +162,24 @@ function isTask(message: ToWorker): boolean {
   return !(message.kind === "returned" || message.kind === "largeDone" || message.kind === "largeFailed");
 }
 
+/** UTF-16 units of a long path that the progress view gets. */
+const SHOWN_UNITS = 64;
+
 /** Lets the progress view see where this worker is, without a message for every file. */
 function pathDisplay(shared: SharedArrayBuffer): (path: string) => void {
   const length = new Int32Array(shared, 0, 1);
   const bytes = new Uint8Array(shared, 4);
   return (path) => {
-    const encoded = path.length > bytes.length ? encodePath(path.slice(0, 64)) : encodePath(path);
+    const encoded = encodePath(path.length > bytes.length ? beginningOf(path) : path);
     const shown = Math.min(encoded.length, bytes.length);
     bytes.set(encoded.subarray(0, shown));
     Atomics.store(length, 0, shown);
   };
+}
+
+/** The first part of a long path. A surrogate pair is not cut in half, as no byte stands for a half. */
+function beginningOf(path: string): string {
+  const last = path.charCodeAt(SHOWN_UNITS - 1);
+  const isHalf = last >= 0xd800 && last < 0xdc00;
+  return path.slice(0, isHalf ? SHOWN_UNITS - 1 : SHOWN_UNITS);
 }

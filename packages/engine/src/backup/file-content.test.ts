@@ -41,14 +41,17 @@ describe("a file that is not as large as it was a moment ago", () => {
   writeFileSync(path, sample);
   const usual = newReader().readAll(path, lookedAt(path, 20 * MIB));
 
-  test.for([0, 1, 100, MIB, 9 * MIB, 10 * MIB - 1, 20 * MIB - 1])("is read to its end, and cut the same: expected %i bytes", (size) => {
-    let steps = 0;
-    const { content, bytes, changed } = newReader(() => steps++).readAll(path, lookedAt(path, size));
-    expect({ content, bytes }).toEqual({ content: usual.content, bytes: 20 * MIB });
-    expect(changed).toBe(`it grew from ${size} to ${20 * MIB} bytes while it was read`);
-    // Every step looks for a cut in all that was read and not cut yet.
-    expect(steps).toBeLessThan(50);
-  });
+  test.for([0, 1, 100, MIB, 9 * MIB, 10 * MIB - 1, 20 * MIB - 1])(
+    "is read to its end, and cut the same: expected %i bytes",
+    (size) => {
+      let steps = 0;
+      const { content, bytes, changed } = newReader(() => steps++).readAll(path, lookedAt(path, size));
+      expect({ content, bytes }).toEqual({ content: usual.content, bytes: 20 * MIB });
+      expect(changed).toBe(`it grew from ${size} to ${20 * MIB} bytes while it was read`);
+      // Every step looks for a cut in all that was read and not cut yet.
+      expect(steps).toBeLessThan(50);
+    },
+  );
 
   test("is stored as short as it is", () => {
     const { content, bytes, changed } = newReader().readAll(path, lookedAt(path, 30 * MIB));

@@ -45,11 +45,12 @@ export class RangeLoader {
       const copy = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
         let at = 0;
         for await (const chunk of chunks) {
-          target.set(chunk, at);
+          const isThere = chunk.buffer === target.buffer && chunk.byteOffset === target.byteOffset + at;
+          if (!isThere) target.set(chunk, at);
           at += chunk.length;
         }
       };
-      await this.#backend.load(key, { offset, length: target.length }, copy, { signal });
+      await this.#backend.load(key, { offset, length: target.length }, copy, { signal, into: target });
     } finally {
       release();
     }

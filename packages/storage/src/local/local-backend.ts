@@ -13,6 +13,7 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  LoadOptions,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
@@ -94,12 +95,12 @@ export class LocalBackend implements Backend {
     key: FileKey,
     range: ByteRange | undefined,
     consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
-    { signal }: CallOptions,
+    options: LoadOptions,
   ): Promise<T> {
     const path = this.#path(key);
     assertRange(range);
-    signal.throwIfAborted();
-    return readFile(this.#calls, { location: this.location, path, key, range }, consume, { signal });
+    options.signal.throwIfAborted();
+    return readFile(this.#calls, { location: this.location, path, key, range }, consume, options);
   }
 
   async stat(key: FileKey, { signal }: CallOptions): Promise<FileInfo | undefined> {

@@ -1,7 +1,7 @@
 /** Reads a file or a range of it: up to 32 MiB in one call into one buffer, more than that as a stream. */
 import { constants } from "node:fs";
 import { systemCode } from "@holdfast/base";
-import type { ByteRange, CallOptions, FileKey } from "../backend.ts";
+import type { ByteRange, FileKey, LoadOptions } from "../backend.ts";
 import { oneChunk } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import type { FileCalls } from "./file-calls.ts";
@@ -27,7 +27,7 @@ export async function readFile<T>(
   calls: FileCalls,
   request: ReadRequest,
   consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
-  { signal }: CallOptions,
+  { signal, into }: LoadOptions,
 ): Promise<T> {
   const fd = await calls.open(request.path, constants.O_RDONLY).catch((error: unknown) => {
     throw readError(error, request);
@@ -41,7 +41,7 @@ export async function readFile<T>(
     const { offset, length } = rangeWithin(sizeOf(calls, fd, request), request);
     if (length > WHOLE_BYTES)
       return await consume(stream(calls, fd, { ...request, range: { offset, length } }, signal));
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = into?.length === length ? into : Buffer.allocUnsafeSlow(length);
     await fill(calls, fd, bytes, offset, request);
     close();
     return await consume(oneChunk(bytes, signal));

@@ -42,6 +42,26 @@ export function loadTests(factory: SubjectFactory): void {
       })(),
     );
 
+    test(
+      "hands over the same bytes whether or not it reads into memory that is offered",
+      withSubject(factory, async ({ backend, writer }) => {
+        const file = sampleFile("pack", MIB);
+        await put(writer, file);
+        const range = { offset: 1000, length: 70_000 };
+        // Memory that is too short or too long is not meant for this range.
+        for (const length of [range.length, range.length - 1, range.length + 1]) {
+          const room = new Uint8Array(new SharedArrayBuffer(length + 16)).subarray(16);
+          const seen: number[] = [];
+          const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+            seen.length = 0;
+            for await (const chunk of chunks) seen.push(...chunk);
+          };
+          await backend.load(file.key, range, collect, { ...unaborted(), into: room });
+          expectBytes(Uint8Array.from(seen), file.bytes.subarray(1000, 71_000));
+        }
+      }),
+    );
+
     test.each([
       { offset: 0, length: 1 },
       { offset: 0, length: 3 * MIB },
