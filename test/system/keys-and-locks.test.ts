@@ -23,7 +23,6 @@ import { scratchFolder } from "./scratch.ts";
 const folder = scratchFolder();
 const source = join(folder, "source");
 const programs = { holdfast, restic };
-type Program = keyof typeof programs;
 
 const LOCKED = { holdfast: 11, restic: 1 };
 const WRONG_PASSWORD = { holdfast: 12, restic: 1 };

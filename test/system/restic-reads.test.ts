@@ -26,9 +26,8 @@ function snapshots(program: Program, ...args: string[]): ListedSnapshot[] {
 
 /** What both programs must store alike. */
 function comparable(snapshot: ListedSnapshot): Record<string, unknown> {
-  const { id, time, parent, ...rest } = snapshot;
-  const copy: Record<string, unknown> = { ...rest };
-  for (const own of ["short_id", "program_version", "summary"]) delete copy[own];
+  const copy: Record<string, unknown> = { ...snapshot };
+  for (const own of ["id", "short_id", "time", "parent", "program_version", "summary"]) delete copy[own];
   return copy;
 }
 

@@ -88,7 +88,13 @@ export {
   executeIndexRepair,
   planIndexRepair,
 } from "./repair/repair-index.ts";
-export { type LostBlob, type PackRepair, type PackRepairPlan, executePackRepair, planPackRepair } from "./repair/repair-packs.ts";
+export {
+  type LostBlob,
+  type PackRepair,
+  type PackRepairPlan,
+  executePackRepair,
+  planPackRepair,
+} from "./repair/repair-packs.ts";
 export type { Loss } from "./repair/lossy-trees.ts";
 export {
   type SnapshotRepair,

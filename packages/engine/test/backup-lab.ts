@@ -1,6 +1,15 @@
 /** What tests of whole runs need: repositories that cost no key derivation, folders to back up, and a plain reader of snapshots. */
 import { createCipheriv, createHash } from "node:crypto";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Secret } from "@holdfast/base";
@@ -39,7 +48,12 @@ export const NEVER: AbortSignal = new AbortController().signal;
 
 /** An empty repository in memory, or in the backend that is given. */
 export function newRepository(backend: Backend = new MemoryBackend()): Promise<Repository> {
-  return createRepository(backend, new Secret("lab"), { signal: NEVER, hostname: "lab", username: "tester", kdf: CHEAP_KDF });
+  return createRepository(backend, new Secret("lab"), {
+    signal: NEVER,
+    hostname: "lab",
+    username: "tester",
+    kdf: CHEAP_KDF,
+  });
 }
 
 /** The same repository seen through another backend, such as one that fails. */
@@ -75,7 +89,11 @@ export function backupOptions(targets: readonly string[], changes: Partial<Backu
   };
 }
 
-export function backUp(repository: Repository, targets: readonly string[], changes: Partial<BackupOptions> = {}): Promise<BackupResult> {
+export function backUp(
+  repository: Repository,
+  targets: readonly string[],
+  changes: Partial<BackupOptions> = {},
+): Promise<BackupResult> {
   return new Backup(repository, backupOptions(targets, changes)).run();
 }
 
@@ -88,7 +106,13 @@ export function problemsInto(problems: string[]): (event: BackupEvent) => void {
 
 /** A check that reads everything. */
 export function check(repository: Repository, changes: Partial<CheckOptions> = {}): Promise<CheckResult> {
-  return new Check(repository, { readData: { kind: "all" }, workers: 1, signal: NEVER, onFinding: () => {}, ...changes }).run();
+  return new Check(repository, {
+    readData: { kind: "all" },
+    workers: 1,
+    signal: NEVER,
+    onFinding: () => {},
+    ...changes,
+  }).run();
 }
 
 /** One line a path: what it is, and a hash of its content. */
@@ -106,7 +130,9 @@ export async function contentOfSnapshot(repository: Repository, tree: Id, below:
       if (node.type === "dir" && node.subtree !== undefined) await walk(node.subtree, at);
       if (shown === undefined) continue;
       if (node.type === "file") {
-        const parts = await Promise.all((node.content ?? []).map((part) => blobs.load("data", part, { signal: NEVER })));
+        const parts = await Promise.all(
+          (node.content ?? []).map((part) => blobs.load("data", part, { signal: NEVER })),
+        );
         content[shown] = `file ${node.size} ${digest(Buffer.concat(parts))}`;
       } else content[shown] = node.type === "symlink" ? `symlink ${node.linkTarget}` : node.type;
     }

@@ -100,11 +100,25 @@ export class BackupWorker {
         // The answer to a request that this worker waited for in `#requestPack`; no other can come.
         throw new Error("a pack came that was not asked for");
       case "scan":
-        return this.#done(message.task, () => ({ kind: "scan", ...this.#contents.scan(message.path, message.from, message.to) }), message.path);
+        return this.#done(
+          message.task,
+          () => ({ kind: "scan", ...this.#contents.scan(message.path, message.from, message.to) }),
+          message.path,
+        );
       case "chunks":
-        return this.#done(message.task, () => ({ kind: "chunks", ...this.#contents.storeChunks(message.path, message.segment, message.from, message.ends) }), message.path);
+        return this.#done(
+          message.task,
+          () => ({
+            kind: "chunks",
+            ...this.#contents.storeChunks(message.path, message.segment, message.from, message.ends),
+          }),
+          message.path,
+        );
       case "blob":
-        return this.#done(message.task, () => ({ kind: "blob", id: this.#blobs.put("data", new Uint8Array(message.bytes)) }));
+        return this.#done(message.task, () => ({
+          kind: "blob",
+          id: this.#blobs.put("data", new Uint8Array(message.bytes)),
+        }));
       case "tree":
         return this.#done(message.task, () => ({ kind: "tree", id: this.#putTree(message.nodes) }));
       case "flush":

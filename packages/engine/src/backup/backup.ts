@@ -133,7 +133,8 @@ export class Backup {
         return false;
       }
     });
-    if (present.length === 0) throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "none of the targets can be read" });
+    if (present.length === 0)
+      throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "none of the targets can be read" });
     this.#options = { ...this.#options, targets: present };
   }
 
@@ -142,7 +143,10 @@ export class Backup {
     const options = this.#options;
     const workers = options.workers ?? Math.max(2, availableParallelism());
     // Three open packs, and as many on their way to the store as keep workers from waiting for it.
-    const pool = PackPool.create({ packSizeBytes: options.packSizeBytes, slots: 3 + Math.max(2, Math.ceil(workers / 2)) });
+    const pool = PackPool.create({
+      packSizeBytes: options.packSizeBytes,
+      slots: 3 + Math.max(2, Math.ceil(workers / 2)),
+    });
     const coordinator = new Coordinator({
       repository: this.#repository,
       index,

@@ -143,10 +143,12 @@ export class Coordinator {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure.error);
       this.#waiting.add(reject);
-      const settle = <V>(by: (value: V) => void) => (value: V): void => {
-        this.#waiting.delete(reject);
-        by(value);
-      };
+      const settle =
+        <V>(by: (value: V) => void) =>
+        (value: V): void => {
+          this.#waiting.delete(reject);
+          by(value);
+        };
       start(settle(resolve), settle(reject));
     });
   }

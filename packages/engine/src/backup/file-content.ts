@@ -85,7 +85,8 @@ export class FileContentReader {
    */
   storeChunks(path: string, segment: number, from: number, ends: readonly number[]): { ids: Id[]; bytes: number } {
     const kept = this.#kept;
-    if (kept === undefined || kept.path !== path || kept.from !== segment) throw new Error(`segment ${segment} is not kept`);
+    if (kept === undefined || kept.path !== path || kept.from !== segment)
+      throw new Error(`segment ${segment} is not kept`);
     const { buffer } = this.#chunker;
     const head = Math.max(0, segment - from);
     if (head > 0) {
@@ -179,7 +180,8 @@ function readFully(file: number, into: Uint8Array, offset: number, length: numbe
 
 function whatChanged(before: ExpectedFile, after: BigIntStats, bytes: number): string | undefined {
   if (after.ino !== before.inode) return "another file took its place while it was read";
-  if (bytes !== before.size) return `it ${bytes > before.size ? "grew" : "shrank"} from ${before.size} to ${bytes} bytes while it was read`;
+  if (bytes !== before.size)
+    return `it ${bytes > before.size ? "grew" : "shrank"} from ${before.size} to ${bytes} bytes while it was read`;
   if (after.mtimeNs !== before.mtimeNs) return "it was written to while it was read";
   return undefined;
 }

@@ -4,7 +4,15 @@ import { Frame, type FrameOwner } from "./frame.ts";
 
 function frame(owner: FrameOwner, count: number): Frame {
   const names = Array.from({ length: count }, (_, n) => `name-${n}`);
-  return new Frame({ owner, dir: "/d", names, explicit: false, device: undefined, parentTree: undefined, parentTreeId: undefined });
+  return new Frame({
+    owner,
+    dir: "/d",
+    names,
+    explicit: false,
+    device: undefined,
+    parentTree: undefined,
+    parentTreeId: undefined,
+  });
 }
 
 const task: FrameOwner = { kind: "task", task: 1 };
@@ -29,7 +37,9 @@ describe("a folder on its way into a tree", () => {
         }
         const tree = Buffer.from(mixed.tree()).toString();
         expect(tree).toBe(Buffer.from(inOrder.tree()).toString());
-        expect(JSON.parse(tree)).toEqual({ nodes: nodes.filter((node) => node !== null).map((node) => JSON.parse(node)) });
+        expect(JSON.parse(tree)).toEqual({
+          nodes: nodes.filter((node) => node !== null).map((node) => JSON.parse(node)),
+        });
       }),
     );
   });
@@ -53,7 +63,14 @@ describe("a folder on its way into a tree", () => {
 
   test("targets are stored under names of their own", () => {
     const names = { names: ["x"], storedNames: ["x-1"] };
-    const rest = { owner: task, dir: "/d", explicit: true, device: undefined, parentTree: undefined, parentTreeId: undefined };
+    const rest = {
+      owner: task,
+      dir: "/d",
+      explicit: true,
+      device: undefined,
+      parentTree: undefined,
+      parentTreeId: undefined,
+    };
     expect(new Frame({ ...rest, ...names }).storedNames).toEqual(["x-1"]);
     expect(new Frame({ ...rest, names: ["x"] }).storedNames).toEqual(["x"]);
   });

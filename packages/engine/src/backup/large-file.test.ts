@@ -36,7 +36,7 @@ function run(
 ): LargeFileResult | { failed: unknown } {
   const file = new LargeFile("/f", expected);
   const running: { worker: number; task: FileTask }[] = [];
-  for (let number = 0; ; ) {
+  for (let number = 0; ;) {
     for (let worker = 0; worker < width; worker++) {
       if (running.some((entry) => entry.worker === worker)) continue;
       const next = file.next(worker);
@@ -65,7 +65,9 @@ describe("a large file read in pieces", () => {
     });
     fc.assert(
       fc.property(file, ({ size, parts, picks }) => {
-        const candidates = parts.reduce<number[]>((all, part) => [...all, (all.at(-1) ?? 0) + part], []).filter((at) => at <= size);
+        const candidates = parts
+          .reduce<number[]>((all, part) => [...all, (all.at(-1) ?? 0) + part], [])
+          .filter((at) => at <= size);
         const result = run(size, size, candidates, (waiting) => (picks.next().value as number) % Math.max(1, waiting));
         expect(result).toEqual({ content: reference(size, candidates), sizeBytes: size, problem: undefined });
       }),
@@ -73,12 +75,15 @@ describe("a large file read in pieces", () => {
     );
   });
 
-  test.for([0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, 30 * MIB + 17])("one that shrinks to %i bytes is stored as far as it goes, and reported", (actual) => {
-    const result = run(64 * MIB, actual, [], () => 0) as LargeFileResult;
-    expect(result.sizeBytes).toBe(actual);
-    expect(result.content).toEqual(reference(actual, []));
-    expect(result.problem?.code).toBe("changed");
-  });
+  test.for([0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, 30 * MIB + 17])(
+    "one that shrinks to %i bytes is stored as far as it goes, and reported",
+    (actual) => {
+      const result = run(64 * MIB, actual, [], () => 0) as LargeFileResult;
+      expect(result.sizeBytes).toBe(actual);
+      expect(result.content).toEqual(reference(actual, []));
+      expect(result.problem?.code).toBe("changed");
+    },
+  );
 
   test("a failing read ends it with that problem once nothing runs any more", () => {
     const file = new LargeFile("/f", 64 * MIB);

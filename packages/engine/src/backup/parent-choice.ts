@@ -1,6 +1,12 @@
 /** Chooses the snapshot that a backup compares with. */
 import { messageOf } from "@holdfast/base";
-import { findSnapshot, listSnapshots, matches, type SnapshotFilter, type StoredSnapshot } from "../repository/snapshots.ts";
+import {
+  findSnapshot,
+  listSnapshots,
+  matches,
+  type SnapshotFilter,
+  type StoredSnapshot,
+} from "../repository/snapshots.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { Problem } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";

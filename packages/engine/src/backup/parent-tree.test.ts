@@ -13,9 +13,27 @@ import { ParentTree, ParentTrees } from "./parent-tree.ts";
 
 function node(name: string): TreeNode {
   return {
-    name, type: "file", mode: 0o644, mtimeNs: 5n, atimeNs: 5n, ctimeNs: 5n, uid: 0, gid: 0, user: "", group: "",
-    inode: 1n, deviceId: 1n, size: 0, links: 1, linkTarget: "", extendedAttributes: [], device: 0n, content: [],
-    subtree: undefined, error: "", genericAttributes: undefined,
+    name,
+    type: "file",
+    mode: 0o644,
+    mtimeNs: 5n,
+    atimeNs: 5n,
+    ctimeNs: 5n,
+    uid: 0,
+    gid: 0,
+    user: "",
+    group: "",
+    inode: 1n,
+    deviceId: 1n,
+    size: 0,
+    links: 1,
+    linkTarget: "",
+    extendedAttributes: [],
+    device: 0n,
+    content: [],
+    subtree: undefined,
+    error: "",
+    genericAttributes: undefined,
   };
 }
 
@@ -26,7 +44,10 @@ function treeOf(names: readonly string[]): Uint8Array {
 }
 
 const names = fc
-  .uniqueArray(fc.oneof(fc.string({ minLength: 1, maxLength: 5 }), fc.constantFrom("a", "é", "\u{1f600}", "\uff5e", "\udc80")), { maxLength: 30 })
+  .uniqueArray(
+    fc.oneof(fc.string({ minLength: 1, maxLength: 5 }), fc.constantFrom("a", "é", "\u{1f600}", "\uff5e", "\udc80")),
+    { maxLength: 30 },
+  )
   .map((list) => list.filter((name) => name.isWellFormed() || name === "\udc80").sort(compareNames));
 
 describe("a tree of the parent snapshot", () => {
@@ -49,17 +70,33 @@ describe("a tree of the parent snapshot", () => {
 
 describe("trees of the parent snapshot", () => {
   const sealer = new Sealer(newMasterKey());
-  const trees = [treeOf(["a", "b"]), treeOf(["c"]), treeOf(Array.from({ length: 200 }, (_, n) => `n${String(n).padStart(3, "0")}`))];
+  const trees = [
+    treeOf(["a", "b"]),
+    treeOf(["c"]),
+    treeOf(Array.from({ length: 200 }, (_, n) => `n${String(n).padStart(3, "0")}`)),
+  ];
 
   /** A pack of these trees, the last one compressed. `requests` counts how often it was fetched. */
-  function pack(change: (bytes: Uint8Array) => void = () => {}): { trees: ParentTrees; ids: Id[]; requests: () => number } {
+  function pack(change: (bytes: Uint8Array) => void = () => {}): {
+    trees: ParentTrees;
+    ids: Id[];
+    requests: () => number;
+  } {
     const index = BlobIndex.create();
     const number = index.addPack(idOf(Buffer.from("pack")));
     const ids = trees.map((tree) => idOf(tree));
     const parts = trees.map((tree, n) => sealer.seal(n === 2 ? new Compressor("auto").compress(tree) : tree));
     let offset = 0;
     for (const [n, part] of parts.entries()) {
-      index.add("tree", idToBytes(ids[n] as Id), 0, number, offset, part.length, n === 2 ? (trees[2] as Uint8Array).length : 0);
+      index.add(
+        "tree",
+        idToBytes(ids[n] as Id),
+        0,
+        number,
+        offset,
+        part.length,
+        n === 2 ? (trees[2] as Uint8Array).length : 0,
+      );
       offset += part.length;
     }
     const bytes = Buffer.concat(parts);
@@ -68,7 +105,13 @@ describe("trees of the parent snapshot", () => {
     new Uint8Array(shared).set(bytes);
     let requests = 0;
     const requestPack = (): SharedArrayBuffer => (requests++, shared);
-    const parent = new ParentTrees({ index, sealer, decompressor: new Decompressor(), cacheBytes: 1_000_000, requestPack });
+    const parent = new ParentTrees({
+      index,
+      sealer,
+      decompressor: new Decompressor(),
+      cacheBytes: 1_000_000,
+      requestPack,
+    });
     return { trees: parent, ids, requests: () => requests };
   }
 

@@ -79,7 +79,9 @@ export class ParentTrees {
     const plain = this.#sealer.open(pack.subarray(place.offset, place.offset + place.lengthBytes));
     return new ParentTree(
       // A copy: the decompressor's buffer serves the next tree while this one is still being compared.
-      place.uncompressedBytes > 0 ? new Uint8Array(this.#decompressor.decompress(plain, place.uncompressedBytes)) : plain,
+      place.uncompressedBytes > 0
+        ? new Uint8Array(this.#decompressor.decompress(plain, place.uncompressedBytes))
+        : plain,
     );
   }
 }

@@ -26,7 +26,10 @@ export interface SaveStreamParts {
 export async function saveStream(parts: SaveStreamParts): Promise<Id> {
   const { content, bytes } = await saveContent(parts);
   parts.counters.add("filesNew", 1);
-  const names = posix.resolve("/", parts.stream.name).split("/").filter((name) => name !== "");
+  const names = posix
+    .resolve("/", parts.stream.name)
+    .split("/")
+    .filter((name) => name !== "");
   let json = encodeNode(fileNode(parts.options, names.pop() ?? "stdin", content, bytes));
   for (;;) {
     const tree = await parts.coordinator.tree([json]);
@@ -39,7 +42,12 @@ export async function saveStream(parts: SaveStreamParts): Promise<Id> {
 
 const FOLDER = { type: "dir", mode: 0o755, content: null, links: 0 } as const;
 
-async function saveContent({ coordinator, counters, stream, polynomial }: SaveStreamParts): Promise<{ content: Id[]; bytes: number }> {
+async function saveContent({
+  coordinator,
+  counters,
+  stream,
+  polynomial,
+}: SaveStreamParts): Promise<{ content: Id[]; bytes: number }> {
   const chunker = new Chunker(polynomial, BUFFER_BYTES);
   const { buffer } = chunker;
   const budget = new Semaphore(IN_FLIGHT_BYTES);
@@ -65,7 +73,7 @@ async function saveContent({ coordinator, counters, stream, polynomial }: SaveSt
     end -= start;
   };
   for await (const piece of untilFailure(stream.input, coordinator)) {
-    for (let taken = 0; taken < piece.length; ) {
+    for (let taken = 0; taken < piece.length;) {
       const part = piece.subarray(taken, taken + buffer.length - end);
       buffer.set(part, end);
       taken += part.length;

@@ -39,7 +39,11 @@ export function snapshotPaths({ targets, cwd, stdin }: Pick<BackupOptions, "targ
 }
 
 /** The encoded nodes of a folder above the targets, in the order of their names. */
-async function saveFolder(parts: SaveTargetsParts, folder: TargetFolder, parentTree: Id | undefined): Promise<string[]> {
+async function saveFolder(
+  parts: SaveTargetsParts,
+  folder: TargetFolder,
+  parentTree: Id | undefined,
+): Promise<string[]> {
   const previous = await loadPrevious(parts, parentTree);
   const saved = new Map<string, string>();
   const leaves: [string, TargetLeaf][] = [];

@@ -12,18 +12,39 @@ function drawn(folder: TargetFolder, above = ""): string[] {
   );
 }
 
-const snapshotOf = (targets: string[]): string[] => drawn(targetTree(expandTargets(targets, entries), "/home/ann/work"));
+const snapshotOf = (targets: string[]): string[] =>
+  drawn(targetTree(expandTargets(targets, entries), "/home/ann/work"));
 
 describe("targets become folders of the snapshot", () => {
   test.for<[string, string[], string[]]>([
     ["an absolute path keeps its place", ["/usr/share"], ["/usr/ = /usr", "/usr/share = /usr/share"]],
-    ["two targets share the folders above them", ["/usr/share", "/usr/lib"], ["/usr/ = /usr", "/usr/share = /usr/share", "/usr/lib = /usr/lib"]],
-    ["a relative path is stored as given", ["docs/a"], ["/docs/ = /home/ann/work/docs", "/docs/a = /home/ann/work/docs/a"]],
-    ["redundant parts of a path do not matter", ["./docs//a/"], ["/docs/ = /home/ann/work/docs", "/docs/a = /home/ann/work/docs/a"]],
+    [
+      "two targets share the folders above them",
+      ["/usr/share", "/usr/lib"],
+      ["/usr/ = /usr", "/usr/share = /usr/share", "/usr/lib = /usr/lib"],
+    ],
+    [
+      "a relative path is stored as given",
+      ["docs/a"],
+      ["/docs/ = /home/ann/work/docs", "/docs/a = /home/ann/work/docs/a"],
+    ],
+    [
+      "redundant parts of a path do not matter",
+      ["./docs//a/"],
+      ["/docs/ = /home/ann/work/docs", "/docs/a = /home/ann/work/docs/a"],
+    ],
     ["leading dots are not stored", ["../other"], ["/other = /home/ann/other"]],
-    ["dots alone stand for the entries of that folder", ["."], ["/a = /home/ann/work/a (listed)", "/b = /home/ann/work/b (listed)"]],
+    [
+      "dots alone stand for the entries of that folder",
+      ["."],
+      ["/a = /home/ann/work/a (listed)", "/b = /home/ann/work/b (listed)"],
+    ],
     ["the root stands for its entries", ["/"], ["/etc = /etc (listed)", "/usr = /usr (listed)"]],
-    ["the same name under different roots gets a number", ["x", "../x"], ["/x = /home/ann/work/x", "/x-1 = /home/ann/x"]],
+    [
+      "the same name under different roots gets a number",
+      ["x", "../x"],
+      ["/x = /home/ann/work/x", "/x-1 = /home/ann/x"],
+    ],
     ["a target inside another target is covered by it", ["/usr", "/usr/share"], ["/usr = /usr"]],
     ["in any order", ["/usr/share", "/usr"], ["/usr = /usr"]],
     ["a target given twice is stored once", ["/etc", "/etc/"], ["/etc = /etc"]],

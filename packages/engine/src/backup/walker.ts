@@ -313,7 +313,11 @@ export class Walker {
 
   #contentPresent(ids: readonly string[], path: string): boolean {
     if (this.#hasAll(ids)) return true;
-    this.#problem({ code: "parent-tree", path, reason: "parts of it are missing in the repository; it is stored again" });
+    this.#problem({
+      code: "parent-tree",
+      path,
+      reason: "parts of it are missing in the repository; it is stored again",
+    });
     return false;
   }
 

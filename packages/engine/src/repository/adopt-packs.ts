@@ -8,12 +8,7 @@ import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
 import { loadBytes, type FileInfo } from "@holdfast/storage";
 import { engineError } from "../errors.ts";
 import { idToBytes, type Id } from "../format/id.ts";
-import {
-  decodePackHeader,
-  HEADER_LENGTH_BYTES,
-  sealedHeaderBytes,
-  type PackEntry,
-} from "../format/pack-header.ts";
+import { decodePackHeader, HEADER_LENGTH_BYTES, sealedHeaderBytes, type PackEntry } from "../format/pack-header.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { IndexedPack } from "../index/index-file.ts";
 import { openSealed, type Repository } from "./repository.ts";
@@ -94,7 +89,12 @@ async function readPack(
 }
 
 /** @throws ENGINE_UNAUTHENTIC, ENGINE_MALFORMED */
-async function readHeader(repository: Repository, id: Id, sizeBytes: number, signal: AbortSignal): Promise<PackEntry[]> {
+async function readHeader(
+  repository: Repository,
+  id: Id,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<PackEntry[]> {
   const what = `pack ${id}`;
   const tail = async (length: number): Promise<Uint8Array> =>
     loadBytes(repository.backend, { type: "pack", name: id }, { offset: sizeBytes - length, length }, { signal });

@@ -67,7 +67,10 @@ export async function findKey(
 
 /** @throws ENGINE_MALFORMED, ENGINE_WRONG_HASH: the file is damaged */
 export async function loadKeyFile(backend: Backend, id: Id, { signal }: { signal: AbortSignal }): Promise<KeyFile> {
-  const bytes = await loadBytes(backend, { type: "key", name: id }, undefined, { signal, maxBytes: MAX_KEY_FILE_BYTES });
+  const bytes = await loadBytes(backend, { type: "key", name: id }, undefined, {
+    signal,
+    maxBytes: MAX_KEY_FILE_BYTES,
+  });
   if (idOf(bytes) !== id) throw engineError("ENGINE_WRONG_HASH", { what: `key ${id}` });
   return decodeKeyFile(bytes, `key ${id}`);
 }

@@ -17,9 +17,14 @@ describe("keys", () => {
     const opened = await openRepository(backend, new Secret("second"), { signal });
     expect(opened.config).toEqual(made.config);
     expect(Buffer.from(opened.masterKey.encrypt)).toEqual(Buffer.from(made.masterKey.encrypt));
-    expect((await listKeys(opened, { signal })).map(({ id, current }) => [id === second, current])).toContainEqual([true, true]);
+    expect((await listKeys(opened, { signal })).map(({ id, current }) => [id === second, current])).toContainEqual([
+      true,
+      true,
+    ]);
     await removeKey(opened, made.keyId, { signal });
-    await expect(openRepository(backend, new Secret("first"), { signal })).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
+    await expect(openRepository(backend, new Secret("first"), { signal })).rejects.toEqual(
+      failsWith("ENGINE_WRONG_PASSWORD"),
+    );
   });
 
   test("the key of the session cannot be removed, only changed", async () => {
@@ -28,12 +33,16 @@ describe("keys", () => {
     await expect(removeKey(made, made.keyId, { signal })).rejects.toEqual(failsWith("ENGINE_KEY_IN_USE"));
     await changePassword(made, new Secret("new"), { signal, ...owner });
     expect((await openRepository(backend, new Secret("new"), { signal })).config).toEqual(made.config);
-    await expect(openRepository(backend, new Secret("old"), { signal })).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
+    await expect(openRepository(backend, new Secret("old"), { signal })).rejects.toEqual(
+      failsWith("ENGINE_WRONG_PASSWORD"),
+    );
   });
 
   test("nothing is made over a repository, and none is opened where there is none", async () => {
     const backend = new MemoryBackend();
-    await expect(openRepository(backend, new Secret("x"), { signal })).rejects.toEqual(failsWith("ENGINE_NO_REPOSITORY"));
+    await expect(openRepository(backend, new Secret("x"), { signal })).rejects.toEqual(
+      failsWith("ENGINE_NO_REPOSITORY"),
+    );
     await createRepository(backend, new Secret("x"), { signal, ...owner });
     await expect(createRepository(backend, new Secret("x"), { signal, ...owner })).rejects.toEqual(
       failsWith("ENGINE_REPOSITORY_EXISTS"),

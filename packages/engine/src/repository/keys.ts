@@ -39,11 +39,7 @@ export async function removeKey(repository: Repository, id: Id, { signal }: Opti
 }
 
 /** Replaces the password that opened the session: the new key is stored and read back before the old one goes. */
-export async function changePassword(
-  repository: Repository,
-  password: Secret,
-  options: KeyOptions,
-): Promise<Id> {
+export async function changePassword(repository: Repository, password: Secret, options: KeyOptions): Promise<Id> {
   const id = await addKey(repository, password, options);
   await repository.removeFile("key", repository.keyId, options);
   return id;

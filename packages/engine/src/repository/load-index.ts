@@ -51,7 +51,8 @@ async function loadListed(repository: Repository, { signal, onFile, onDamaged }:
         readIndexFile(json, index, { what: `index ${id}` });
         releaseBytes(json);
       } catch (error) {
-        if (onDamaged === undefined || inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
+        if (onDamaged === undefined || inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt")
+          throw error;
         onDamaged(id, error);
       }
       onFile?.(++done, files.length);

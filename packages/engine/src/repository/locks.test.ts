@@ -16,7 +16,10 @@ function repository(): Promise<Repository> {
 }
 
 /** A lock as another program would leave it. */
-async function plant(repo: Repository, lock: { ageMinutes?: number; host?: string; pid?: number; exclusive?: boolean }): Promise<void> {
+async function plant(
+  repo: Repository,
+  lock: { ageMinutes?: number; host?: string; pid?: number; exclusive?: boolean },
+): Promise<void> {
   const timeNs = BigInt(Date.now() - (lock.ageMinutes ?? 0) * 60_000) * 1_000_000n;
   const file = {
     time: formatGoTime(timeNs),
@@ -80,7 +83,9 @@ describe("locks", () => {
     let waited = 0;
     await withLock(repo, { exclusive: true, signal }, async () => {
       setTimeout(() => void removeLocks(repo, { all: true, signal }), 300);
-      await withLock(repo, { exclusive: true, retryMs: 20_000, signal, onWaiting: () => waited++ }, () => Promise.resolve());
+      await withLock(repo, { exclusive: true, retryMs: 20_000, signal, onWaiting: () => waited++ }, () =>
+        Promise.resolve(),
+      );
     });
     expect(waited).toBeGreaterThan(0);
   });
@@ -88,7 +93,9 @@ describe("locks", () => {
   test("work that fails, and work that is aborted, leaves no lock", async () => {
     const repo = await repository();
     const controller = new AbortController();
-    await expect(withLock(repo, { exclusive: true, signal }, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(withLock(repo, { exclusive: true, signal }, () => Promise.reject(new Error("no")))).rejects.toThrow(
+      "no",
+    );
     const work = withLock(repo, { exclusive: true, signal: controller.signal }, (inner) => {
       controller.abort(new Error("stop"));
       inner.throwIfAborted();

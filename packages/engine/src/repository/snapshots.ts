@@ -75,7 +75,10 @@ export async function findSnapshot(
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
-  return { stored: { id, snapshot: decodeSnapshot(await repository.loadDocument("snapshot", id, { signal })) }, subfolder };
+  return {
+    stored: { id, snapshot: decodeSnapshot(await repository.loadDocument("snapshot", id, { signal })) },
+    subfolder,
+  };
 }
 
 export function saveSnapshot(
@@ -99,11 +102,6 @@ export function matches(snapshot: SnapshotIdentity, { hosts, paths, tags }: Snap
 
 /** What tells snapshots of different sources apart. */
 export type SnapshotIdentity = Pick<SnapshotFields, "hostname" | "paths" | "tags">;
-
-/** True when two snapshots agree in all fields of the grouping; the order of paths and tags does not matter. */
-export function sameGroup(a: SnapshotIdentity, b: SnapshotIdentity, grouping: SnapshotGrouping): boolean {
-  return groupKey(a, grouping) === groupKey(b, grouping);
-}
 
 /** A text that is equal for snapshots of one group. */
 export function groupKey(snapshot: SnapshotIdentity, grouping: SnapshotGrouping): string {

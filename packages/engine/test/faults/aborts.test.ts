@@ -11,7 +11,9 @@ import { sampleForFaults } from "./sample.ts";
 const sample = sampleForFaults();
 
 function lockedBackup(repository: Repository, signal: AbortSignal): Promise<unknown> {
-  return withLock(repository, { exclusive: false, signal }, (inner) => backUp(repository, [sample.folder], { signal: inner }));
+  return withLock(repository, { exclusive: false, signal }, (inner) =>
+    backUp(repository, [sample.folder], { signal: inner }),
+  );
 }
 
 describe("an aborted run", () => {
@@ -22,7 +24,10 @@ describe("an aborted run", () => {
       const interruption = new AbortController();
       const reason = new Error(`stopped at call ${call}`);
       const plan = actAtCall(call, () => interruption.abort(reason));
-      const failure: unknown = await lockedBackup(through(repository, new FaultyBackend(backend, plan)), interruption.signal).then(
+      const failure: unknown = await lockedBackup(
+        through(repository, new FaultyBackend(backend, plan)),
+        interruption.signal,
+      ).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -54,7 +59,9 @@ describe("an aborted run", () => {
     const { repository, backend } = await sample.fresh();
     const interruption = new AbortController();
     const silent = new SilentAfterPack(backend, () => interruption.abort(new Error("enough")));
-    await expect(backUp(through(repository, silent), [sample.folder], { signal: interruption.signal })).rejects.toThrow("enough");
+    await expect(backUp(through(repository, silent), [sample.folder], { signal: interruption.signal })).rejects.toThrow(
+      "enough",
+    );
   });
 
   test("does not wait for a stream that is silent", async () => {
@@ -91,7 +98,9 @@ describe("a lock", () => {
   test("whose saving seems to have failed is removed all the same", async () => {
     const { repository, backend } = await sample.fresh();
     const plan = oneFault({ operation: "save", type: "lock", call: 1, fault: { kind: "fail", when: "after" } });
-    await expect(lockedBackup(through(repository, new FaultyBackend(backend, plan)), NEVER)).rejects.toThrow("a planned fault");
+    await expect(lockedBackup(through(repository, new FaultyBackend(backend, plan)), NEVER)).rejects.toThrow(
+      "a planned fault",
+    );
     expect(await listLocks(repository, { signal: NEVER })).toEqual([]);
   });
 });

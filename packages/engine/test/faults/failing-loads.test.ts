@@ -3,7 +3,16 @@ import { HoldfastError, isHoldfastError } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
 import { describe, expect, test } from "vitest";
 import type { Repository } from "../../src/repository/repository.ts";
-import { backUp, check, contentOfFolder, contentOfLatest, copyOf, problemsInto, storedBlobs, through } from "../backup-lab.ts";
+import {
+  backUp,
+  check,
+  contentOfFolder,
+  contentOfLatest,
+  copyOf,
+  problemsInto,
+  storedBlobs,
+  through,
+} from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
 
@@ -33,8 +42,12 @@ let left: ReturnType<typeof leaveOrphans> | undefined;
 
 async function leaveOrphans(): Promise<{ repository: Repository; orphans: number }> {
   const { repository, backend } = await sample.fresh();
-  const broken = { next: (operation: FaultOperation, type?: string) => (operation === "save" && type === "index" ? FAIL : undefined) };
-  await expect(backUp(through(repository, new FaultyBackend(backend, broken)), [sample.folder])).rejects.toThrow(HoldfastError);
+  const broken = {
+    next: (operation: FaultOperation, type?: string) => (operation === "save" && type === "index" ? FAIL : undefined),
+  };
+  await expect(backUp(through(repository, new FaultyBackend(backend, broken)), [sample.folder])).rejects.toThrow(
+    HoldfastError,
+  );
   const findings = (await check(repository)).findings.map(({ code, what }) => `${code} ${what}`);
   const orphans = Number(/^pack-unindexed (\d+) packs$/.exec(findings.join())?.[1]);
   return { repository, orphans };
@@ -60,8 +73,10 @@ describe("a call that goes wrong while reading", () => {
       }
       if (failure === undefined) {
         succeeded++;
-        expect(await contentOfLatest(repository, sample.folder), `${operation} ${call}`).toEqual(contentOfFolder(sample.folder));
-      } else expect(isHoldfastError(failure), `${operation} ${call}: ${String(failure)}`).toBe(true);
+        expect(await contentOfLatest(repository, sample.folder), `${operation} ${call}`).toEqual(
+          contentOfFolder(sample.folder),
+        );
+      } else expect(isHoldfastError(failure), `${operation} ${call}: ${messageOf(failure)}`).toBe(true);
       expect((await check(repository)).healthy).toBe(true);
       await backUp(repository, [sample.folder]);
       expect(await contentOfLatest(repository, sample.folder)).toEqual(contentOfFolder(sample.folder));
@@ -82,7 +97,9 @@ describe("a call that goes wrong while reading", () => {
   test("a parent's trees that cannot be read cost time, not data", async () => {
     const { repository, backend } = await sample.fresh();
     const problems: string[] = [];
-    const always = { next: (operation: FaultOperation, type?: string) => (operation === "load" && type === "pack" ? FAIL : undefined) };
+    const always = {
+      next: (operation: FaultOperation, type?: string) => (operation === "load" && type === "pack" ? FAIL : undefined),
+    };
     const faulty = through(repository, new FaultyBackend(backend, always));
     const { counts } = await backUp(faulty, [sample.folder], { onEvent: problemsInto(problems) });
     expect(problems.length).toBeGreaterThan(0);

@@ -8,14 +8,7 @@ import { BlobReader } from "../../src/repository/blob-reader.ts";
 import { loadIndex } from "../../src/repository/load-index.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { listSnapshots } from "../../src/repository/snapshots.ts";
-import {
-  backUp,
-  check,
-  contentOfSnapshot,
-  NEVER,
-  RecordingBackend,
-  through,
-} from "../backup-lab.ts";
+import { backUp, check, contentOfSnapshot, NEVER, RecordingBackend, through } from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
 
@@ -24,8 +17,16 @@ const sample = sampleForFaults();
 /** Codes of which at least the first must be found about the file itself. */
 const EXPECTED: Record<"lie" | "truncate" | "flip", Partial<Record<FileType, readonly string[]>>> = {
   lie: { pack: ["pack-missing"], index: ["tree-missing"], snapshot: [] },
-  truncate: { pack: ["pack-size", "pack-hash", "pack-header", "blob-damaged"], index: ["index-damaged"], snapshot: ["snapshot-damaged"] },
-  flip: { pack: ["pack-hash", "pack-header", "blob-damaged"], index: ["index-damaged"], snapshot: ["snapshot-damaged"] },
+  truncate: {
+    pack: ["pack-size", "pack-hash", "pack-header", "blob-damaged"],
+    index: ["index-damaged"],
+    snapshot: ["snapshot-damaged"],
+  },
+  flip: {
+    pack: ["pack-hash", "pack-header", "blob-damaged"],
+    index: ["index-damaged"],
+    snapshot: ["snapshot-damaged"],
+  },
 };
 
 const LIES: readonly (Fault & { kind: "lie" | "truncate" | "flip" })[] = [
@@ -40,7 +41,11 @@ const LIES: readonly (Fault & { kind: "lie" | "truncate" | "flip" })[] = [
 async function unreadablePaths(repository: Repository, tree: Id): Promise<string[]> {
   const blobs = new BlobReader(repository, await loadIndex(repository, { signal: NEVER }));
   const lost: string[] = [];
-  const isLost = (read: Promise<unknown>): Promise<boolean> => read.then(() => false, () => true);
+  const isLost = (read: Promise<unknown>): Promise<boolean> =>
+    read.then(
+      () => false,
+      () => true,
+    );
   const walk = async (id: Id, path: string): Promise<void> => {
     if (await isLost(blobs.load("tree", id, { signal: NEVER }))) {
       lost.push(path === "" ? "/" : path);
@@ -86,9 +91,13 @@ describe("a save that lies", () => {
       expect(result.healthy, `save ${call}`).toBe(codes.length === 0);
       for (const finding of damage) {
         const consequence = type === "index" && finding.code === "tree-missing";
-        expect(consequence || (codes.includes(finding.code) && finding.what.includes(about)), JSON.stringify(finding)).toBe(true);
+        expect(
+          consequence || (codes.includes(finding.code) && finding.what.includes(about)),
+          JSON.stringify(finding),
+        ).toBe(true);
       }
-      if (codes[0] !== undefined) expect(damage).toContainEqual(expect.objectContaining({ code: codes[0], what: about }));
+      if (codes[0] !== undefined)
+        expect(damage).toContainEqual(expect.objectContaining({ code: codes[0], what: about }));
       if (result.healthy) expect(await unreadableSnapshots(repository)).toBe(0);
       // Whatever else was damaged: the snapshot of the run before is as good as it was.
       expect(result.affected.every(({ snapshots }) => snapshots.every((id) => id === snapshotId))).toBe(true);

@@ -14,7 +14,11 @@ export function sampleForFaults(): Sample {
   const folder = scratchFolder();
   let first: Promise<Repository> | undefined;
   const prepare = async (): Promise<Repository> => {
-    writeFiles(folder, { "kept/one": noise(9_000, 1), "kept/deep/two": noise(5_000, 2), "changed/three": noise(8_000, 3) });
+    writeFiles(folder, {
+      "kept/one": noise(9_000, 1),
+      "kept/deep/two": noise(5_000, 2),
+      "changed/three": noise(8_000, 3),
+    });
     const repository = await newRepository();
     await backUp(repository, [folder]);
     writeFiles(folder, {

@@ -7,7 +7,12 @@ import { runWorker } from "../../src/workers/run-worker.ts";
 export type Order =
   | { readonly kind: "echo"; readonly text: string }
   /** Adds to a number that is no atomic, under a mutex, and to a counter. */
-  | { readonly kind: "add"; readonly words: SharedArrayBuffer; readonly counters: SharedArrayBuffer; readonly times: number }
+  | {
+      readonly kind: "add";
+      readonly words: SharedArrayBuffer;
+      readonly counters: SharedArrayBuffer;
+      readonly times: number;
+    }
   | { readonly kind: "throw"; readonly what: "error" | "holdfast-error" }
   | { readonly kind: "exit"; readonly code: number }
   | { readonly kind: "hang" }

@@ -52,7 +52,10 @@ describe("a worker thread", () => {
   });
 
   test("reports an error of ours as it is, and another one as a defect", async () => {
-    for (const [what, code] of [["holdfast-error", "ENGINE_ABORTED"], ["error", "ENGINE_WORKER_FAILED"]] as const) {
+    for (const [what, code] of [
+      ["holdfast-error", "ENGINE_ABORTED"],
+      ["error", "ENGINE_WORKER_FAILED"],
+    ] as const) {
       const { thread, answer, failures } = start();
       thread.post({ kind: "throw", what });
       await expect(answer()).rejects.toSatisfy((error) => isHoldfastError(error, code));
@@ -97,7 +100,11 @@ describe("shared memory", () => {
 
   test("a mutex is free again after a section that throws", () => {
     const mutex = new Mutex(new Int32Array(new SharedArrayBuffer(4)), 0);
-    expect(() => mutex.run(() => { throw new Error("no"); })).toThrow("no");
+    expect(() =>
+      mutex.run(() => {
+        throw new Error("no");
+      }),
+    ).toThrow("no");
     expect(mutex.run(() => 5)).toBe(5);
   });
 
@@ -105,6 +112,8 @@ describe("shared memory", () => {
     const words = new Int32Array(new SharedArrayBuffer(4));
     words[0] = 1;
     const mutex = new Mutex(words, 0, { giveUpMs: 50 });
-    expect(() => mutex.run(() => 5)).toThrow(expect.toSatisfy((error: unknown) => isHoldfastError(error, "ENGINE_WORKER_FAILED")));
+    expect(() => mutex.run(() => 5)).toThrow(
+      expect.toSatisfy((error: unknown) => isHoldfastError(error, "ENGINE_WORKER_FAILED")),
+    );
   });
 });
