@@ -1,5 +1,5 @@
 /** Whatever load, listing or look-up of a backup goes wrong: the run ends with an error or has stored the right content. */
-import { HoldfastError, isHoldfastError } from "@holdfast/base";
+import { HoldfastError, isHoldfastError, messageOf } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
 import { describe, expect, test } from "vitest";
 import type { Repository } from "../../src/repository/repository.ts";
