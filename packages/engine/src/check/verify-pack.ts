@@ -51,7 +51,7 @@ function openBlob(verifier: Verifier, pack: Uint8Array, entry: number): Uint8Arr
   if (Math.max(place.lengthBytes, place.uncompressedBytes) > verifier.maxBlobBytes) {
     throw new Error(`it claims ${place.uncompressedBytes} bytes, more than a blob may have`);
   }
-  const stored = verifier.sealer.open(pack.subarray(place.offset, end));
+  const stored = verifier.sealer.openTransient(pack.subarray(place.offset, end));
   const plain =
     place.uncompressedBytes > 0 ? verifier.decompressor.decompress(stored, place.uncompressedBytes) : stored;
   if (idOf(plain) !== verifier.index.idAt(entry)) throw new Error("its content does not have the hash that names it");

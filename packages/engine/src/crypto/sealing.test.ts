@@ -3,6 +3,7 @@ import { createCipheriv, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { newMasterKey } from "./master-key.ts";
 import { SEAL_OVERHEAD, Sealer } from "./sealing.ts";
 
 const UNAUTHENTIC = expect.objectContaining({ code: "ENGINE_UNAUTHENTIC" });
@@ -10,6 +11,19 @@ const hex = (text: string): Uint8Array => Buffer.from(text, "hex");
 const newKey = () => ({ encrypt: randomBytes(32), macK: randomBytes(16), macR: randomBytes(16) });
 
 describe("Sealer", () => {
+  test("openTransient gives the bytes that open gives, in memory that the next call uses again", () => {
+    const sealer = new Sealer(newMasterKey());
+    const [small, large] = [new Uint8Array(100).fill(1), new Uint8Array(3_000_000).fill(2)];
+    const [sealedSmall, sealedLarge] = [sealer.seal(small), sealer.seal(large)];
+    const first = sealer.openTransient(sealedSmall);
+    expect(Buffer.compare(first, small)).toBe(0);
+    expect(Buffer.compare(sealer.openTransient(sealedLarge), large)).toBe(0);
+    expect(Buffer.compare(sealer.openTransient(sealedSmall), sealer.open(sealedSmall))).toBe(0);
+    const kept = sealer.open(sealedSmall);
+    sealer.openTransient(sealer.seal(new Uint8Array(100)));
+    expect(Buffer.compare(kept, small)).toBe(0);
+  });
+
   // D. J. Bernstein, "The Poly1305-AES message-authentication code", appendix B.
   test.for([
     {

@@ -16,6 +16,8 @@ const IV_BYTES = 16;
 const MAC_BYTES = 16;
 /** Nonces drawn and encrypted in one go: each of these calls costs as much as encrypting 4 KiB. */
 const NONCES_PER_BATCH = 512;
+/** Most blobs are smaller, so that memory for them is made once. */
+const MIN_TRANSIENT_BYTES = 2 * 1024 * 1024;
 
 /**
  * The secrets of a repository, or those derived from a password: 32 bytes for AES-256, 16 for AES-128, 16 for
@@ -37,6 +39,7 @@ export class Sealer {
   readonly #nonces = new Uint8Array(NONCES_PER_BATCH * IV_BYTES);
   #pads: Uint8Array = new Uint8Array(0);
   #nextNonce = NONCES_PER_BATCH;
+  #transient: Uint8Array = new Uint8Array(0);
 
   constructor(key: MasterKey) {
     this.#primitives = sealingPrimitives(key.encrypt);
@@ -68,13 +71,25 @@ export class Sealer {
 
   /** Checks the MAC, then decrypts. @throws ENGINE_UNAUTHENTIC, which names `what` as the damaged thing */
   open(sealed: Uint8Array, what = "stored data"): Uint8Array {
+    return this.#openInto(sealed, what, (bytes) => new Uint8Array(bytes));
+  }
+
+  /** As `open`, into memory that the next call uses again: for bytes that are decompressed, hashed or written at once. */
+  openTransient(sealed: Uint8Array, what = "stored data"): Uint8Array {
+    return this.#openInto(sealed, what, (bytes) => {
+      if (this.#transient.length < bytes) this.#transient = new Uint8Array(Math.max(bytes, MIN_TRANSIENT_BYTES));
+      return this.#transient.subarray(0, bytes);
+    });
+  }
+
+  #openInto(sealed: Uint8Array, what: string, room: (bytes: number) => Uint8Array): Uint8Array {
     const end = sealed.length - MAC_BYTES;
     if (end < IV_BYTES) throw engineError("ENGINE_UNAUTHENTIC", { what });
     const iv = sealed.subarray(0, IV_BYTES);
     const ciphertext = sealed.subarray(IV_BYTES, end);
     const mac = this.#mac(ciphertext, this.#nonceCipher.update(iv));
     if (!timingSafeEqual(mac, sealed.subarray(end))) throw engineError("ENGINE_UNAUTHENTIC", { what });
-    const plain = new Uint8Array(ciphertext.length);
+    const plain = room(ciphertext.length);
     this.#primitives.crypt(iv, ciphertext, plain);
     return plain;
   }

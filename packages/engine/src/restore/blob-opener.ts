@@ -52,7 +52,7 @@ export class BlobOpener {
   }
 
   #openCopy(type: BlobType, id: Id, sealed: Uint8Array, uncompressedBytes: number): Uint8Array {
-    const stored = this.#sealer.open(sealed);
+    const stored = this.#sealer.openTransient(sealed);
     const plain = uncompressedBytes > 0 ? this.#decompressor.decompress(stored, uncompressedBytes) : stored;
     if (idOf(plain) !== id) throw engineError("ENGINE_WRONG_HASH", { what: `${type} blob ${id}` });
     return plain;

@@ -109,7 +109,8 @@ export class Coordinator {
       const state: ThreadState = { thread, slots, knowsNoWork: false, ended };
       this.#threads.push(state);
     }
-    signal.addEventListener("abort", () => this.#fail(signal.reason), { once: true });
+    const whileRunning = { once: true, signal: this.#abort.signal };
+    signal.addEventListener("abort", () => this.#fail(signal.reason), whileRunning);
   }
 
   /** Restores everything below the root. @param isFresh the target was empty */

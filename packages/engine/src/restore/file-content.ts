@@ -9,6 +9,8 @@ import type { ContentBlob, WantedBlob } from "./load-window.ts";
 /** A piece of a large file ends with the blob that brings it to this size. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
+const SLACK_BYTES = 1024;
+
 const idBytes = new Uint8Array(32);
 
 /** Where a data blob is. @throws LostBlob when the index does not have it */
@@ -18,8 +20,12 @@ export function locateBlob(index: BlobIndex, id: Id): ContentBlob {
   const place = entry < 0 ? undefined : index.locationAt(entry);
   if (place === undefined) throw new LostBlob(id, engineError("ENGINE_BLOB_MISSING", { type: "data", id }).message);
   const plainBytes = plainBytesOf(place);
-  if (plainBytes > MAX_BLOB_BYTES)
-    throw new LostBlob(id, `the index says that data blob ${id} has ${plainBytes} bytes`);
+  // zstd makes nothing longer than this, so no program stores it: memory would be taken for nothing.
+  const isLie = place.lengthBytes > plainBytes + plainBytes / 128 + SLACK_BYTES;
+  if (plainBytes > MAX_BLOB_BYTES || isLie) {
+    const reason = `the index says that data blob ${id} has ${plainBytes} bytes in ${place.lengthBytes}`;
+    throw new LostBlob(id, reason);
+  }
   return { id, entry, place, plainBytes };
 }
 

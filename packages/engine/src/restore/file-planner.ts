@@ -28,6 +28,8 @@ export type FilePlan =
       /** Write into the file that is there rather than create it. */
       readonly patch: boolean;
       readonly wanted: readonly WantedBlob[];
+      /** Type of what stands there and must make room for the new file. */
+      readonly replaces: string | undefined;
       /** Of the whole content. */
       readonly totalBytes: number;
     }
@@ -56,48 +58,67 @@ export class FilePlanner {
     const { folder, node } = place;
     const occupant = folder === undefined || place.fresh ? undefined : occupantOf(folder, node.name);
     if (occupant !== undefined && !mayOverwrite(this.#rules.overwrite, node, occupant)) return { kind: "skip" };
+    if (occupant !== undefined && this.#looksUnchanged(node, occupant)) return { kind: "unchanged" };
+    const blobs = this.#blobsOf(node);
     if (occupant?.type === "file" && folder !== undefined) {
-      const plan = this.#planExisting(folder, place, occupant);
+      const plan = this.#planExisting(folder, place, occupant, blobs);
       if (plan !== undefined) return plan;
     }
-    // All that can be known to be missing is found before anything is removed.
-    const plan = isLarge(node) ? this.#planLarge(place, true) : this.#planNew(node);
+    if (blobs !== undefined) {
+      return { kind: "write", patch: false, wanted: blobs, replaces: occupant?.type, totalBytes: contentBytes(blobs) };
+    }
+    // A blob that the index lacks is found here, before anything is removed.
+    const plan = this.#planLarge(place, true);
     if (folder !== undefined && !this.#rules.dryRun) {
       if (occupant !== undefined) removeEntry(folder, node.name, occupant.type, this.#rules.delete);
-      if (plan.kind === "large") allocate(folder, node.name, plan.totalBytes);
+      allocate(folder, node.name, plan.totalBytes);
     }
     return plan;
   }
 
+  /** The blobs of a file; `undefined` for a large one, of which only pieces are held in memory. */
+  #blobsOf({ size, content }: TreeNode): readonly WantedBlob[] | undefined {
+    const ids = content ?? [];
+    if (size >= LARGE_FILE_BYTES || ids.length > MANY_BLOBS) return undefined;
+    const blobs = locateContent(this.#index, ids, 0);
+    // The size that a tree tells may be a lie.
+    return contentBytes(blobs) < LARGE_FILE_BYTES ? blobs : undefined;
+  }
+
   /** What to do with a file that is there; `undefined` when it must make room for a new one. */
-  #planExisting(folder: AnchoredFolder, place: FilePlace, occupant: RawStat): FilePlan | undefined {
+  #planExisting(
+    folder: AnchoredFolder,
+    place: FilePlace,
+    occupant: RawStat,
+    blobs: readonly WantedBlob[] | undefined,
+  ): FilePlan | undefined {
     const { node } = place;
-    if (this.#looksUnchanged(node, occupant)) return { kind: "unchanged" };
     // Writing into a file with several links would change the others too.
     const isOurs = occupant.links === 1 && canWrite(folder, node.name);
-    return isLarge(node) && isOurs ? this.#planLarge(place, false) : this.#planPatch(folder, node, isOurs);
+    if (blobs === undefined && isOurs) return this.#planLarge(place, false);
+    return this.#planPatch(folder, node.name, blobs ?? locateContent(this.#index, node.content ?? [], 0), isOurs);
   }
 
   #looksUnchanged(node: TreeNode, occupant: RawStat): boolean {
-    return this.#rules.overwrite === "if-changed" && node.size === occupant.size && node.mtimeNs === occupant.mtimeNs;
+    if (this.#rules.overwrite !== "if-changed" || occupant.type !== "file") return false;
+    return node.size === occupant.size && node.mtimeNs === occupant.mtimeNs;
   }
 
-  #planNew(node: TreeNode): FilePlan {
-    const wanted = locateContent(this.#index, node.content ?? [], 0);
-    return { kind: "write", patch: false, wanted, totalBytes: contentBytes(wanted) };
-  }
-
-  #planPatch(folder: AnchoredFolder, node: TreeNode, isOurs: boolean): FilePlan | undefined {
-    const blobs = locateContent(this.#index, node.content ?? [], 0);
+  #planPatch(
+    folder: AnchoredFolder,
+    name: string,
+    blobs: readonly WantedBlob[],
+    isOurs: boolean,
+  ): FilePlan | undefined {
     const totalBytes = contentBytes(blobs);
-    const file = openExisting(folder, node.name, constants.O_RDONLY);
+    const file = openExisting(folder, name, constants.O_RDONLY);
     if (file === undefined) return undefined;
     try {
       const { size, type } = rawStat(fstatSync(file, { bigint: true }));
       if (type !== "file") return undefined;
       const wanted = differingBlobs(file, size, blobs);
       if (wanted.length === 0 && size === totalBytes) return { kind: "unchanged" };
-      return isOurs ? { kind: "write", patch: true, wanted, totalBytes } : undefined;
+      return isOurs ? { kind: "write", patch: true, wanted, replaces: undefined, totalBytes } : undefined;
     } finally {
       closeSync(file);
     }
@@ -109,10 +130,6 @@ export class FilePlanner {
     const file = { name: node.name, node: json, fresh, sizeBytes: totalBytes, linkKey, ids, pieces };
     return { kind: "large", file, totalBytes };
   }
-}
-
-function isLarge({ size, content }: TreeNode): boolean {
-  return size >= LARGE_FILE_BYTES || (content?.length ?? 0) > MANY_BLOBS;
 }
 
 /** A file of the target, `undefined` when this process may not open it that way or it is no file. */

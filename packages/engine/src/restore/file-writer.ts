@@ -10,7 +10,9 @@ import type { AnchoredFolder } from "./anchored-folder.ts";
 import { type BlobOpener, LostBlob } from "./blob-opener.ts";
 import { openForPatch } from "./file-planner.ts";
 import type { ContentBlob, LoadWindow, WantedBlob, WindowFile } from "./load-window.ts";
+import type { RestoreRules } from "./messages.ts";
 import { closeNewFile, createFile } from "./new-file.ts";
+import { removeEntry } from "./occupants.ts";
 import { writeSparse } from "./sparse.ts";
 
 /** Content and where in the file it goes. */
@@ -22,11 +24,13 @@ interface Chunk {
 export class FileWriter {
   readonly #opener: BlobOpener;
   readonly #sparse: boolean;
+  readonly #delete: boolean;
   #buffer = new Uint8Array(256 * 1024);
 
-  constructor(opener: BlobOpener, { sparse }: { sparse: boolean }) {
+  constructor(opener: BlobOpener, rules: Pick<RestoreRules, "sparse" | "delete">) {
     this.#opener = opener;
-    this.#sparse = sparse;
+    this.#sparse = rules.sparse;
+    this.#delete = rules.delete;
   }
 
   /**
@@ -37,11 +41,12 @@ export class FileWriter {
   writeWhole(
     folder: AnchoredFolder,
     window: LoadWindow,
-    { name, wanted, patch, totalBytes }: WindowFile,
+    { name, wanted, patch, replaces, totalBytes }: WindowFile,
     complete: (file: number) => void,
   ): void {
     const chunks = this.#decode(window, wanted);
     if (patch) return this.#patch(folder, name, chunks, totalBytes);
+    if (replaces !== undefined) removeEntry(folder, name, replaces, this.#delete);
     const file = createFile(folder, name);
     let isOpen = true;
     try {

@@ -200,13 +200,14 @@ export class FolderWalk {
       return;
     }
     const linkKey = segment.claimed ? `${node.deviceId}:${node.inode}` : undefined;
-    const { patch, wanted, totalBytes } = plan;
+    const { patch, wanted, replaces, totalBytes } = plan;
     segment.files += 1;
     this.#addFile({
       folder: segment.folder,
       name: node.name,
       wanted,
       patch,
+      replaces,
       node,
       piece: undefined,
       linkKey,

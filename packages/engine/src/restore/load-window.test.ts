@@ -17,6 +17,7 @@ function file(wanted: readonly WantedBlob[]): WindowFile {
     name: "f",
     wanted,
     patch: false,
+    replaces: undefined,
     node: undefined,
     piece: undefined,
     linkKey: undefined,

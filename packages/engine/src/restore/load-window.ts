@@ -33,6 +33,8 @@ export interface WindowFile {
   readonly wanted: readonly WantedBlob[];
   /** Write into the file that is there rather than create it. */
   readonly patch: boolean;
+  /** Type of what stands there and must make room for a new file. */
+  readonly replaces: string | undefined;
   /** Its metadata; `undefined` for a piece of a large file. */
   readonly node: TreeNode | undefined;
   /** Number of the large file that this is a piece of. */

@@ -1,5 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Author, newRepository, node, signal } from "../../test/made-repository.ts";
@@ -49,6 +58,21 @@ describe("content that is damaged", () => {
     expect(readFileSync(join(target, "small"), "utf8")).toBe("old");
     expect(readFileSync(join(target, "large")).subarray(0, 2_000_000).equals(bytes(2_000_000, 3))).toBe(true);
     expect(lstatSync(join(target, "large"), { bigint: true }).mtimeNs).not.toBe(large.mtimeNs);
+  });
+
+  test("leaves also what would have made room for a new file", async () => {
+    const author = new Author(newRepository());
+    const file = await author.file("f", ["new content"]);
+    const root = await author.tree([file, { ...file, name: "g" }, { ...file, name: "h" }]);
+    await author.finish();
+    await damage(author, "data", first(file));
+    const target = newFolder();
+    writeFileSync(join(target, "f"), "old");
+    linkSync(join(target, "f"), join(target, "other name"));
+    symlinkSync("somewhere", join(target, "g"));
+    mkdirSync(join(target, "h"));
+    expect(codes(await restore({ author, root }, target))).toEqual(["damaged /f", "damaged /g", "damaged /h"]);
+    expect(look(target)).toEqual({ f: "old", g: "-> somewhere", h: "(folder)", "other name": "old" });
   });
 
   test("is taken from another copy where there is one", async () => {

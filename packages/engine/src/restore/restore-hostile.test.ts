@@ -159,12 +159,13 @@ describe("trees that are no trees", () => {
       node("a", { type: "irregular" }),
       node("b", { type: "dir" }),
       await author.file("c", ["four"], { size: 5 }),
+      await author.file("c2", [new Uint8Array(2_500_000)], { size: 6 }),
       node("d", { size: 7, content: null }),
     ]);
     const target = newFolder();
     const result = await restore(snapshot, target);
-    expect(codes(result)).toEqual(["damaged /b", "damaged /c", "damaged /d", "not-restored /a"]);
-    expect(look(target)).toEqual({ b: "(folder)", c: "four", d: "" });
+    expect(codes(result)).toEqual(["damaged /b", "damaged /c", "damaged /c2", "damaged /d", "not-restored /a"]);
+    expect(look(target)).toEqual({ b: "(folder)", c: "four", c2: "\0".repeat(2_500_000), d: "" });
   });
 
   test.each([false, true])("folders in folders without end come to one (dry run: %s)", async (dryRun) => {

@@ -3,8 +3,9 @@
  *
  * - Nothing is written outside the target, whatever a tree says or stands in the target (see `anchored-folder.ts`).
  * - Where files exist, only blobs that differ are read from the repository and written.
- * - A file whose content is damaged is reported. A new one is not left behind. One that was there before stays as it is if it
- *   is small; a large one may have parts of the new content, and does not get the snapshot's time of modification.
+ * - A file whose content is damaged is reported. A new one is not left behind. What stood there before stays as it is if the
+ *   file is small; one of 2 MiB and more may have parts of the new content, without the snapshot's time of modification, or
+ *   be gone if it could not be written into.
  * - Files and folders are for their owner only until they are complete.
  */
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, realpathSync, unlinkSync } from "node:fs";

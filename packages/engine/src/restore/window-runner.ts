@@ -18,7 +18,7 @@ export class WindowRunner {
 
   constructor(session: Session, slots: readonly SharedArrayBuffer[]) {
     this.#session = session;
-    this.#writer = new FileWriter(session.opener, { sparse: session.rules.sparse });
+    this.#writer = new FileWriter(session.opener, session.rules);
     this.#slots = slots;
     this.#underWay = slots.map(() => undefined);
   }
@@ -61,6 +61,7 @@ export class WindowRunner {
         name: work.name,
         wanted,
         patch: !work.fresh,
+        replaces: undefined,
         node: undefined,
         piece: work.file,
         linkKey: undefined,
