@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
+    maxWorkers: "100%", // of the cores; the default leaves one idle
     execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
     testTimeout: 60_000,
   },
