@@ -64,7 +64,7 @@ export class Reachability {
       const waiting = edges === undefined || open.has(entry) ? [] : this.#unknown(edges);
       if (edges !== undefined && !open.has(entry) && waiting.length > 0) {
         open.add(entry);
-        stack.push(...waiting);
+        for (const subtree of waiting) stack.push(subtree);
         continue;
       }
       stack.pop();

@@ -119,7 +119,6 @@ describe("groups", () => {
   const same = (...[one, other, grouping]: [SnapshotFields, SnapshotFields, SnapshotGrouping]): boolean =>
     groupKey(one, grouping) === groupKey(other, grouping);
 
-
   test("hold snapshots that agree in the fields of the grouping, in any order of paths and tags", () => {
     expect(same(a, b, [])).toBe(true);
     expect(same(a, b, ["paths", "tags"])).toBe(true);
