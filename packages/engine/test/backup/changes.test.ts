@@ -45,16 +45,21 @@ beforeEach(async () => {
   repository = await newRepository();
 });
 
+/** Backs up the folder as the root of the snapshot: folders above it belong to others, and may change at any time. */
+function backUpHere(options: Partial<BackupOptions> = {}): ReturnType<typeof backUp> {
+  return backUp(repository, ["."], { cwd: folder, ...options });
+}
+
 /** Runs a second backup after `change`, and compares what it stored with the disk. */
 async function after(
   change: () => void,
   options: Partial<BackupOptions> = {},
 ): Promise<Awaited<ReturnType<typeof backUp>>> {
-  await backUp(repository, [folder]);
+  await backUpHere();
   change();
-  const result = await backUp(repository, [folder], options);
+  const result = await backUpHere(options);
   if (result.snapshotId !== undefined)
-    expect(await contentOfLatest(repository, folder)).toEqual(contentOfFolder(folder));
+    expect(await contentOfLatest(repository, "")).toEqual(contentOfFolder(folder));
   return result;
 }
 
@@ -113,7 +118,7 @@ describe("the second backup", () => {
     expect(unchanged.snapshotId).toBeUndefined();
     expect(await listSnapshots(repository, { signal: NEVER })).toHaveLength(1);
     writeFileSync(join(folder, "a"), "changed");
-    expect((await backUp(repository, [folder], { skipIfUnchanged: true })).snapshotId).toBeDefined();
+    expect((await backUpHere({ skipIfUnchanged: true })).snapshotId).toBeDefined();
   });
 
   test("that is told to force reads everything again, and stores nothing twice", async () => {
@@ -123,7 +128,7 @@ describe("the second backup", () => {
   });
 
   test("stores content again that an unchanged file had, and that the repository lost", async () => {
-    await backUp(repository, [folder]);
+    await backUpHere();
     const index = await loadIndex(repository, { signal: NEVER });
     for (let entry = 0; entry < index.count; entry++) {
       if (index.typeAt(entry) === "tree") continue;
@@ -134,12 +139,12 @@ describe("the second backup", () => {
     for (const name of await namesOf(repository.backend, "index"))
       await repository.backend.remove({ type: "index", name }, { signal: NEVER });
     const problems: string[] = [];
-    const { counts } = await backUp(repository, [folder], { onEvent: problemsInto(problems) });
+    const { counts } = await backUpHere({ onEvent: problemsInto(problems) });
     expect(problems.map((problem) => problem.replace(folder, "")).sort()).toEqual(
       ["a", "b", "deep/c", "deep/er/d"].map((path) => `parent-tree /${path}`),
     );
     expect(counts).toMatchObject({ dataBlobs: 4, treeBlobs: 0, filesUnmodified: 4 });
-    expect(await contentOfLatest(repository, folder)).toEqual(contentOfFolder(folder));
+    expect(await contentOfLatest(repository, "")).toEqual(contentOfFolder(folder));
     expect((await check(repository)).healthy).toBe(true);
   });
 });

@@ -66,7 +66,7 @@ describe("a save that fails", () => {
     await expect(backUp(through(repository, new FaultyBackend(backend, plan)), [sample.folder])).rejects.toThrow();
     expect(await namesOf(backend, "index")).toHaveLength(2);
     const next = await backUp(repository, [sample.folder]);
-    expect(next.counts).toMatchObject({ dataBlobs: 0, treeBlobs: 0 });
+    expect(next.counts.dataBlobs).toBe(0);
     expect(next.adoptedPacks).toBe(0);
   });
 
