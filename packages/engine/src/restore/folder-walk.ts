@@ -167,6 +167,8 @@ export class FolderWalk {
   #file(segment: Segment, node: TreeNode, path: string): void {
     const { reporter } = this.#session;
     if (node.links > 1 && !segment.claimed) {
+      // It is linked later and by any worker, when its folder must be there: also if nothing else in it is restored.
+      this.#anchor(segment);
       segment.linked.push({ name: node.name, key: `${node.deviceId}:${node.inode}`, node: encodeNode(node) });
       return;
     }

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -150,6 +151,13 @@ describe.runIf(isRoot && has("restic") && has("rsync"))("a repository that resti
     ).toEqual([""]);
     expect(result.counts.filesUnchanged).toBeGreaterThan(450);
     expect(result.counts.deleted).toBe(1);
+  });
+
+  test("a folder of which only a further name of a file is wanted is made", async () => {
+    const target = newFolder();
+    const result = await run(target, { paths: ["/dir3/file4", "/dir5/same"] });
+    expect(codes(result)).toEqual([]);
+    expect(lstatSync(join(target, "dir5/same")).ino).toBe(lstatSync(join(target, "dir3/file4")).ino);
   });
 
   test("exactly the paths that are named come back", async () => {

@@ -58,8 +58,7 @@ async function after(
   await backUpHere();
   change();
   const result = await backUpHere(options);
-  if (result.snapshotId !== undefined)
-    expect(await contentOfLatest(repository, "")).toEqual(contentOfFolder(folder));
+  if (result.snapshotId !== undefined) expect(await contentOfLatest(repository, "")).toEqual(contentOfFolder(folder));
   return result;
 }
 
