@@ -72,3 +72,26 @@ function joinParts(parts: readonly Uint8Array[], total: number): Uint8Array {
   }
   return whole;
 }
+
+/**
+ * Fills `target`, which may be shared memory, with the bytes of a file from `offset` on. Copies nothing where the backend can
+ * read into place.
+ * @throws what `Backend.load` throws; STORAGE_RANGE when the file ends before `target` is full
+ */
+export async function loadInto(
+  backend: Backend,
+  key: FileKey,
+  offset: number,
+  target: Uint8Array,
+  { signal }: CallOptions,
+): Promise<void> {
+  const fill = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+    let at = 0;
+    for await (const chunk of chunks) {
+      const isInPlace = chunk.buffer === target.buffer && chunk.byteOffset === target.byteOffset + at;
+      if (!isInPlace) target.set(chunk, at);
+      at += chunk.length;
+    }
+  };
+  await backend.load(key, { offset, length: target.length }, fill, { signal, into: target });
+}

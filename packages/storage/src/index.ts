@@ -11,7 +11,7 @@ export type {
   SaveOptions,
 } from "./backend.ts";
 export { STORAGE_ERRORS, storageError } from "./errors.ts";
-export { type LoadBytesOptions, bytesSource, loadBytes, oneChunk, readBody } from "./bytes-source.ts";
+export { type LoadBytesOptions, bytesSource, loadBytes, loadInto, oneChunk, readBody } from "./bytes-source.ts";
 export { CacheFolder, type CachedKey, type CachedType } from "./cache/cache-folder.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type ComposeOptions, composeBackend } from "./compose.ts";

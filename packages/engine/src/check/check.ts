@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { forEachConcurrent, isHoldfastError, messageOf } from "@holdfast/base";
-import { loadBytes } from "@holdfast/storage";
+import { loadInto } from "@holdfast/storage";
 import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
@@ -18,6 +18,7 @@ import { choosePacks, type PackFile } from "./choose-packs.ts";
 import { isDamage, type AffectedPath, type Finding, type FindingCode } from "./findings.ts";
 import type { PackResult } from "./messages.ts";
 import type { CheckOptions, CheckProgress, CheckResult } from "./options.ts";
+import { PackMemory } from "./pack-memory.ts";
 import { PacksOfIndex } from "./packs-of-index.ts";
 import { Reachability } from "./reachability.ts";
 import { VerifyPool } from "./verify-pool.ts";
@@ -151,15 +152,20 @@ export class Check {
     if (chosen.length === 0) return;
     const workers = Math.min(chosen.length, this.#options.workers ?? Math.max(2, availableParallelism()));
     const pool = new VerifyPool({ workers, key: this.#repository.masterKey, index: index.shared });
+    const memory = new PackMemory();
     try {
       await forEachConcurrent(
         chosen,
         workers + 1,
         async ({ id, sizeBytes }, inner) => {
           const entries = byPack.entriesOf(index.packNumber(id) as number);
-          const bytes = await this.#readPack(id, sizeBytes, inner);
-          if (bytes === undefined) for (const entry of entries) this.#damagedEntries.mark(index, reachability, entry);
-          else this.#take(index, await pool.verify({ kind: "pack", id, bytes, entries }, inner), reachability);
+          const result = await memory.lend(sizeBytes > MAX_PACK_BYTES ? 0 : sizeBytes, async (bytes) =>
+            (await this.#readPack(id, sizeBytes, bytes, inner))
+              ? pool.verify({ kind: "pack", id, bytes, entries }, inner)
+              : undefined,
+          );
+          if (result === undefined) for (const entry of entries) this.#damagedEntries.mark(index, reachability, entry);
+          else this.#take(index, result, reachability);
           this.#progress.packsDone++;
           this.#progress.bytesDone += sizeBytes;
         },
@@ -170,17 +176,19 @@ export class Check {
     }
   }
 
-  async #readPack(id: Id, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  /** @returns whether the pack is now in `memory`; otherwise it is a finding */
+  async #readPack(id: Id, sizeBytes: number, memory: Uint8Array, signal: AbortSignal): Promise<boolean> {
     if (sizeBytes > MAX_PACK_BYTES) {
       this.#find("pack-unreadable", `pack ${id}`, `a pack of ${sizeBytes} bytes is none of ours`, id);
-      return undefined;
+      return false;
     }
     try {
-      return await loadBytes(this.#repository.backend, { type: "pack", name: id }, undefined, { signal });
+      await loadInto(this.#repository.backend, { type: "pack", name: id }, 0, memory, { signal });
+      return true;
     } catch (error) {
       if (signal.aborted || !isHoldfastError(error)) throw error;
       this.#find("pack-unreadable", `pack ${id}`, error.message, id);
-      return undefined;
+      return false;
     }
   }
 

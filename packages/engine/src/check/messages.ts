@@ -15,6 +15,7 @@ export interface CheckWorkerData {
 export interface PackTask {
   readonly kind: "pack";
   readonly id: Id;
+  /** The whole pack, in shared memory that belongs to the worker until it answers. */
   readonly bytes: Uint8Array;
   /** Entries of the blob index that lie in this pack. */
   readonly entries: Uint32Array;

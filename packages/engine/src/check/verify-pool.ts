@@ -35,7 +35,7 @@ export class VerifyPool {
     }
   }
 
-  /** Verifies a pack; its bytes move to the worker. Rejects on abort and when a worker fails. */
+  /** Verifies a pack, whose bytes must be in shared memory. Rejects on abort and when a worker fails. */
   async verify(task: PackTask, signal: AbortSignal): Promise<PackResult> {
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -43,7 +43,7 @@ export class VerifyPool {
     aborted.catch(() => {});
     const thread = await Promise.race([this.#take(), this.#failed, aborted]);
     const result = new Promise<PackResult>((resolve) => this.#results.set(thread, resolve));
-    thread.post(task, movable(task.bytes));
+    thread.post(task);
     return Promise.race([result, this.#failed, aborted]);
   }
 
@@ -63,10 +63,4 @@ export class VerifyPool {
     if (next === undefined) this.#free.push(thread);
     else next(thread);
   }
-}
-
-/** The buffer of `bytes`, if nothing else lies in it. */
-function movable(bytes: Uint8Array): ArrayBuffer[] {
-  const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength ? [buffer] : [];
 }

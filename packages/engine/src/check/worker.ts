@@ -1,6 +1,7 @@
 /** A worker thread of a check: verifies packs. */
 import { Sealer } from "../crypto/sealing.ts";
 import { BlobIndex } from "../index/blob-index.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import { Decompressor } from "../platform/zstd.ts";
 import { runWorker } from "../workers/run-worker.ts";
 import type { CheckWorkerData, PackResult, PackTask } from "./messages.ts";
@@ -16,5 +17,6 @@ runWorker<PackTask, PackResult, CheckWorkerData>((port, data) => {
   for (;;) {
     const { id, bytes, entries } = port.receive();
     port.send(verifyPack(verifier, id, bytes, entries));
+    releaseBytes(bytes);
   }
 });

@@ -1,6 +1,6 @@
 /** Reads the ranges of a window into shared memory on the main thread. */
 import { isHoldfastError, type Semaphore } from "@holdfast/base";
-import type { Backend } from "@holdfast/storage";
+import { loadInto, type Backend } from "@holdfast/storage";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { RANGE_NUMBERS } from "./load-window.ts";
 
@@ -41,16 +41,7 @@ export class RangeLoader {
   async #loadOne(pack: number, offset: number, target: Uint8Array, signal: AbortSignal): Promise<void> {
     const release = await this.#calls.acquire();
     try {
-      const key = { type: "pack" as const, name: this.#index.packId(pack) };
-      const copy = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-        let at = 0;
-        for await (const chunk of chunks) {
-          const isThere = chunk.buffer === target.buffer && chunk.byteOffset === target.byteOffset + at;
-          if (!isThere) target.set(chunk, at);
-          at += chunk.length;
-        }
-      };
-      await this.#backend.load(key, { offset, length: target.length }, copy, { signal, into: target });
+      await loadInto(this.#backend, { type: "pack", name: this.#index.packId(pack) }, offset, target, { signal });
     } finally {
       release();
     }
