@@ -4,7 +4,7 @@
  */
 import { bytesSource } from "@holdfast/storage";
 import { Semaphore } from "@holdfast/base";
-import { idToBytes, type Id } from "../format/id.ts";
+import { idToBytes } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { IndexFileBuilder, type IndexedPack } from "../index/index-file.ts";
 import { releaseBytes } from "../platform/release-bytes.ts";
@@ -28,7 +28,6 @@ export class PackIntake {
   #interrupted = false;
   #failure: { error: unknown } | undefined;
   readonly #onFailure: (error: unknown) => void;
-  readonly #onTreePack: (id: Id, bytes: Uint8Array) => Promise<void>;
 
   constructor(parts: {
     repository: Repository;
@@ -37,8 +36,6 @@ export class PackIntake {
     signal: AbortSignal;
     /** Called once, at the first pack or index that cannot be stored. */
     onFailure: (error: unknown) => void;
-    /** Called with each stored tree pack, so that a cache can keep it. */
-    onTreePack?: (id: Id, bytes: Uint8Array) => Promise<void>;
   }) {
     this.#repository = parts.repository;
     this.#index = parts.index;
@@ -46,7 +43,6 @@ export class PackIntake {
     this.#signal = parts.signal;
     this.#saving = AbortSignal.any([parts.signal, this.#givenUp.signal]);
     this.#onFailure = parts.onFailure;
-    this.#onTreePack = parts.onTreePack ?? (() => Promise.resolve());
     this.#saves = new Semaphore(Math.max(1, parts.repository.backend.capabilities.maxConcurrency));
   }
 
@@ -112,7 +108,6 @@ export class PackIntake {
       const signal = this.#saving;
       const bytes = this.#pool.bytesOf(pack);
       await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
-      if (pack.type === "tree") await this.#onTreePack(pack.id, bytes);
       if (!this.#interrupted) {
         addToIndex(this.#index, pack);
         this.#pool.free(pack);

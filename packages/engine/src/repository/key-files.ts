@@ -57,7 +57,8 @@ export async function findKey(
       const masterKey = await openKeyFile(file, password);
       if (masterKey !== undefined) return { id, masterKey };
     } catch (error) {
-      if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
+      // A key that vanished meanwhile was removed by another session: then it need not open anything.
+      if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
       damage = error;
     }
   }

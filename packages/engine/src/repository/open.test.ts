@@ -72,6 +72,17 @@ describe("opening", () => {
     await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
   });
 
+  test("a key that vanishes meanwhile does not stand in the way either", async () => {
+    const { backend, key } = await made();
+    const second = await addKey(await openRepository(backend, password, { signal }), new Secret("second"), owner);
+    const load = backend.load.bind(backend);
+    backend.load = async (file, ...rest) => {
+      if (file.name === key) await backend.remove(file, { signal });
+      return load(file, ...rest);
+    };
+    expect((await openRepository(backend, new Secret("second"), { signal, keyHint: key })).keyId).toBe(second);
+  });
+
   test("the key that is hinted at is tried first", async () => {
     const { backend } = await made();
     const same = await addKey(await openRepository(backend, password, { signal }), password, owner);
