@@ -16,6 +16,9 @@ import {
   writeFiles,
 } from "../backup-lab.ts";
 
+// Dozens of runs in one test.
+vi.setConfig({ testTimeout: 240_000 });
+
 const scratch = scratchFolder();
 
 /** A folder: how many files, links and folders it has, and what is in those. */

@@ -1,12 +1,15 @@
 /** A run that is aborted at any call of the backend: it ends, leaves no lock, and what it has stored is recorded and reused. */
 import { type CallOptions, FaultyBackend, type FileKey, ForwardingBackend } from "@holdfast/storage";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { listLocks, withLock } from "../../src/repository/locks.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { listSnapshots } from "../../src/repository/snapshots.ts";
 import { backUp, check, contentOfFolder, contentOfLatest, NEVER, storedBlobs, through } from "../backup-lab.ts";
 import { actAtCall, oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
+
+// Dozens of runs in one test.
+vi.setConfig({ testTimeout: 240_000 });
 
 const sample = sampleForFaults();
 

@@ -1,7 +1,7 @@
 /** Whatever load, listing or look-up of a backup goes wrong: the run ends with an error or has stored the right content. */
 import { HoldfastError, isHoldfastError, messageOf } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Repository } from "../../src/repository/repository.ts";
 import {
   backUp,
@@ -15,6 +15,9 @@ import {
 } from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
+
+// Dozens of runs in one test.
+vi.setConfig({ testTimeout: 240_000 });
 
 const sample = sampleForFaults();
 

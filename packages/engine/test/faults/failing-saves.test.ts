@@ -1,7 +1,7 @@
 /** Whatever save of a backup fails: the repository stays correct, and the next run stores nothing twice. */
 import { isHoldfastError } from "@holdfast/base";
 import { type Fault, FaultyBackend } from "@holdfast/storage";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   backUp,
   check,
@@ -14,6 +14,9 @@ import {
 } from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
+
+// Dozens of runs in one test.
+vi.setConfig({ testTimeout: 240_000 });
 
 const sample = sampleForFaults();
 

@@ -1,6 +1,6 @@
 /** A store that loses or changes what it said it had stored: the check names exactly that file, and what depends on it. */
 import { type Fault, FaultyBackend, type FileType } from "@holdfast/storage";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { isDamage } from "../../src/check/findings.ts";
 import type { Id } from "../../src/format/id.ts";
 import { decodeTree } from "../../src/format/tree.ts";
@@ -11,6 +11,9 @@ import { listSnapshots } from "../../src/repository/snapshots.ts";
 import { backUp, check, contentOfSnapshot, NEVER, RecordingBackend, through } from "../backup-lab.ts";
 import { oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
+
+// Dozens of runs in one test.
+vi.setConfig({ testTimeout: 240_000 });
 
 const sample = sampleForFaults();
 
