@@ -167,7 +167,7 @@ class RawCounter {
         if (node.type === "dir" && node.subtree !== undefined) folders.push(node.subtree);
       }
       // The first one next: trees that are read in the order in which they were stored lie side by side.
-      waiting.push(...folders.reverse());
+      for (const folder of folders.reverse()) waiting.push(folder);
     }
   }
 

@@ -64,13 +64,14 @@ function checkHeader(verifier: Verifier, bytes: Uint8Array, entries: Uint32Array
     const sealedBytes = sealedHeaderBytes(bytes.subarray(Math.max(0, bytes.length - 4)), bytes.length, what);
     const sealed = bytes.subarray(bytes.length - 4 - sealedBytes, bytes.length - 4);
     const listed = decodePackHeader(verifier.sealer.open(sealed), what);
-    const key = (type: string, id: string, offset: number, length: number): string =>
-      `${type} ${id} ${offset} ${length}`;
-    const own = new Set(listed.map((blob) => key(blob.type, blob.id, blob.offset, blob.lengthBytes)));
+    // Blobs of a header follow one another, so that the offset names them.
+    const own = new Map(listed.map((blob) => [blob.offset, blob]));
     for (const entry of entries) {
       const { offset, lengthBytes } = verifier.index.locationAt(entry) as BlobLocation;
-      if (!own.has(key(verifier.index.typeAt(entry), verifier.index.idAt(entry), offset, lengthBytes))) {
-        return `its header does not list the blob ${verifier.index.idAt(entry)} where the index puts it`;
+      const id = verifier.index.idAt(entry);
+      const blob = own.get(offset);
+      if (blob?.id !== id || blob.type !== verifier.index.typeAt(entry) || blob.lengthBytes !== lengthBytes) {
+        return `its header does not list the blob ${id} where the index puts it`;
       }
     }
     if (own.size > entries.length) return `its header lists ${own.size} blobs, the index only ${entries.length}`;

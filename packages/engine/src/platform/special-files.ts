@@ -51,8 +51,8 @@ export function utimensat(path: string, atimeNs: bigint, mtimeNs: bigint): void 
   checkResult(result, "utimensat", path);
 }
 
-/** Seconds, and nanoseconds in 0 to 999,999,999 also before 1970. */
-function setTimespec(out: BigInt64Array, at: number, ns: bigint): void {
+/** Writes a timespec: seconds, and nanoseconds in 0 to 999,999,999 also before 1970. */
+export function setTimespec(out: BigInt64Array, at: number, ns: bigint): void {
   let seconds = ns / NS_PER_SECOND;
   let rest = ns % NS_PER_SECOND;
   if (rest < 0n) {

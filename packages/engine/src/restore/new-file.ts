@@ -7,13 +7,13 @@ import { constants as system } from "node:os";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import type { TreeNode } from "../format/node.ts";
 import { checkResult, CStringBuffer, lastErrno, libcFunctions } from "../platform/libc.ts";
+import { setTimespec } from "../platform/special-files.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OWNER_ONLY = 0o600;
 /** From Linux's headers; the same on x64 and arm64. */
 const O_CLOEXEC = 0o2000000;
-const NS_PER_SECOND = 1_000_000_000n;
 
 function open() {
   const times = new BigInt64Array(4);
@@ -87,8 +87,8 @@ function applyByDescriptor(file: number, node: TreeNode, { owner }: { owner?: bo
     return false;
   }
   const { times, timesBytes, futimens } = libc();
-  setTime(times, 0, node.atimeNs);
-  setTime(times, 2, node.mtimeNs);
+  setTimespec(times, 0, node.atimeNs);
+  setTimespec(times, 2, node.mtimeNs);
   return futimens(file, timesBytes) === 0;
 }
 
@@ -97,16 +97,4 @@ function hasAttributes(file: number): boolean {
   const { flistxattr, attributes } = libc();
   const length = flistxattr(file, attributes, BigInt(attributes.length));
   return length > 0 || (length < 0 && lastErrno() !== system.errno.ENOTSUP);
-}
-
-function setTime(out: BigInt64Array, at: number, ns: bigint): void {
-  let seconds = ns / NS_PER_SECOND;
-  let rest = ns % NS_PER_SECOND;
-  // Nanoseconds count upwards also before 1970.
-  if (rest < 0n) {
-    rest += NS_PER_SECOND;
-    seconds -= 1n;
-  }
-  out[at] = seconds;
-  out[at + 1] = rest;
 }
