@@ -58,7 +58,7 @@ export type {
   BackupResult,
   ParentChoice,
 } from "./backup/options.ts";
-export type { BackupCounts, Problem } from "./backup/messages.ts";
+export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
 export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";

@@ -11,6 +11,7 @@ import {
 } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
+import { namesItems } from "./item-report.ts";
 import { groupByOption, splitTags } from "../snapshot-choice.ts";
 import { currentUser } from "../values/key-origin.ts";
 import { patternOptions } from "../values/pattern-options.ts";
@@ -26,7 +27,7 @@ export type BackupRequest = Omit<BackupOptions, "signal" | "onEvent">;
 
 /** @throws CLI_USAGE, CLI_INVALID_VALUE, CLI_FILE_UNREADABLE and the engine's errors for patterns, sizes and lists */
 export async function backupRequest(context: CommandContext): Promise<BackupRequest> {
-  const { options } = context;
+  const { options, output } = context;
   const stdin = streamSource(context);
   if (stdin?.isStandardInput === true || listsUseStdin(context)) context.passwords.claimStdin();
   const targets = stdin === undefined ? await backupTargets(context) : [];
@@ -56,10 +57,11 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
     packSizeBytes: (options.number("pack-size", { min: 4, max: 128 }) ?? 16) * MIB,
     ...(workers === undefined ? {} : { workers }),
     // Totals only serve the display.
-    scan: !options.flag("no-scan") && !context.output.settings.quiet,
+    scan: !options.flag("no-scan") && !output.settings.quiet,
     skipIfUnchanged: options.flag("skip-if-unchanged"),
     dryRun: options.flag("dry-run"),
     programVersion: `holdfast ${programVersion()}`,
+    itemEvents: namesItems(output),
   };
 }
 

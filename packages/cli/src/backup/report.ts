@@ -27,13 +27,9 @@ export function reportProblem({ code, path, reason }: Problem, output: Output): 
 }
 
 /** The summary of a finished backup: lines for people, or the `summary` of JSON. */
-export function reportBackup(
-  result: BackupResult,
-  output: Output,
-  { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint },
-): void {
+export function reportBackup(result: BackupResult, output: Output, { dryRun }: { dryRun: boolean }): void {
   if (output.settings.json) {
-    output.printJson(summaryJson(result, { dryRun, startedAtNs }));
+    output.printJson(summaryJson(result, dryRun));
     return;
   }
   for (const line of summaryLines(result, dryRun)) output.message(line);
@@ -49,6 +45,9 @@ function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boo
     row("folders ", [counts.dirsNew, counts.dirsChanged, counts.dirsUnmodified]),
     `${formatBytes(counts.dataAdded)} ${would}added to the repository (${formatBytes(counts.dataAddedPacked)} stored)`,
     `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatDuration(result.elapsedMs)}`,
+    ...(result.adoptedPacks === 0
+      ? []
+      : [`took over ${plural(result.adoptedPacks, "pack")} that an interrupted run had stored`]),
     ...NOTED.flatMap(([code, text]) => (problems[code] === 0 ? [] : [`${plural(problems[code], "file")} ${text}`])),
     ...(problems.unreadable === 0
       ? []
@@ -69,10 +68,7 @@ function outcome(snapshotId: string | undefined, dryRun: boolean): string {
   return dryRun ? "dry run: nothing was stored" : "nothing changed, so no snapshot was made";
 }
 
-function summaryJson(
-  { counts, ...result }: BackupResult,
-  { dryRun, startedAtNs }: { dryRun: boolean; startedAtNs: bigint },
-): unknown {
+function summaryJson({ counts, ...result }: BackupResult, dryRun: boolean): unknown {
   return {
     message_type: "summary",
     dry_run: dryRun ? true : undefined,
@@ -88,11 +84,12 @@ function summaryJson(
     data_added_packed: counts.dataAddedPacked,
     total_files_processed: result.filesDone,
     total_bytes_processed: result.bytesDone,
-    backup_start: formatInstant(startedAtNs),
-    backup_end: formatInstant(startedAtNs + BigInt(Math.round(result.elapsedMs * 1e6))),
+    backup_start: formatInstant(result.startedAtNs),
+    backup_end: formatInstant(result.endedAtNs),
     total_duration: result.elapsedMs / 1000,
     snapshot_id: result.snapshotId,
     parent: result.parentId,
+    adopted_packs: result.adoptedPacks === 0 ? undefined : result.adoptedPacks,
     problems: result.problems,
   };
 }

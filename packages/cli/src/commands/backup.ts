@@ -1,6 +1,7 @@
 /** `holdfast backup`: makes a snapshot. */
 import { Backup, type BackupEvent, type BackupResult } from "@holdfast/engine";
 import { backupRequest } from "../backup/options.ts";
+import { reportCounted, reportItem } from "../backup/item-report.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportBackup, reportProblem } from "../backup/report.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -11,7 +12,6 @@ import { shortId } from "../snapshot-json.ts";
 
 export const run: RunCommand = async (context) => {
   const request = await backupRequest(context);
-  const startedAtNs = BigInt(Date.now()) * 1_000_000n;
   const { dryRun } = request;
   const result = await withSession(context, (session) => {
     const work = (signal: AbortSignal): Promise<BackupResult> =>
@@ -21,7 +21,7 @@ export const run: RunCommand = async (context) => {
       );
     return dryRun ? work(context.signal) : session.locked("append", work);
   });
-  reportBackup(result, context.output, { dryRun, startedAtNs });
+  reportBackup(result, context.output, { dryRun });
   return result.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };
 
@@ -36,6 +36,8 @@ async function runBackup({ output, variables }: CommandContext, backup: Backup):
 
 function tell({ output }: CommandContext, event: BackupEvent): void {
   if (event.kind === "problem") reportProblem(event.problem, output);
+  else if (event.kind === "item") reportItem(event.item, output);
+  else if (event.kind === "counted") reportCounted(event, output);
   else if (event.kind === "parent") {
     output.message(
       event.id === undefined

@@ -38,7 +38,11 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   },
   { flags: "--json", description: "print results and progress as JSON" },
   { flags: "-q, --quiet", description: "print no progress and no messages, only results and errors" },
-  { flags: "-v, --verbose", description: "print more; given twice, restore also names every entry", repeatable: true },
+  {
+    flags: "-v, --verbose",
+    description: "print more; given twice, backup and restore also name every entry",
+    repeatable: true,
+  },
   { flags: "--no-cache", description: "keep no copies of the repository's metadata on this machine" },
   {
     flags: "--cache-dir <folder>",

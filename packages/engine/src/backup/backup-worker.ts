@@ -11,6 +11,7 @@ import type { SyncPort } from "../workers/sync-port.ts";
 import type { WorkerFailure } from "../workers/worker-thread.ts";
 import { BlobStore } from "./blob-store.ts";
 import { FileContentReader } from "./file-content.ts";
+import { ItemLog } from "./item-log.ts";
 import { BACKUP_COUNTERS, type BackupWorkerData, type FromWorker, type TaskResult, type ToWorker } from "./messages.ts";
 import { ParentTrees } from "./parent-tree.ts";
 import { Selection } from "./selection.ts";
@@ -24,6 +25,7 @@ export class BackupWorker {
   readonly #sealer: PackSealer;
   readonly #contents: FileContentReader;
   readonly #walker: Walker;
+  readonly #items: ItemLog | undefined;
   readonly #idle: Int32Array;
   /** Messages that came while this worker waited for one certain answer. */
   readonly #postponed: ToWorker[] = [];
@@ -41,6 +43,9 @@ export class BackupWorker {
       polynomial: data.polynomial,
       onBytes: (bytes) => counters.add("bytesDone", bytes),
     });
+    this.#items = data.itemEvents
+      ? new ItemLog({ blobs: this.#blobs, send: (items) => this.#send({ kind: "items", items }) })
+      : undefined;
     this.#walker = new Walker({
       blobs: this.#blobs,
       contents: this.#contents,
@@ -55,6 +60,7 @@ export class BackupWorker {
       }),
       reading: data.reading,
       selection: new Selection(data.rules),
+      items: this.#items,
       idle: this.#idle,
       send: (message) => this.#send(message),
       showPath: pathDisplay(data.currentPath),
@@ -73,6 +79,7 @@ export class BackupWorker {
 
   /** Says that this worker has nothing to do, and waits until that changes. */
   #rest(): void {
+    this.#items?.flush();
     Atomics.add(this.#idle, 0, 1);
     this.#send({ kind: "idle" });
     for (;;) {
@@ -108,10 +115,11 @@ export class BackupWorker {
       case "chunks":
         return this.#done(
           message.task,
-          () => ({
-            kind: "chunks",
-            ...this.#contents.storeChunks(message.path, message.segment, message.from, message.ends),
-          }),
+          () => {
+            const before = this.#blobs.added;
+            const stored = this.#contents.storeChunks(message.path, message.segment, message.from, message.ends);
+            return { kind: "chunks", ...stored, added: this.#blobs.addedSince(before) };
+          },
           message.path,
         );
       case "blob":
@@ -120,7 +128,7 @@ export class BackupWorker {
           id: this.#blobs.put("data", new Uint8Array(message.bytes)),
         }));
       case "tree":
-        return this.#done(message.task, () => ({ kind: "tree", id: this.#putTree(message.nodes) }));
+        return this.#done(message.task, () => this.#putTree(message.nodes));
       case "flush":
         return this.#done(message.task, () => {
           this.#sealer.flush();
@@ -141,10 +149,12 @@ export class BackupWorker {
     this.#send({ kind: "done", task, result });
   }
 
-  #putTree(nodes: readonly string[]): ReturnType<BlobStore["put"]> {
+  #putTree(nodes: readonly string[]): TaskResult {
     const encoder = new TreeEncoder();
     for (const node of nodes) encoder.append(node);
-    return this.#blobs.put("tree", encoder.finish());
+    const before = this.#blobs.added;
+    const id = this.#blobs.put("tree", encoder.finish());
+    return { kind: "tree", id, added: this.#blobs.addedSince(before) };
   }
 
   #requestPack(pack: number): SharedArrayBuffer | undefined {
@@ -168,6 +178,8 @@ export class BackupWorker {
   }
 
   #send(message: FromWorker): void {
+    // Whoever hears that a task is done has heard of its entries.
+    if (message.kind === "done") this.#items?.flush();
     this.#port.send(message);
   }
 }

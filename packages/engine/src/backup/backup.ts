@@ -23,7 +23,7 @@ import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { TreeReader } from "../repository/tree-reader.ts";
 import { Counters } from "../workers/counters.ts";
 import { Coordinator } from "./coordinator.ts";
-import { BACKUP_COUNTERS, type BackupCounts, type Problem } from "./messages.ts";
+import { BACKUP_COUNTERS, type BackupCounts, type BackupItem, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
 import { chooseParent } from "./parent-choice.ts";
 import { saveStream } from "./save-stream.ts";
@@ -164,8 +164,10 @@ export class Backup {
         reading: { ...options.reading, largeFileBytes: LARGE_FILE_BYTES },
         parentCacheBytes: Math.max(PARENT_CACHE_BYTES / workers, LEAST_PARENT_CACHE_BYTES),
         dryRun: options.dryRun,
+        itemEvents: options.itemEvents ?? false,
       },
       onProblem: (problem) => this.#problem(problem),
+      onItem: (item) => options.onEvent({ kind: "item", item }),
       signal: options.signal,
     });
     if (!options.dryRun) {
@@ -182,8 +184,9 @@ export class Backup {
   }
 
   #save(coordinator: Coordinator, index: BlobIndex, parent: StoredSnapshot | undefined): Promise<Id> {
-    const { stdin, signal } = this.#options;
-    const saving = { coordinator, counters: this.#counters, options: this.#options };
+    const { stdin, signal, onEvent } = this.#options;
+    const onItem = (item: BackupItem): void => onEvent({ kind: "item", item });
+    const saving = { coordinator, counters: this.#counters, options: this.#options, onItem };
     if (stdin !== undefined) {
       return saveStream({ ...saving, stream: stdin, polynomial: this.#repository.config.chunkerPolynomial });
     }
@@ -202,9 +205,11 @@ export class Backup {
   }
 
   #countAhead(signal: AbortSignal): void {
+    const startedMs = performance.now();
     countAhead(this.#options, signal).then(
       (totals) => {
         this.#totals = totals;
+        this.#options.onEvent({ kind: "counted", ...totals, elapsedMs: performance.now() - startedMs });
       },
       // Totals only serve the display: what cannot be counted is reported by the backup itself.
       () => {},
@@ -260,6 +265,8 @@ export class Backup {
       filesDone: filesDone(counts),
       bytesDone: counts.bytesDone,
       problems: { ...this.#problems },
+      startedAtNs: this.#startedAtNs,
+      endedAtNs: BigInt(Date.now()) * 1_000_000n,
       elapsedMs: performance.now() - this.#startedAtMs,
     };
   }

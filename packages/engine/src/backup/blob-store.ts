@@ -14,6 +14,14 @@ const SAMPLED_MODES: ReadonlySet<CompressionMode> = new Set(["better", "max"]);
 /** Below this size a sample is no smaller than the blob. */
 const SAMPLE_FROM_BYTES = 64 * 1024;
 
+/** What blobs hold that the repository did not have yet, and what they take in it. */
+export interface AddedBytes {
+  readonly plain: number;
+  readonly stored: number;
+}
+
+export const NOTHING_ADDED: AddedBytes = { plain: 0, stored: 0 };
+
 export interface BlobStoreParts {
   readonly index: BlobIndex;
   readonly sealer: PackSealer;
@@ -28,6 +36,8 @@ export class BlobStore {
   readonly #parts: BlobStoreParts;
   readonly #compressor: { data: Compressor; tree: Compressor };
   readonly #id = new Uint8Array(32);
+  #plainAdded = 0;
+  #storedAdded = 0;
 
   constructor(parts: BlobStoreParts) {
     this.#parts = parts;
@@ -35,6 +45,16 @@ export class BlobStore {
     const treeMode = parts.compression === "off" ? "auto" : parts.compression;
     const tree = new Compressor(treeMode);
     this.#compressor = { data: parts.compression === "off" ? tree : new Compressor(parts.compression), tree };
+  }
+
+  /** What this worker has added so far. */
+  get added(): AddedBytes {
+    return { plain: this.#plainAdded, stored: this.#storedAdded };
+  }
+
+  /** What this worker has added since it had added that. */
+  addedSince({ plain, stored }: AddedBytes): AddedBytes {
+    return { plain: this.#plainAdded - plain, stored: this.#storedAdded - stored };
   }
 
   /** Stores a blob unless the repository has it. @throws ENGINE_ABORTED */
@@ -47,6 +67,8 @@ export class BlobStore {
       counters.add(type === "data" ? "dataBlobs" : "treeBlobs", 1);
       counters.add("dataAdded", bytes.length);
       counters.add("dataAddedPacked", stored);
+      this.#plainAdded += bytes.length;
+      this.#storedAdded += stored;
     }
     return idFromBytes(this.#id);
   }

@@ -10,8 +10,17 @@ import { TreePackCache, type LoadedPack } from "../packs/tree-pack-cache.ts";
 import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
 import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import type { AddedBytes } from "./blob-store.ts";
 import { LargeFile } from "./large-file.ts";
-import type { BackupWorkerData, EntriesTask, FromWorker, Problem, TaskResult, ToWorker } from "./messages.ts";
+import type {
+  BackupItem,
+  BackupWorkerData,
+  EntriesTask,
+  FromWorker,
+  Problem,
+  TaskResult,
+  ToWorker,
+} from "./messages.ts";
 
 /** Tree packs that are kept for the other workers after one has asked. */
 const TREE_PACK_CACHE_BYTES = 64 * 1024 * 1024;
@@ -36,6 +45,7 @@ export interface CoordinatorParts {
   readonly workers: number;
   readonly workerData: Omit<BackupWorkerData, "currentPath" | "idle">;
   onProblem(problem: Problem): void;
+  onItem(item: BackupItem): void;
   readonly signal: AbortSignal;
 }
 
@@ -110,9 +120,10 @@ export class Coordinator {
     return result.kind === "entries" ? result.nodes : unexpected(result);
   }
 
-  async tree(nodes: readonly string[]): Promise<Id> {
+  /** Stores a tree; with its id comes what that added. */
+  async tree(nodes: readonly string[]): Promise<{ readonly id: Id; readonly added: AddedBytes }> {
     const result = await this.#run((task) => ({ kind: "tree", task, nodes }));
-    return result.kind === "tree" ? result.id : unexpected(result);
+    return result.kind === "tree" ? result : unexpected(result);
   }
 
   async blob(bytes: ArrayBuffer): Promise<Id> {
@@ -184,6 +195,9 @@ export class Coordinator {
         return this.#sendPack(thread, message.pack);
       case "problem":
         return this.#parts.onProblem(message.problem);
+      case "items":
+        for (const item of message.items) this.#parts.onItem(item);
+        return;
       case "packed":
         if (this.intake === undefined) throw new Error("a pack came from a dry run");
         return this.intake.accept(message.pack);
@@ -206,9 +220,9 @@ export class Coordinator {
         thread.post({ kind: "largeFailed", ticket: message.ticket, problem: result.failed });
         return true;
       }
-      const { content, sizeBytes, problem } = result;
+      const { problem, ...read } = result;
       if (problem !== undefined) this.#parts.onProblem(problem);
-      thread.post({ kind: "largeDone", ticket: message.ticket, content, sizeBytes, isReported: problem !== undefined });
+      thread.post({ kind: "largeDone", ticket: message.ticket, ...read, isReported: problem !== undefined });
       return true;
     };
     this.#files.add({ file: new LargeFile(message.path, message.sizeBytes), finish });

@@ -7,6 +7,7 @@ function frame(owner: FrameOwner, count: number): Frame {
   return new Frame({
     owner,
     dir: "/d",
+    storedDir: "/stored",
     names,
     explicit: false,
     device: undefined,
@@ -16,7 +17,14 @@ function frame(owner: FrameOwner, count: number): Frame {
 }
 
 const task: FrameOwner = { kind: "task", task: 1 };
-const folder: FrameOwner = { kind: "folder", parent: frame(task, 1), at: 0, head: "{", previous: undefined };
+const folder: FrameOwner = {
+  kind: "folder",
+  parent: frame(task, 1),
+  at: 0,
+  head: "{",
+  startedMs: 0,
+  previous: undefined,
+};
 
 /** Results of some entries, and an order in which they come. */
 const results = fc
@@ -66,12 +74,15 @@ describe("a folder on its way into a tree", () => {
     const rest = {
       owner: task,
       dir: "/d",
+      storedDir: "/stored",
       explicit: true,
       device: undefined,
       parentTree: undefined,
       parentTreeId: undefined,
     };
-    expect(new Frame({ ...rest, ...names }).storedNames).toEqual(["x-1"]);
+    const renamed = new Frame({ ...rest, ...names });
+    expect(renamed.storedNames).toEqual(["x-1"]);
+    expect(renamed.storedPath(0)).toBe("/stored/x-1");
     expect(new Frame({ ...rest, names: ["x"] }).storedNames).toEqual(["x"]);
   });
 });

@@ -12,6 +12,8 @@ export type FrameOwner =
       readonly at: number;
       /** The folder's own node, up to its content. */
       readonly head: string;
+      /** When it was entered, for a backup that names its entries. */
+      readonly startedMs: number;
       /** The folder's node in the parent snapshot, as JSON. */
       readonly previous: string | undefined;
     };
@@ -19,6 +21,8 @@ export type FrameOwner =
 export class Frame {
   readonly owner: FrameOwner;
   readonly dir: string;
+  /** Path of the folder in the snapshot. */
+  readonly storedDir: string;
   readonly names: readonly string[];
   readonly storedNames: readonly string[];
   readonly explicit: boolean;
@@ -37,6 +41,7 @@ export class Frame {
   constructor(parts: {
     owner: FrameOwner;
     dir: string;
+    storedDir: string;
     names: readonly string[];
     storedNames?: readonly string[] | undefined;
     explicit: boolean;
@@ -46,6 +51,7 @@ export class Frame {
   }) {
     this.owner = parts.owner;
     this.dir = parts.dir;
+    this.storedDir = parts.storedDir;
     this.names = parts.names;
     this.storedNames = parts.storedNames ?? parts.names;
     this.explicit = parts.explicit;
@@ -54,6 +60,11 @@ export class Frame {
     this.parentTreeId = parts.parentTreeId;
     this.end = parts.names.length;
     this.#encoder = parts.owner.kind === "folder" ? new TreeEncoder() : undefined;
+  }
+
+  /** Path of an entry in the snapshot. */
+  storedPath(at: number): string {
+    return `${this.storedDir}/${this.storedNames[at]}`;
   }
 
   /** Nothing is left that this worker would start by itself. */

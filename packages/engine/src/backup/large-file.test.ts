@@ -20,10 +20,15 @@ function answer(task: FileTask, size: number, candidates: readonly number[]): Ta
   for (const end of task.ends) {
     const stop = Math.min(end, size);
     if (stop > at) ids.push(`${at}-${stop}` as Id);
-    if (stop < end) return { kind: "chunks", ids, bytes: Math.max(0, stop - task.from) };
+    if (stop < end) return chunks(ids, Math.max(0, stop - task.from));
     at = end;
   }
-  return { kind: "chunks", ids, bytes: at - task.from };
+  return chunks(ids, at - task.from);
+}
+
+/** All of it new, and stored in half the room. */
+function chunks(ids: Id[], bytes: number): TaskResult {
+  return { kind: "chunks", ids, bytes, added: { plain: bytes, stored: bytes / 2 } };
 }
 
 /** Runs the file with `width` workers whose tasks finish in an order that `pick` decides. */
@@ -69,7 +74,12 @@ describe("a large file read in pieces", () => {
           .reduce<number[]>((all, part) => [...all, (all.at(-1) ?? 0) + part], [])
           .filter((at) => at <= size);
         const result = run(size, size, candidates, (waiting) => (picks.next().value as number) % Math.max(1, waiting));
-        expect(result).toEqual({ content: reference(size, candidates), sizeBytes: size, problem: undefined });
+        expect(result).toEqual({
+          content: reference(size, candidates),
+          sizeBytes: size,
+          added: { plain: size, stored: size / 2 },
+          problem: undefined,
+        });
       }),
       { numRuns: 200 },
     );

@@ -5,6 +5,7 @@
  */
 import { CutChooser } from "../chunker/cut-chooser.ts";
 import type { Id } from "../format/id.ts";
+import { type AddedBytes, NOTHING_ADDED } from "./blob-store.ts";
 import { SEGMENT_BYTES } from "./file-content.ts";
 import type { Problem, TaskResult, ToWorker } from "./messages.ts";
 
@@ -13,6 +14,7 @@ export type FileTask = Extract<ToWorker, { kind: "scan" | "chunks" }>;
 export interface LargeFileResult {
   readonly content: readonly Id[];
   readonly sizeBytes: number;
+  readonly added: AddedBytes;
   readonly problem: Problem | undefined;
 }
 
@@ -38,6 +40,7 @@ export class LargeFile {
   #scanAt = 0;
   #chunkStart = 0;
   #stored = 0;
+  #added: AddedBytes = NOTHING_ADDED;
   #running = 0;
   #ended = false;
   #failed: Problem | undefined;
@@ -89,6 +92,8 @@ export class LargeFile {
     } else if (result.kind === "chunks") {
       this.#batches.push({ from: held.chunks?.from ?? held.from, ids: result.ids });
       this.#stored += result.bytes;
+      const { plain, stored } = result.added;
+      this.#added = { plain: this.#added.plain + plain, stored: this.#added.stored + stored };
       this.#held.delete(worker);
     }
   }
@@ -102,6 +107,7 @@ export class LargeFile {
     return {
       content: this.#batches.sort((a, b) => a.from - b.from).flatMap(({ ids }) => ids),
       sizeBytes: this.#stored,
+      added: this.#added,
       problem: this.#stored < this.#size ? { code: "changed", path: this.#path, reason } : undefined,
     };
   }

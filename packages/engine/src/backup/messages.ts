@@ -1,9 +1,11 @@
 /** What the coordinator and the workers of a backup say to each other, and the memory they share. */
 import type { MasterKey } from "../crypto/sealing.ts";
 import type { Id } from "../format/id.ts";
+import type { NodeType } from "../format/node.ts";
 import type { SharedBlobIndex } from "../index/blob-index.ts";
 import type { FinishedPack, SharedPackPool } from "../packs/pack-pool.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
+import type { AddedBytes } from "./blob-store.ts";
 import type { SelectionRules } from "./selection.ts";
 
 /** Counted by the workers as they go. */
@@ -43,6 +45,8 @@ export interface BackupWorkerData {
   /** How much of the parent's tree packs this worker keeps. */
   readonly parentCacheBytes: number;
   readonly dryRun: boolean;
+  /** Send `items`. */
+  readonly itemEvents: boolean;
 }
 
 /** How files are read and compared with the parent snapshot. */
@@ -62,6 +66,8 @@ export interface EntriesTask {
   readonly dir: string;
   /** Names in it, in order. */
   readonly names: readonly string[];
+  /** Path of the folder in the snapshot, without a slash at the end: empty for its root. */
+  readonly storedDir: string;
   /** Names under which they are stored, when these differ from `names` (targets of a backup). */
   readonly storedNames?: readonly string[];
   /** The parent snapshot's tree of this folder. */
@@ -98,6 +104,7 @@ export type ToWorker =
       readonly ticket: number;
       readonly content: readonly Id[];
       readonly sizeBytes: number;
+      readonly added: AddedBytes;
       /** That the file changed has been said. */
       readonly isReported: boolean;
     }
@@ -112,6 +119,24 @@ export interface Problem {
   readonly reason: string;
 }
 
+/** What became of one entry. */
+export type BackupItem =
+  | { readonly action: "excluded"; readonly path: string }
+  | {
+      /** Against the parent snapshot: its whole node, metadata included. */
+      readonly action: "new" | "modified" | "unchanged";
+      /** Absolute path in the snapshot, surrogate-escaped. */
+      readonly path: string;
+      readonly type: NodeType;
+      /** Of a file; otherwise 0. */
+      readonly sizeBytes: number;
+      /** What the repository did not have yet: content of a file, the tree of a folder. Plain, and as it is stored. */
+      readonly addedBytes: number;
+      readonly storedBytes: number;
+      /** From the first look at it; for a folder with everything in it. */
+      readonly elapsedMs: number;
+    };
+
 export type FromWorker =
   | { readonly kind: "idle" }
   | { readonly kind: "done"; readonly task: number; readonly result: TaskResult }
@@ -120,13 +145,14 @@ export type FromWorker =
   | { readonly kind: "large"; readonly ticket: number; readonly path: string; readonly sizeBytes: number }
   | { readonly kind: "needPack"; readonly pack: number }
   | { readonly kind: "problem"; readonly problem: Problem }
+  | { readonly kind: "items"; readonly items: readonly BackupItem[] }
   | { readonly kind: "packed"; readonly pack: FinishedPack };
 
 export type TaskResult =
   | { readonly kind: "entries"; readonly nodes: readonly (string | null)[] }
   | { readonly kind: "scan"; readonly runs: readonly number[]; readonly scannedTo: number }
-  | { readonly kind: "chunks"; readonly ids: readonly Id[]; readonly bytes: number }
+  | { readonly kind: "chunks"; readonly ids: readonly Id[]; readonly bytes: number; readonly added: AddedBytes }
   | { readonly kind: "failed"; readonly problem: Problem }
   | { readonly kind: "blob"; readonly id: Id }
-  | { readonly kind: "tree"; readonly id: Id }
+  | { readonly kind: "tree"; readonly id: Id; readonly added: AddedBytes }
   | { readonly kind: "flush" };

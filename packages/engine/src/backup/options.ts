@@ -2,7 +2,7 @@
 import type { Id } from "../format/id.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
 import type { SnapshotGrouping } from "../repository/snapshots.ts";
-import type { BackupCounts, Problem } from "./messages.ts";
+import type { BackupCounts, BackupItem, Problem } from "./messages.ts";
 import type { SelectionRules } from "./selection.ts";
 
 export interface BackupOptions {
@@ -32,6 +32,8 @@ export interface BackupOptions {
   readonly skipIfUnchanged: boolean;
   readonly dryRun: boolean;
   readonly programVersion: string;
+  /** Send an `item` event for every entry. Costs time. */
+  readonly itemEvents?: boolean;
   readonly signal: AbortSignal;
   onEvent(event: BackupEvent): void;
 }
@@ -48,6 +50,9 @@ export type BackupPhase = "index" | "saving" | "finishing" | "done";
 export type BackupEvent =
   | { readonly kind: "phase"; readonly phase: BackupPhase }
   | { readonly kind: "parent"; readonly id: Id | undefined }
+  /** The targets were counted ahead. */
+  | { readonly kind: "counted"; readonly files: number; readonly bytes: number; readonly elapsedMs: number }
+  | { readonly kind: "item"; readonly item: BackupItem }
   | { readonly kind: "problem"; readonly problem: Problem };
 
 export interface BackupProgress {
@@ -75,5 +80,8 @@ export interface BackupResult {
   readonly bytesDone: number;
   /** How many problems of each code there were. */
   readonly problems: Readonly<Record<Problem["code"], number>>;
+  /** When the run began and ended, nanoseconds since 1970. */
+  readonly startedAtNs: bigint;
+  readonly endedAtNs: bigint;
   readonly elapsedMs: number;
 }

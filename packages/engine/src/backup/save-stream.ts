@@ -6,7 +6,9 @@ import type { Id } from "../format/id.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
-import type { BACKUP_COUNTERS } from "./messages.ts";
+import type { AddedBytes } from "./blob-store.ts";
+import { describeItem } from "./item-log.ts";
+import type { BACKUP_COUNTERS, BackupItem } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";
 
 /** The largest chunk, and enough behind it that a search for cuts pays. */
@@ -20,23 +22,34 @@ export interface SaveStreamParts {
   readonly options: BackupOptions;
   readonly stream: { readonly name: string; readonly input: AsyncIterable<Uint8Array> };
   readonly polynomial: bigint;
+  readonly onItem: (item: BackupItem) => void;
 }
 
 /** @returns the snapshot's tree. Throws what the stream throws: then nothing is referenced by a snapshot. */
 export async function saveStream(parts: SaveStreamParts): Promise<Id> {
+  const startedMs = performance.now();
   const { content, bytes } = await saveContent(parts);
+  const { dataAdded, dataAddedPacked } = parts.counters.read();
   parts.counters.add("filesNew", 1);
   const names = posix
     .resolve("/", parts.stream.name)
     .split("/")
     .filter((name) => name !== "");
-  let json = encodeNode(fileNode(parts.options, names.pop() ?? "stdin", content, bytes));
+  let node = fileNode(parts.options, names.pop() ?? "stdin", content, bytes);
+  // Nothing else was stored so far.
+  let added: AddedBytes = { plain: dataAdded, stored: dataAddedPacked };
   for (;;) {
+    const json = encodeNode(node);
+    if (parts.options.itemEvents === true) {
+      const path = `/${[...names, node.name].join("/")}`;
+      parts.onItem(describeItem({ path, node, json, previous: undefined }, { startedMs, added }));
+    }
     const tree = await parts.coordinator.tree([json]);
     const folder = names.pop();
-    if (folder === undefined) return tree;
+    if (folder === undefined) return tree.id;
     parts.counters.add("dirsNew", 1);
-    json = encodeNode({ ...fileNode(parts.options, folder, [], 0), ...FOLDER, subtree: tree });
+    node = { ...fileNode(parts.options, folder, [], 0), ...FOLDER, subtree: tree.id };
+    added = tree.added;
   }
 }
 

@@ -1,15 +1,16 @@
 /** Saves the targets of a backup: the folders above them on the main thread, everything below in the workers. */
-import { readdirSync } from "node:fs";
 import { posix } from "node:path";
 import { messageOf } from "@holdfast/base";
 import { engineError } from "../errors.ts";
-import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
+import { compareNames } from "../filesystem/path-bytes.ts";
 import { lstatNs, readNode } from "../filesystem/read-metadata.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
-import type { BACKUP_COUNTERS, Problem } from "./messages.ts";
+import { describeItem } from "./item-log.ts";
+import { listFolder } from "./list-folder.ts";
+import type { BACKUP_COUNTERS, BackupItem, Problem } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";
 import { expandTargets, isLeaf, targetTree, type TargetFolder, type TargetLeaf } from "./targets.ts";
 
@@ -20,17 +21,18 @@ export interface SaveTargetsParts {
   readonly parentTree: Id | undefined;
   readonly loadTree: (id: Id) => Promise<TreeNode[]>;
   readonly onProblem: (problem: Problem) => void;
+  readonly onItem: (item: BackupItem) => void;
 }
 
 /** @returns the snapshot's tree. @throws ENGINE_NOTHING_TO_BACK_UP */
 export async function saveTargets(parts: SaveTargetsParts): Promise<Id> {
   const { targets, cwd } = parts.options;
-  const expanded = expandTargets(targets, (path) => listNames(posix.resolve(cwd, path)));
-  const nodes = await saveFolder(parts, targetTree(expanded, cwd), parts.parentTree);
+  const expanded = expandTargets(targets, (path) => listFolder(posix.resolve(cwd, path)));
+  const nodes = await saveFolder(parts, { folder: targetTree(expanded, cwd), path: "", parentTree: parts.parentTree });
   if (nodes.length === 0) {
     throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no target could be read, or all are excluded" });
   }
-  return parts.coordinator.tree(nodes);
+  return (await parts.coordinator.tree(nodes)).id;
 }
 
 /** The absolute paths that the snapshot names, sorted as restic does not: in the order given. */
@@ -38,12 +40,15 @@ export function snapshotPaths({ targets, cwd, stdin }: Pick<BackupOptions, "targ
   return stdin === undefined ? targets.map((target) => posix.resolve(cwd, target)) : [posix.resolve("/", stdin.name)];
 }
 
+interface FolderToSave {
+  readonly folder: TargetFolder;
+  /** In the snapshot; empty for its root. */
+  readonly path: string;
+  readonly parentTree: Id | undefined;
+}
+
 /** The encoded nodes of a folder above the targets, in the order of their names. */
-async function saveFolder(
-  parts: SaveTargetsParts,
-  folder: TargetFolder,
-  parentTree: Id | undefined,
-): Promise<string[]> {
+async function saveFolder(parts: SaveTargetsParts, { folder, path, parentTree }: FolderToSave): Promise<string[]> {
   const previous = await loadPrevious(parts, parentTree);
   const saved = new Map<string, string>();
   const leaves: [string, TargetLeaf][] = [];
@@ -53,9 +58,9 @@ async function saveFolder(
     else folders.push([name, child]);
   }
   await Promise.all([
-    ...groupLeaves(leaves).map((group) => saveLeaves(parts, group, parentTree, saved)),
+    ...groupLeaves(leaves).map((group) => saveLeaves(parts, { ...group, storedDir: path, parentTree }, saved)),
     ...folders.map(async ([name, child]) => {
-      const json = await saveSubfolder(parts, { name, child, previous: previous.get(name) });
+      const json = await saveSubfolder(parts, { name, child, path: `${path}/${name}`, previous: previous.get(name) });
       if (json !== undefined) saved.set(name, json);
     }),
   ]);
@@ -64,16 +69,22 @@ async function saveFolder(
 
 async function saveSubfolder(
   parts: SaveTargetsParts,
-  { name, child, previous }: { name: string; child: TargetFolder; previous: TreeNode | undefined },
+  { name, child, path, previous }: { name: string; child: TargetFolder; path: string; previous: TreeNode | undefined },
 ): Promise<string | undefined> {
-  const path = child.path as string;
-  const nodes = await saveFolder(parts, child, previous?.type === "dir" ? previous.subtree : undefined);
+  const startedMs = performance.now();
+  const source = child.path as string;
+  const parentTree = previous?.type === "dir" ? previous.subtree : undefined;
+  const nodes = await saveFolder(parts, { folder: child, path, parentTree });
   if (nodes.length === 0) return undefined;
-  const { node, problems } = readNode(path, name, lstatNs(path), { withAtime: parts.options.reading.withAtime });
-  for (const reason of problems) parts.onProblem({ code: "metadata", path, reason });
-  const json = `${encodeNodeHead(node)}"content":null,"subtree":"${await parts.coordinator.tree(nodes)}"}`;
+  const { node, problems } = readNode(source, name, lstatNs(source), { withAtime: parts.options.reading.withAtime });
+  for (const reason of problems) parts.onProblem({ code: "metadata", path: source, reason });
+  const { id, added } = await parts.coordinator.tree(nodes);
+  const json = `${encodeNodeHead(node)}"content":null,"subtree":"${id}"}`;
   const before = previous === undefined ? undefined : encodeNode(previous);
   parts.counters.add(before === undefined ? "dirsNew" : before === json ? "dirsUnmodified" : "dirsChanged", 1);
+  if (parts.options.itemEvents === true) {
+    parts.onItem(describeItem({ path, node, json, previous: before }, { startedMs, added }));
+  }
   return json;
 }
 
@@ -99,15 +110,22 @@ function groupLeaves(leaves: readonly [string, TargetLeaf][]): LeafGroup[] {
 
 async function saveLeaves(
   { coordinator }: SaveTargetsParts,
-  { dir, explicit, leaves }: LeafGroup,
-  parentTree: Id | undefined,
+  { dir, explicit, leaves, storedDir, parentTree }: LeafGroup & { storedDir: string; parentTree: Id | undefined },
   saved: Map<string, string>,
 ): Promise<void> {
   // The cursor over the parent's tree needs the names in order.
   const sorted = leaves.sort(([a], [b]) => compareNames(a, b));
   const storedNames = sorted.map(([name]) => name);
   const names = sorted.map(([, leaf]) => posix.basename(leaf.path));
-  const nodes = await coordinator.entries({ dir, names, storedNames, parentTree, explicit, device: undefined });
+  const nodes = await coordinator.entries({
+    dir,
+    storedDir,
+    names,
+    storedNames,
+    parentTree,
+    explicit,
+    device: undefined,
+  });
   nodes.forEach((json, n) => {
     if (json !== null) saved.set(storedNames[n] as string, json);
   });
@@ -123,8 +141,4 @@ async function loadPrevious(parts: SaveTargetsParts, tree: Id | undefined): Prom
     parts.onProblem({ code: "parent-tree", path: `tree ${tree}`, reason: messageOf(error) });
     return new Map();
   }
-}
-
-function listNames(path: string): string[] {
-  return readdirSync(fsPath(path), { encoding: "buffer" }).map(decodePath);
 }

@@ -2,11 +2,9 @@
  * Walks folders depth-first in one worker, without promises: an explicit stack of frames. When another worker has nothing
  * to do, the frame nearest to the root gives away half of what it has left; the frame then completes when that comes back.
  */
-import { readdirSync } from "node:fs";
 import { isHoldfastError, systemCode } from "@holdfast/base";
-import { compareNames, decodePath, fsPath } from "../filesystem/path-bytes.ts";
 import { lstatNs, readExtendedAttributes, readPlainNode, type RawStat } from "../filesystem/read-metadata.ts";
-import { idToBytes, parseId, type Id } from "../format/id.ts";
+import { idToBytes, type Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { systemReason } from "../platform/libc.ts";
@@ -15,9 +13,12 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { FileContentReader } from "./file-content.ts";
 import { Frame } from "./frame.ts";
+import type { EntryWork, FinishedEntry, ItemLog } from "./item-log.ts";
+import { listFolder } from "./list-folder.ts";
 import type { BACKUP_COUNTERS, EntriesTask, FromWorker, Problem, ReadingOptions, ToWorker } from "./messages.ts";
 import type { ParentEntry, ParentTree, ParentTrees } from "./parent-tree.ts";
 import type { Selection } from "./selection.ts";
+import { contentIds, contentPlace } from "./stored-json.ts";
 
 /** Entries handled between two looks at the messages. */
 const STEP_ENTRIES = 16;
@@ -35,6 +36,8 @@ export interface WalkerParts {
   readonly reading: ReadingOptions;
   readonly selection: Selection;
   readonly idle: Int32Array;
+  /** Told of every entry, if there is one. */
+  readonly items: ItemLog | undefined;
   send(message: FromWorker): void;
   showPath(path: string): void;
 }
@@ -45,6 +48,8 @@ interface Awaited {
   /** The node of a large file, whose content is read elsewhere. */
   readonly node: TreeNode | undefined;
   readonly previous: ParentEntry | undefined;
+  /** When work on it began, for a backup that names its entries. */
+  readonly startedMs: number;
 }
 
 export class Walker {
@@ -67,6 +72,7 @@ export class Walker {
       new Frame({
         owner: { kind: "task", task: task.task },
         dir: task.dir,
+        storedDir: task.storedDir,
         names: task.names,
         storedNames: task.storedNames,
         explicit: task.explicit,
@@ -99,11 +105,12 @@ export class Walker {
   }
 
   /** A large file was read by the others. */
-  largeDone({ ticket, content, sizeBytes, isReported }: Extract<ToWorker, { kind: "largeDone" }>): void {
-    const { frame, at, node, previous } = this.#take(ticket);
+  largeDone({ ticket, content, sizeBytes, added, isReported }: Extract<ToWorker, { kind: "largeDone" }>): void {
+    const { frame, at, node, previous, startedMs } = this.#take(ticket);
     if (node === undefined) throw new Error("not the ticket of a large file");
     if (!isReported) this.#reportLateChange(`${frame.dir}/${frame.names[at]}`, node);
-    frame.set(at, this.#fileDone({ ...node, content: [...content], size: sizeBytes }, previous));
+    const work = { startedMs, added };
+    this.#fileDone(frame, at, { node: { ...node, content: [...content], size: sizeBytes }, previous, work });
     this.#finishIfComplete(frame);
   }
 
@@ -152,10 +159,11 @@ export class Walker {
     frame.end -= count;
     this.#parts.send({
       kind: "given",
-      ticket: this.#await({ frame, at: frame.end, node: undefined, previous: undefined }),
+      ticket: this.#await({ frame, at: frame.end, node: undefined, previous: undefined, startedMs: 0 }),
       work: {
         kind: "entries",
         dir: frame.dir,
+        storedDir: frame.storedDir,
         names: frame.names.slice(frame.end, frame.end + count),
         storedNames: frame.storedNames.slice(frame.end, frame.end + count),
         parentTree: frame.parentTreeId,
@@ -169,6 +177,7 @@ export class Walker {
     const name = frame.names[at] as string;
     const path = frame.dir === "/" ? `/${name}` : `${frame.dir}/${name}`;
     this.#parts.showPath(path);
+    this.#parts.items?.begin();
     try {
       this.#storeEntry(frame, at, path);
     } catch (error) {
@@ -197,17 +206,14 @@ export class Walker {
     const previous = frame.parentTree?.find(storedName);
     const { node, problems } = readPlainNode(path, storedName, stat, this.#parts.reading);
     const same = previous !== undefined && type !== "dir" && problems.length === 0 && this.#same(node, previous);
-    if (same) {
-      frame.set(at, previous.json);
-      return;
-    }
+    if (same) return this.#complete(frame, at, { node, json: previous.json, previous: previous.json });
     node.extendedAttributes = readExtendedAttributes(path, problems);
     for (const reason of problems) this.#problem({ code: "metadata", path, reason });
     if (type === "dir") this.#enter(frame, at, { path, stat, node, previous, foreign });
     else if (type === "file") this.#file(frame, at, { path, node, previous });
     else {
       counters.add("othersDone", 1);
-      frame.set(at, encodeNode(node));
+      this.#complete(frame, at, { node, json: encodeNode(node), previous: previous?.json });
     }
   }
 
@@ -219,7 +225,7 @@ export class Walker {
     const { json } = previous;
     const head = encodeNodeHead(node);
     if (!json.startsWith(head)) return false;
-    const content = json.startsWith(CONTENT, head.length) ? head.length : afterAttributes(json, head.length);
+    const content = contentPlace(json, head.length);
     if (content < 0) return false;
     if (node.type !== "file") {
       this.#parts.counters.add("othersDone", 1);
@@ -234,6 +240,7 @@ export class Walker {
 
   #exclude(frame: Frame, at: number): void {
     this.#parts.counters.add("excluded", 1);
+    this.#parts.items?.excluded(frame.storedPath(at));
     frame.set(at, null);
   }
 
@@ -248,8 +255,16 @@ export class Walker {
     const device = this.#parts.selection.oneFileSystem ? (frame.device ?? found.stat.deviceId) : undefined;
     this.#stack.push(
       new Frame({
-        owner: { kind: "folder", parent: frame, at, head: encodeNodeHead(node), previous: previous?.json },
+        owner: {
+          kind: "folder",
+          parent: frame,
+          at,
+          head: encodeNodeHead(node),
+          startedMs: this.#parts.items?.startedMs ?? 0,
+          previous: previous?.json,
+        },
         dir: path,
+        storedDir: frame.storedPath(at),
         names: found.foreign ? [] : this.#parts.selection.withoutTagged(path, listFolder(path)),
         explicit: false,
         device,
@@ -265,14 +280,13 @@ export class Walker {
       const unchanged = this.#unchanged(node, previous, path);
       if (unchanged !== undefined) {
         this.#parts.counters.add("bytesDone", node.size);
-        frame.set(at, unchanged);
-        return;
+        return this.#complete(frame, at, { node, json: unchanged, previous: previous.json });
       }
     }
     if (node.size >= this.#parts.reading.largeFileBytes) {
       this.#parts.send({
         kind: "large",
-        ticket: this.#await({ frame, at, node, previous }),
+        ticket: this.#await({ frame, at, node, previous, startedMs: this.#parts.items?.startedMs ?? 0 }),
         path,
         sizeBytes: node.size,
       });
@@ -280,14 +294,24 @@ export class Walker {
     }
     const { content, bytes, changed } = this.#parts.contents.readAll(path, node);
     if (changed !== undefined) this.#problem({ code: "changed", path, reason: changed });
-    frame.set(at, this.#fileDone({ ...node, content, size: bytes }, previous));
+    this.#fileDone(frame, at, { node: { ...node, content, size: bytes }, previous });
   }
 
-  #fileDone(node: TreeNode, previous: ParentEntry | undefined): string {
+  #fileDone(
+    frame: Frame,
+    at: number,
+    { node, previous, work }: { node: TreeNode; previous: ParentEntry | undefined; work?: EntryWork },
+  ): void {
     const json = encodeNode(node);
     const { counters } = this.#parts;
     counters.add(previous === undefined ? "filesNew" : previous.json === json ? "filesUnmodified" : "filesChanged", 1);
-    return json;
+    this.#complete(frame, at, { node, json, previous: previous?.json }, work);
+  }
+
+  /** An entry has its node. */
+  #complete(frame: Frame, at: number, entry: Omit<FinishedEntry, "path">, work?: EntryWork): void {
+    this.#parts.items?.finished({ path: frame.storedPath(at), ...entry }, work);
+    frame.set(at, entry.json);
   }
 
   /** The node to store for a file whose content need not be read again. */
@@ -345,20 +369,25 @@ export class Walker {
         this.#parts.send({ kind: "done", task: owner.task, result: { kind: "entries", nodes: done.nodes() } });
         return;
       }
-      owner.parent.set(owner.at, this.#folderDone(done, owner));
+      this.#folderDone(done, owner);
       done = owner.parent;
     }
   }
 
-  #folderDone(frame: Frame, owner: Extract<Frame["owner"], { kind: "folder" }>): string {
+  #folderDone(frame: Frame, owner: Extract<Frame["owner"], { kind: "folder" }>): void {
+    const { blobs, items } = this.#parts;
     const tree = frame.tree();
-    const subtree = this.#parts.blobs.put("tree", tree);
+    const before = items === undefined ? undefined : blobs.added;
+    const subtree = blobs.put("tree", tree);
     releaseBytes(tree);
     const json = `${owner.head}"content":null,"subtree":"${subtree}"}`;
     const { counters } = this.#parts;
     if (owner.previous === undefined) counters.add("dirsNew", 1);
     else counters.add(owner.previous === json ? "dirsUnmodified" : "dirsChanged", 1);
-    return json;
+    owner.parent.set(owner.at, json);
+    if (items === undefined || before === undefined) return;
+    const entry = { path: frame.storedDir, node: FOLDER, json, previous: owner.previous };
+    items.finished(entry, { startedMs: owner.startedMs, added: blobs.addedSince(before) });
   }
 
   #problem(problem: Problem): void {
@@ -366,33 +395,4 @@ export class Walker {
   }
 }
 
-const CONTENT = '"content":';
-const ATTRIBUTES = '"extended_attributes":[';
-
-/** Where the content stands in a node that has extended attributes from `at` on and nothing between both; else -1. */
-function afterAttributes(json: string, at: number): number {
-  // No text within JSON can hold this: quotes are escaped there.
-  const end = json.startsWith(ATTRIBUTES, at) ? json.indexOf(`],${CONTENT}`, at) : -1;
-  return end < 0 ? -1 : end + 2;
-}
-
-/** The ids in the `"content":[…]` that starts at `at` of a stored node. */
-function contentIds(json: string, at: number): string[] {
-  const open = json.indexOf("[", at);
-  const close = json.indexOf("]", at);
-  if (open < 0 || close < open) return [];
-  const ids: string[] = [];
-  for (let start = open + 2; start + 64 <= close; start += 67) ids.push(parseId(json.slice(start, start + 64)));
-  return ids;
-}
-
-/** Names in a folder, in the order of their bytes. */
-function listFolder(path: string): string[] {
-  const target = fsPath(path);
-  const names = readdirSync(target, "utf8");
-  // U+FFFD shows that a name may not be UTF-8: then only the bytes tell.
-  const exact = names.some((name) => name.includes("\uFFFD"))
-    ? readdirSync(target, { encoding: "buffer" }).map(decodePath)
-    : names;
-  return exact.sort(compareNames);
-}
+const FOLDER = { type: "dir", size: 0 } as const;
