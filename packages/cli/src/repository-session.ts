@@ -97,18 +97,21 @@ export interface SessionOptions {
   readonly whose?: Whose;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
+  /** Called once there is a repository and a password, before the half second that deriving the key takes. */
+  readonly whileOpening?: () => void;
 }
 
 /** Opens the repository, runs `work`, and closes it. @throws what opening throws: exit codes 10 and 12 */
 export async function withSession<T>(
   context: CommandContext,
   work: (session: Session) => Promise<T>,
-  { whose = "own", trustCache = true }: SessionOptions = {},
+  { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
 ): Promise<T> {
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location);
   try {
     const password = await passwordOf(raw, context, whose);
+    whileOpening?.();
     const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
     const settings = composeSettings(context);
     const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });

@@ -53,6 +53,8 @@ export interface Capabilities {
   readonly serverTime: boolean;
   /** How many calls at once make sense. */
   readonly maxConcurrency: number;
+  /** After how long other machines see what was saved here; 0 where it is in everybody's next listing. */
+  readonly settleMs: number;
 }
 
 export interface CallOptions {

@@ -13,14 +13,18 @@ import { shortId } from "../snapshot-json.ts";
 export const run: RunCommand = async (context) => {
   const request = await backupRequest(context);
   const { dryRun } = request;
-  const result = await withSession(context, (session) => {
-    const work = (signal: AbortSignal): Promise<BackupResult> =>
-      runBackup(
-        context,
-        new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }),
-      );
-    return dryRun ? work(context.signal) : session.locked("append", work);
-  });
+  const result = await withSession(
+    context,
+    (session) => {
+      const work = (signal: AbortSignal): Promise<BackupResult> =>
+        runBackup(
+          context,
+          new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }),
+        );
+      return dryRun ? work(context.signal) : session.locked("append", work);
+    },
+    { whileOpening: () => Backup.startThreads(request.workers) },
+  );
   reportBackup(result, context.output, { dryRun });
   return result.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };

@@ -22,7 +22,7 @@ export const run: RunCommand = async (context) => {
         const settings = { readData, filter: snapshotFilter(options), signal, onFinding };
         return runCheck(context, new Check(session.repository, settings));
       }),
-    { trustCache: options.flag("with-cache") },
+    { trustCache: options.flag("with-cache"), whileOpening: () => Check.startThreads() },
   );
   reportCheck(result, output);
   return result.healthy ? EXIT.ok : EXIT.damage;

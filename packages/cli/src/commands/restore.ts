@@ -19,15 +19,18 @@ export const run: RunCommand = async (context) => {
   const { options, output } = context;
   const settings = await restoreSettings(context);
   const dryRun = options.flag("dry-run");
-  const result = await withSession(context, (session) =>
-    session.locked("look", async (signal) => {
-      const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
-      const { timeNs, hostname } = stored.snapshot;
-      const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
-      output.message(`restoring snapshot ${shortId(stored.id)} ${origin} to ${displayPath(settings.target)}`);
-      const root = place.kind === "tree" ? place.id : place.node;
-      return runRestore(context, new Restore(session.repository, index, root, { ...settings, signal }));
-    }),
+  const result = await withSession(
+    context,
+    (session) =>
+      session.locked("look", async (signal) => {
+        const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
+        const { timeNs, hostname } = stored.snapshot;
+        const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
+        output.message(`restoring snapshot ${shortId(stored.id)} ${origin} to ${displayPath(settings.target)}`);
+        const root = place.kind === "tree" ? place.id : place.node;
+        return runRestore(context, new Restore(session.repository, index, root, { ...settings, signal }));
+      }),
+    { whileOpening: () => Restore.startThreads() },
   );
   reportRestore(result, output, { dryRun });
   if ((result.problemCounts.damaged ?? 0) > 0) return EXIT.damage;

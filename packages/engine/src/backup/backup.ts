@@ -22,7 +22,8 @@ import type { Repository } from "../repository/repository.ts";
 import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { TreeReader } from "../repository/tree-reader.ts";
 import { Counters } from "../workers/counters.ts";
-import { Coordinator } from "./coordinator.ts";
+import { startAhead } from "../workers/started-threads.ts";
+import { BACKUP_WORKER, Coordinator } from "./coordinator.ts";
 import { BACKUP_COUNTERS, type BackupCounts, type BackupItem, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
 import { chooseParent } from "./parent-choice.ts";
@@ -60,6 +61,14 @@ export class Backup {
     this.#options = options;
   }
 
+  /**
+   * Starts the threads of a backup that is about to come, while the repository is still being opened. Only saves time.
+   * @param workers as in `BackupOptions`
+   */
+  static startThreads(workers?: number): void {
+    startAhead(BACKUP_WORKER, threadsFor(workers));
+  }
+
   progress(): BackupProgress {
     const counts = this.#counters.read();
     return {
@@ -83,6 +92,7 @@ export class Backup {
   async run(): Promise<BackupResult> {
     const { signal, dryRun } = this.#options;
     returnLargeAllocations();
+    Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
     const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
@@ -141,7 +151,7 @@ export class Backup {
   #makeCoordinator(index: BlobIndex): Coordinator {
     const { config, masterKey } = this.#repository;
     const options = this.#options;
-    const workers = options.workers ?? Math.max(2, availableParallelism());
+    const workers = threadsFor(options.workers);
     // Three open packs, and as many on their way to the store as keep workers from waiting for it.
     const pool = PackPool.create({
       packSizeBytes: options.packSizeBytes,
@@ -280,6 +290,10 @@ export class Backup {
     this.#phase = phase;
     this.#options.onEvent({ kind: "phase", phase });
   }
+}
+
+function threadsFor(workers: number | undefined): number {
+  return workers ?? Math.max(2, availableParallelism());
 }
 
 function filesDone(counts: BackupCounts): number {

@@ -25,6 +25,9 @@ import type {
 /** Tree packs that are kept for the other workers after one has asked. */
 const TREE_PACK_CACHE_BYTES = 64 * 1024 * 1024;
 
+/** The module that the threads of a backup run. */
+export const BACKUP_WORKER = workerEntry("./worker", import.meta.url);
+
 /** How long a worker may take to finish what it is at before it is ended by force. */
 const STOP_MS = 300;
 
@@ -82,7 +85,7 @@ export class Coordinator {
         currentPath,
         idle: this.#idle.buffer,
       };
-      const thread: Thread = new WorkerThread<ToWorker, FromWorker>(workerEntry("./worker", import.meta.url), data, {
+      const thread: Thread = new WorkerThread<ToWorker, FromWorker>(BACKUP_WORKER, data, {
         onMessage: (message) => this.#receive(thread, message),
         onFailure: (error) => this.fail(error),
       });

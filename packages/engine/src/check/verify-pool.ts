@@ -7,6 +7,9 @@ import type { CheckWorkerData, PackResult, PackTask } from "./messages.ts";
 /** No restic or Holdfast blob is larger: files are cut at 8 MiB, and a tree of a million entries has some 400 MB. */
 const MAX_BLOB_BYTES = 1024 * 1024 * 1024;
 
+/** The module that the threads of a check run. */
+export const CHECK_WORKER = workerEntry("./worker", import.meta.url);
+
 type Thread = WorkerThread<PackTask, PackResult>;
 
 export class VerifyPool {
@@ -23,7 +26,7 @@ export class VerifyPool {
     this.#failed.catch(() => {});
     const data: CheckWorkerData = { key, index, maxBlobBytes: MAX_BLOB_BYTES };
     for (let n = 0; n < workers; n++) {
-      const thread: Thread = new WorkerThread(workerEntry("./worker", import.meta.url), data, {
+      const thread: Thread = new WorkerThread(CHECK_WORKER, data, {
         onMessage: (result) => {
           this.#results.get(thread)?.(result);
           this.#release(thread);

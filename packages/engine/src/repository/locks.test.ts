@@ -46,6 +46,33 @@ describe("locks", () => {
     expect(await listLocks(repo, { signal })).toEqual([]);
   });
 
+  test("where others see what is written only after a while, that while is waited for", async () => {
+    /** Shows new locks to `list` only after 50 ms, as a network file system may. */
+    class Late extends MemoryBackend {
+      override readonly capabilities = { ...new MemoryBackend().capabilities, settleMs: 120 };
+      readonly #savedAt = new Map<string, number>();
+      override async save(...[key, body, options]: Parameters<MemoryBackend["save"]>): Promise<void> {
+        await super.save(key, body, options);
+        this.#savedAt.set(key.name, performance.now());
+      }
+      override async *list(...[type, options]: Parameters<MemoryBackend["list"]>): ReturnType<MemoryBackend["list"]> {
+        for await (const file of super.list(type, options)) {
+          if (performance.now() - (this.#savedAt.get(file.name) ?? 0) > 50) yield file;
+        }
+      }
+    }
+    const repo = await createRepository(new Late(), new Secret("test"), { signal, ...owner });
+    let together = 0;
+    let most = 0;
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++together);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      together--;
+    };
+    await Promise.allSettled(Array.from({ length: 4 }, () => withLock(repo, { exclusive: true, signal }, work)));
+    expect(most).toBeLessThanOrEqual(1);
+  });
+
   test("an exclusive lock stands alone", async () => {
     const repo = await repository();
     await withLock(repo, { exclusive: true, signal }, async () => {

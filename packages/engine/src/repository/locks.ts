@@ -17,8 +17,6 @@ const STALE_MS = 30 * 60_000;
 const REFRESH_MS = 5 * 60_000;
 /** Without a refresh for this long the run stops before others could take its lock for stale. */
 const GIVE_UP_MS = STALE_MS - 2 * REFRESH_MS;
-/** After writing a lock, wait and look again: two that were written at the same moment then see each other. */
-const SETTLE_MS = 200;
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 60_000;
 /** How long the removal of a lock may take at the end of a run. */
@@ -108,7 +106,8 @@ async function acquire(repository: Repository, options: LockOptions): Promise<Id
     const left = deadline - performance.now();
     if (left <= 0) throw lockedBy(attempt);
     options.onWaiting?.(attempt);
-    await systemClock.sleep(Math.min(wait, left), options);
+    // Two that saw each other must not come back at the same moment.
+    await systemClock.sleep(Math.min(wait * (0.75 + Math.random() / 2), left), options);
   }
 }
 
@@ -118,7 +117,10 @@ async function tryAcquire(repository: Repository, { exclusive, signal }: LockOpt
   if (before !== undefined) return before;
   const id = await writeLock(repository, exclusive, signal);
   try {
-    await systemClock.sleep(SETTLE_MS, { signal });
+    // Looking again after writing is what excludes two at once: of two that write, the later one sees the earlier. It only
+    // works once everybody sees what was written.
+    const { settleMs } = repository.backend.capabilities;
+    if (settleMs > 0) await systemClock.sleep(settleMs, { signal });
     const after = await conflict(repository, exclusive, id, signal);
     if (after === undefined) return id;
     await removeQuietly(repository, id);

@@ -22,6 +22,9 @@ import type { RestoreProblem } from "./problems.ts";
 import { isLoss, RangeLoader } from "./range-loader.ts";
 import { TreeLoader } from "./tree-loader.ts";
 
+/** The module that the threads of a restore run. */
+export const RESTORE_WORKER = workerEntry("./worker", import.meta.url);
+
 /** Windows of one worker: one is loaded while another is written. */
 const WINDOWS = 2;
 const ALL_SLOTS_BYTES = 32 * 1024 * 1024;
@@ -99,7 +102,7 @@ export class Coordinator {
       const stop = this.#stop.buffer;
       const data: RestoreWorkerData = { ...workerData, key: repository.masterKey, index: index.shared, slots, stop };
       const ended = Promise.withResolvers<void>();
-      const thread: Thread = new WorkerThread<ToWorker, FromWorker>(workerEntry("./worker", import.meta.url), data, {
+      const thread: Thread = new WorkerThread<ToWorker, FromWorker>(RESTORE_WORKER, data, {
         onMessage: (message) => this.#receive(state, message),
         onFailure: (error) => {
           ended.resolve();

@@ -6,8 +6,10 @@ import type { WorkerFailure } from "./worker-thread.ts";
 
 /** `loop` never returns in normal work: the main thread ends the worker. */
 export function runWorker<In, Out, D>(loop: (port: SyncPort<In, Out | WorkerFailure>, data: D) => void): void {
-  const { port, data } = SyncPort.ofThisThread<In, Out | WorkerFailure, D>();
+  const port = SyncPort.ofThisThread<In, Out | WorkerFailure>();
   try {
+    // `WorkerThread` sends it first, and messages come in order.
+    const data = port.receive() as unknown as D;
     loop(port, data);
   } catch (error) {
     const known: HoldfastError = isHoldfastError(error)

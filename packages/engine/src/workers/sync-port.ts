@@ -4,10 +4,9 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 
-/** What `WorkerThread` hands to every worker. */
-export interface SyncWorkerData<D> {
+/** What every worker thread is started with; what its loop needs comes as the first message. */
+export interface SyncWorkerData {
   readonly wake: SharedArrayBuffer;
-  readonly data: D;
 }
 
 export class SyncPort<In, Out> {
@@ -19,11 +18,10 @@ export class SyncPort<In, Out> {
     this.#wake = new Int32Array(wake);
   }
 
-  /** The port and the start data of this worker thread. */
-  static ofThisThread<In, Out, D>(): { port: SyncPort<In, Out>; data: D } {
+  /** The port of this worker thread. */
+  static ofThisThread<In, Out>(): SyncPort<In, Out> {
     if (parentPort === null) throw new Error("not a worker thread");
-    const start = workerData as SyncWorkerData<D>;
-    return { port: new SyncPort(parentPort, start.wake), data: start.data };
+    return new SyncPort(parentPort, (workerData as SyncWorkerData).wake);
   }
 
   /** The next message, or `undefined` when none is waiting. */

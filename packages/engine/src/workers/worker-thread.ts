@@ -1,8 +1,8 @@
 /** The main thread's end of a worker that runs a synchronous loop (`sync-port.ts`). */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { HoldfastError, type SerializedError } from "@holdfast/base";
 import { engineError } from "../errors.ts";
-import type { SyncWorkerData } from "./sync-port.ts";
+import { takeThread } from "./started-threads.ts";
 
 /** A failure that a worker reports; every worker protocol includes it. */
 export interface WorkerFailure {
@@ -18,18 +18,18 @@ export interface WorkerHandlers<Out> {
 
 export class WorkerThread<In, Out extends { kind: string }> {
   readonly #worker: Worker;
-  readonly #wake = new Int32Array(new SharedArrayBuffer(4));
+  readonly #wake: Int32Array<SharedArrayBuffer>;
   readonly #exited: Promise<void>;
   #ended = false;
 
-  /** @param entry the worker's module; `.js` in a build, `.ts` when run from source */
+  /**
+   * Takes a thread that `startAhead` has started, or starts one.
+   * @param entry the worker's module; `.js` in a build, `.ts` when run from source
+   */
   constructor(entry: URL, data: unknown, handlers: WorkerHandlers<Out>) {
-    const start: SyncWorkerData<unknown> = { wake: this.#wake.buffer, data };
-    this.#worker = new Worker(entry, {
-      workerData: start,
-      // Byte work leaves little on the heap; small young generations keep the resident size low.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
+    const { worker, wake } = takeThread(entry);
+    this.#worker = worker;
+    this.#wake = wake;
     const fail = (error: unknown): void => {
       if (this.#ended) return;
       this.#ended = true;
@@ -46,9 +46,15 @@ export class WorkerThread<In, Out extends { kind: string }> {
         fail(engineError("ENGINE_WORKER_DIED", { exitCode: code }));
       });
     });
+    // The loop's first message, before any other.
+    this.#send(data, []);
   }
 
   post(message: In, transfer: readonly ArrayBuffer[] = []): void {
+    this.#send(message, transfer);
+  }
+
+  #send(message: unknown, transfer: readonly ArrayBuffer[]): void {
     this.#worker.postMessage(message, transfer as ArrayBuffer[]);
     Atomics.add(this.#wake, 0, 1);
     Atomics.notify(this.#wake, 0);

@@ -3,6 +3,7 @@ import { isHoldfastError } from "@holdfast/base";
 import { afterEach, describe, expect, test } from "vitest";
 import { Counters } from "../../src/workers/counters.ts";
 import { Mutex } from "../../src/workers/mutex.ts";
+import { startAhead } from "../../src/workers/started-threads.ts";
 import { WorkerThread, workerEntry } from "../../src/workers/worker-thread.ts";
 import type { Answer, Order } from "./obedient.ts";
 
@@ -83,6 +84,31 @@ describe("a worker thread", () => {
     thread.post({ kind: "hang" });
     await thread.stop({ kind: "end" }, 100);
     expect(failures).toEqual([]);
+  });
+});
+
+describe("threads that are started ahead", () => {
+  const entry = workerEntry("./obedient", import.meta.url);
+
+  test("are taken first, each by one", async () => {
+    startAhead(entry, 2);
+    const [first, second, third] = [start(), start(), start()];
+    for (const [n, { thread, answer }] of [first, second, third].entries()) {
+      thread.post({ kind: "echo", text: String(n) });
+      expect(await answer()).toEqual({ kind: "echo", text: `hello ${n}` });
+    }
+  });
+
+  test("and cannot be started leave the error to who needs one", async () => {
+    const absent = workerEntry("./absent", import.meta.url);
+    startAhead(absent, 1);
+    const failure = Promise.withResolvers<unknown>();
+    const thread = new WorkerThread<Order, Answer>(absent, "hello", {
+      onMessage: () => {},
+      onFailure: (error) => failure.resolve(error),
+    });
+    running.push(thread);
+    expect(String(await failure.promise)).toContain("absent");
   });
 });
 

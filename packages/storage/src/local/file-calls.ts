@@ -21,6 +21,7 @@ import {
   rename,
   renameSync,
   stat,
+  statfsSync,
   unlink,
   write,
 } from "node:fs";
@@ -42,6 +43,8 @@ export interface FileCalls {
   /** Renames unless `to` is there, in one go as far as this process is concerned. Fails with `EEXIST`. */
   renameIfAbsent(from: string, to: string): void;
   unlink(path: string): Promise<void>;
+  /** `f_type` of statfs(2). */
+  fileSystemType(path: string): number;
 }
 
 type Callback<T> = (error: Error | null, value: T) => void;
@@ -80,4 +83,5 @@ export const systemCalls: FileCalls = {
     renameSync(from, to);
   },
   unlink: (path) => callVoid((done) => unlink(path, done)),
+  fileSystemType: (path) => statfsSync(path).type,
 };

@@ -22,6 +22,7 @@ import { type FileCalls, systemCalls } from "./file-calls.ts";
 import { fileInfo, listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
 import { saveFile, syncFolder } from "./save-file.ts";
+import { settleMsOf } from "./settling.ts";
 import { fromSystemError } from "./system-errors.ts";
 import { BodyFailure } from "./write-body.ts";
 
@@ -36,6 +37,7 @@ export class LocalBackend implements Backend {
   readonly #calls: FileCalls;
   #hasHardLinks = true;
   #modes: Promise<Modes> | undefined;
+  #settleMs: number | undefined;
 
   /** @param path the folder, absolute; see `openLocal` */
   constructor(path: string, calls: FileCalls = systemCalls) {
@@ -45,8 +47,14 @@ export class LocalBackend implements Backend {
 
   /** `conditionalPut` turns false once the file system has shown that it has no hard links. */
   get capabilities(): Capabilities {
-    // The thread pool of Node has four threads.
-    return { atomicReplace: true, conditionalPut: this.#hasHardLinks, serverTime: false, maxConcurrency: 4 };
+    return {
+      atomicReplace: true,
+      conditionalPut: this.#hasHardLinks,
+      serverTime: false,
+      // The thread pool of Node has four threads.
+      maxConcurrency: 4,
+      settleMs: this.#settleMsOnce(),
+    };
   }
 
   async initialize({ signal }: CallOptions): Promise<void> {
@@ -159,6 +167,20 @@ export class LocalBackend implements Backend {
     await this.#calls.mkdir(path, mode, false).catch(async (error: unknown) => {
       if (systemCode(error) !== "EEXIST" || !(await this.#calls.stat(path)).isDirectory()) throw error;
     });
+  }
+
+  #settleMsOnce(): number {
+    this.#settleMs ??= settleMsOf(this.#fileSystemType());
+    return this.#settleMs;
+  }
+
+  /** 0, which is no file system's, when the folder is not there: the call that was to come will say so. */
+  #fileSystemType(): number {
+    try {
+      return this.#calls.fileSystemType(this.location);
+    } catch {
+      return 0;
+    }
   }
 
   #modesOnce(): Promise<Modes> {

@@ -186,3 +186,22 @@ describe("load, stat, list and remove", () => {
     await expect(noUnlink.remove(FILE.key, unaborted())).rejects.toMatchObject({ code: "STORAGE_READ_ONLY" });
   });
 });
+
+describe("settling", () => {
+  test.each([
+    ["ext4", 0xef53, 0],
+    ["XFS", 0x58465342, 0],
+    ["tmpfs", 0x01021994, 0],
+    ["NFS", 0x6969, 200],
+    ["SMB", 0xfe534d42, 200],
+    ["FUSE", 0x65735546, 200],
+    ["one nobody knows", 0x12345678, 200],
+  ])("takes a file system as shared with other machines unless it is known not to be: %s", (_, type, expected) => {
+    const backend = new LocalBackend(root, { ...systemCalls, fileSystemType: () => type });
+    expect(backend.capabilities.settleMs).toBe(expected);
+  });
+
+  test("of a folder that is not there is no error", () => {
+    expect(new LocalBackend(join(root, "absent")).capabilities.settleMs).toBe(200);
+  });
+});

@@ -29,6 +29,7 @@ export class MemoryBackend implements Backend {
     conditionalPut: true,
     serverTime: false,
     maxConcurrency: 4,
+    settleMs: 0,
   };
   readonly #files = new Map<string, StoredFile>();
 
