@@ -8,12 +8,11 @@ import { isHoldfastError, messageOf, type Secret } from "@holdfast/base";
 import {
   type BlobIndex,
   type Id,
-  type LoadIndexOptions,
   type LockInfo,
   Repository,
   displayPath,
   engineError,
-  loadIndex,
+  isId,
   openRepository,
   withLock,
 } from "@holdfast/engine";
@@ -44,23 +43,10 @@ export type LockMode = "look" | "read" | "append" | "exclusive";
 export class Session {
   readonly repository: Repository;
   readonly #context: CommandContext;
-  /** Packs that hold trees, known once an index is loaded: those are worth a copy in the cache. */
-  readonly #treePacks: Set<string>;
 
-  constructor(repository: Repository, context: CommandContext, treePacks: Set<string>) {
+  constructor(repository: Repository, context: CommandContext) {
     this.repository = repository;
     this.#context = context;
-    this.#treePacks = treePacks;
-  }
-
-  /** Loads the index, and with that knows which packs to cache. */
-  async loadIndex(options: Omit<LoadIndexOptions, "signal">, signal: AbortSignal): Promise<BlobIndex> {
-    const index = await loadIndex(this.repository, { signal, ...options });
-    for (let n = 0; n < index.count; n++) {
-      const place = index.typeAt(n) === "tree" ? index.locationAt(n) : undefined;
-      if (place !== undefined) this.#treePacks.add(index.packId(place.pack));
-    }
-    return index;
   }
 
   /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
@@ -115,19 +101,23 @@ export async function withSession<T>(
     const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
     const settings = composeSettings(context);
     const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
-    const treePacks = new Set<string>();
     const cache = trustCache ? await openCache(opened, location, context) : undefined;
-    if (cache === undefined) return await work(new Session(opened, context, treePacks));
+    if (cache === undefined) return await work(new Session(opened, context));
+    // The index that was loaded last. Packs are not read before there is one.
+    let index: BlobIndex | undefined;
     const backend = composeBackend(raw, {
       ...settings,
       cache: {
         folder: cache,
-        cachePack: (name) => treePacks.has(name),
+        cachePack: (name) => isId(name) && index?.isTreePack(name) === true,
         onProblem: (error) => warnOfCache(context, error),
       },
     });
     const { config, masterKey, keyId } = opened;
-    return await work(new Session(new Repository({ backend, config, masterKey, keyId }), context, treePacks));
+    const onIndex = (loaded: BlobIndex): void => {
+      index = loaded;
+    };
+    return await work(new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context));
   } finally {
     await raw.close();
   }

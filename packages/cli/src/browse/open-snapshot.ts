@@ -6,6 +6,7 @@ import {
   type StoredSnapshot,
   TreeReader,
   findSnapshot,
+  loadIndex,
   resolvePath,
 } from "@holdfast/engine";
 import type { Session } from "../repository-session.ts";
@@ -33,7 +34,7 @@ export async function openSnapshot(
     signal,
     filter: snapshotFilter(options),
   });
-  const index = await session.loadIndex({}, signal);
+  const index = await loadIndex(session.repository, { signal });
   const trees = new TreeReader(new BlobReader(session.repository, index));
   const place = await resolvePath(trees, stored.snapshot.tree, subfolder, { signal });
   return { stored, index, trees, place, subfolder };

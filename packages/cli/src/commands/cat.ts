@@ -11,6 +11,7 @@ import {
   findFileId,
   findSnapshot,
   isId,
+  loadIndex,
   resolvePath,
 } from "@holdfast/engine";
 import { loadBytes } from "@holdfast/storage";
@@ -92,7 +93,7 @@ function loadFile(repository: Repository, type: "key" | "pack", name: Id, signal
 }
 
 async function loadTree(session: Session, text: string, signal: AbortSignal): Promise<Uint8Array> {
-  const index = await session.loadIndex({}, signal);
+  const index = await loadIndex(session.repository, { signal });
   const blobs = new BlobReader(session.repository, index);
   if (isId(text)) return blobs.load("tree", text, { signal });
   const { stored, subfolder } = await findSnapshot(session.repository, text, { signal });
@@ -102,7 +103,7 @@ async function loadTree(session: Session, text: string, signal: AbortSignal): Pr
 }
 
 async function loadBlob(session: Session, text: string, signal: AbortSignal): Promise<Uint8Array> {
-  const index = await session.loadIndex({}, signal);
+  const index = await loadIndex(session.repository, { signal });
   if (!isId(text))
     throw cliError("CLI_INVALID_VALUE", { value: text, option: "the id of a blob", expected: "give all 64 digits" });
   const reader = new BlobReader(session.repository, index);

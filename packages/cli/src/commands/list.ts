@@ -1,5 +1,5 @@
 /** `holdfast list`: prints ids. */
-import type { BlobIndex } from "@holdfast/engine";
+import { type BlobIndex, loadIndex } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { type Session, withSession } from "../repository-session.ts";
@@ -13,7 +13,7 @@ export const run: RunCommand = (context) =>
     // The list of locks shall not show our own.
     if (type === "locks") return listFiles(session, "lock", context, context.signal);
     return session.locked("look", async (signal) => {
-      if (type === "blobs") return listBlobs(await session.loadIndex({}, signal), context);
+      if (type === "blobs") return listBlobs(await loadIndex(session.repository, { signal }), context);
       return listFiles(session, FILE_TYPES[type as keyof typeof FILE_TYPES], context, signal);
     });
   });

@@ -1,5 +1,5 @@
 /** `holdfast stats`: counts and measures what is stored. */
-import { type Statistics, type StatisticsMode, statistics } from "@holdfast/engine";
+import { type Statistics, type StatisticsMode, loadIndex, statistics } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
@@ -13,7 +13,7 @@ export const run: RunCommand = (context) =>
       const mode = (options.text("mode") ?? "restore-size") as StatisticsMode;
       const choice = { names: args, filter: snapshotFilter(options) };
       const snapshots = await chosenSnapshots(session.repository, choice, { signal });
-      const index = await session.loadIndex({}, signal);
+      const index = await loadIndex(session.repository, { signal });
       report(await statistics(session.repository, index, snapshots, mode, { signal }), context);
       return EXIT.ok;
     }),

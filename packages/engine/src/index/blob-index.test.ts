@@ -122,6 +122,26 @@ describe("packs", () => {
     expect(() => index.packId(5_000)).toThrow(RangeError);
     expect(() => index.add("data", rawId("a"), 0, 5_000, 0, 1, 1)).toThrow(RangeError);
   });
+
+  test("a pack is known to hold trees once one is added, whatever else it holds, or once that was said", () => {
+    const index = BlobIndex.create();
+    const [data, mixed, said, claimed] = ["data", "mixed", "said", "claimed"].map((name) => idOf(Buffer.from(name)));
+    const ids = [data, mixed, said, claimed] as Id[];
+    for (const id of ids) index.addPack(id);
+    const other = BlobIndex.attach(index.shared);
+    expect(ids.some((id) => other.isTreePack(id))).toBe(false);
+    index.add("data", rawId("a"), 0, 0, 0, 1, 1);
+    index.add("data", rawId("b"), 0, 1, 0, 1, 1);
+    index.add("tree", rawId("c"), 0, 1, 1, 1, 1);
+    index.add("data", rawId("d"), 0, 1, 2, 1, 1);
+    index.markTreePack(2);
+    index.claim("tree", rawId("e"), 0);
+    index.add("tree", rawId("e"), 0, 3, 0, 1, 1);
+    expect(ids.map((id) => other.isTreePack(id))).toEqual([false, true, true, true]);
+    expect(ids.map((id) => index.addPack(id))).toEqual([0, 1, 2, 3]);
+    expect(index.isTreePack(idOf(Buffer.from("unknown")))).toBe(false);
+    expect(() => index.markTreePack(4)).toThrow(RangeError);
+  });
 });
 
 test("an attached index sees what the other adds, through any growth", () => {

@@ -40,6 +40,8 @@ const LENGTH_WORD = META_WORD + 2;
 const UNCOMPRESSED_WORD = META_WORD + 3;
 const BLOB_RECORD_WORDS = META_WORD + 4;
 const PACK_RECORD_WORDS = META_WORD + 1;
+/** A pack's meta word, when it holds trees; else 0. */
+const HOLDS_TREES = 1;
 
 // Places in the control buffer.
 const MUTEX = 0;
@@ -133,6 +135,18 @@ export class BlobIndex {
   packNumber(id: Id): number | undefined {
     const pack = this.#packs.find(idToBytes(id), 0, DATA);
     return pack < 0 ? undefined : pack;
+  }
+
+  /** Notes that a pack holds trees. `add` does so too, once it gets the first of them. */
+  markTreePack(pack: number): void {
+    if (!(pack >= 0 && pack < this.packCount)) throw new RangeError(`there is no pack ${pack}`);
+    this.#mutex.run(() => this.#packs.publishWord(pack, META_WORD, HOLDS_TREES));
+  }
+
+  /** Whether a pack holds trees, as far as this index knows. Costs one search. */
+  isTreePack(id: Id): boolean {
+    const pack = this.packNumber(id);
+    return pack !== undefined && this.#packs.publishedWord(pack, META_WORD) === HOLDS_TREES;
   }
 
   /**
@@ -273,6 +287,7 @@ export class BlobIndex {
     lengthBytes: number,
     uncompressedBytes: number,
   ): void {
+    if (kind === TREE) this.#packs.publishWord(pack, META_WORD, HOLDS_TREES);
     const words = this.#words;
     words[0] = (kind & SIGN) | (pack + 1);
     words[1] = offset;

@@ -120,6 +120,19 @@ describe("finished packs", () => {
     expect(known(await loadIndex(healthy, { signal }), ids)).toBe(true);
   });
 
+  test("with trees are known for it when they are stored, so that a cache can keep them", async () => {
+    const { healthy, index, intake, pack } = start();
+    const original = healthy.backend.save.bind(healthy.backend);
+    const stored: boolean[] = [];
+    healthy.backend.save = (key, body, options) => {
+      if (key.type === "pack") stored.push(index.isTreePack(key.name as Id));
+      return original(key, body, options);
+    };
+    pack(5, 1);
+    await intake.finish();
+    expect(stored).toEqual([true]);
+  });
+
   test("after an interruption shared memory is left alone", async () => {
     const { index, intake, pack, count } = start();
     pack(5, 1);

@@ -107,6 +107,8 @@ export class PackIntake {
     try {
       const signal = this.#saving;
       const bytes = this.#pool.bytesOf(pack);
+      // Before it is stored: a cache keeps a copy of a pack with trees on its way.
+      if (pack.type === "tree" && !this.#interrupted) this.#index.markTreePack(this.#index.addPack(pack.id));
       await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
       if (!this.#interrupted) {
         addToIndex(this.#index, pack);

@@ -56,6 +56,7 @@ export async function readIndexFiles(repository: Repository, { signal, onFile }:
     },
     { signal },
   );
+  repository.onIndex?.(index);
   return { index, packsOf, damaged };
 }
 

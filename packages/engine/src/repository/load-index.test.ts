@@ -4,6 +4,7 @@ import { MemoryBackend } from "@holdfast/storage/testing";
 import { describe, expect, test } from "vitest";
 import { newMasterKey } from "../crypto/master-key.ts";
 import { idOf, idToBytes, type Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
 import { encodeIndexFile } from "../index/index-file.ts";
 import { loadIndex } from "./load-index.ts";
 import { Repository } from "./repository.ts";
@@ -11,10 +12,10 @@ import { Repository } from "./repository.ts";
 const { signal } = new AbortController();
 const blob = (name: string): Id => idOf(Buffer.from(name));
 
-function repository(): Repository {
+function repository(onIndex: (index: BlobIndex) => void = () => {}): Repository {
   const keyId = blob("key");
   const config = { version: 2, id: keyId, chunkerPolynomial: 0n } as const;
-  return new Repository({ backend: new MemoryBackend(), config, masterKey: newMasterKey(), keyId });
+  return new Repository({ backend: new MemoryBackend(), config, masterKey: newMasterKey(), keyId, onIndex });
 }
 
 function saveIndex(to: Repository, pack: string, blobs: readonly string[]): Promise<Id> {
@@ -33,6 +34,16 @@ describe("loading the index", () => {
     expect(seen).toEqual(Array.from({ length: 9 }, (_, n) => `${n + 1}/9`));
     for (let n = 0; n < 9; n++) expect(index.has("data", idToBytes(blob(`blob ${n}`)), 0)).toBe(true);
     expect(index.findAll("data", idToBytes(blob("in all")), 0)).toHaveLength(9);
+  });
+
+  test("hands the index on, once and whole", async () => {
+    const seen: BlobIndex[] = [];
+    const onIndex = (index: BlobIndex): number => seen.push(index);
+    const repo = repository(onIndex);
+    await saveIndex(repo, "pack", ["a", "b"]);
+    const index = await loadIndex(repo, { signal });
+    expect(seen).toEqual([index]);
+    expect(seen[0]?.count).toBe(2);
   });
 
   test("of an empty repository is an empty index", async () => {

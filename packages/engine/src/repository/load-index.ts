@@ -25,7 +25,9 @@ export interface LoadIndexOptions {
 export async function loadIndex(repository: Repository, options: LoadIndexOptions): Promise<BlobIndex> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await loadListed(repository, options);
+      const index = await loadListed(repository, options);
+      repository.onIndex?.(index);
+      return index;
     } catch (error) {
       const replaced = isHoldfastError(error, "STORAGE_NOT_FOUND");
       if (!replaced || attempt === 3) throw error;

@@ -7,6 +7,7 @@ import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import type { RepositoryConfig } from "../format/config.ts";
 import { idOf, isId, type Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
 import { releaseBytes } from "../platform/release-bytes.ts";
 import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
 
@@ -27,13 +28,22 @@ export class Repository {
   /** The key file that opened this session. */
   readonly keyId: Id;
   readonly sealer: Sealer;
+  /** Gets every index that is loaded, before anything is read by it. A cache learns from it which packs hold trees. */
+  readonly onIndex: ((index: BlobIndex) => void) | undefined;
 
-  constructor(parts: { backend: Backend; config: RepositoryConfig; masterKey: MasterKey; keyId: Id }) {
+  constructor(parts: {
+    backend: Backend;
+    config: RepositoryConfig;
+    masterKey: MasterKey;
+    keyId: Id;
+    onIndex?: (index: BlobIndex) => void;
+  }) {
     this.backend = parts.backend;
     this.config = parts.config;
     this.masterKey = parts.masterKey;
     this.keyId = parts.keyId;
     this.sealer = new Sealer(parts.masterKey);
+    this.onIndex = parts.onIndex;
   }
 
   /**
