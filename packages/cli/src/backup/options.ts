@@ -3,7 +3,6 @@ import { hostname } from "node:os";
 import {
   type BackupOptions,
   CACHE_TAG,
-  type CompressionMode,
   type ParentChoice,
   type SelectionRules,
   parseSizeBytes,
@@ -14,13 +13,12 @@ import { cliError } from "../errors.ts";
 import { namesItems } from "./item-report.ts";
 import { groupByOption, splitTags } from "../snapshot-choice.ts";
 import { currentUser } from "../values/key-origin.ts";
+import { packOptions } from "../values/pack-options.ts";
 import { patternOptions } from "../values/pattern-options.ts";
 import { parseTime } from "../values/time.ts";
 import { programVersion } from "../version.ts";
 import { commandOutput, standardInput } from "./source-stream.ts";
 import { backupTargets, listsUseStdin } from "./targets.ts";
-
-const MIB = 1024 * 1024;
 
 /** Everything but what is known only when the repository is open. */
 export type BackupRequest = Omit<BackupOptions, "signal" | "onEvent">;
@@ -53,8 +51,7 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
       // A new inode comes with a new change time, so the one makes no sense without the other.
       ignoreCtime: options.flag("ignore-ctime") || options.flag("ignore-inode"),
     },
-    compression: (options.text("compression") ?? "auto") as CompressionMode,
-    packSizeBytes: (options.number("pack-size", { min: 4, max: 128 }) ?? 16) * MIB,
+    ...packOptions(options),
     ...(workers === undefined ? {} : { workers }),
     // Totals only serve the display.
     scan: !options.flag("no-scan") && !output.settings.quiet,

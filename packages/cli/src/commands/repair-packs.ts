@@ -18,6 +18,7 @@ import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { formatBytes, plural } from "../output/units.ts";
 import { stepProgress } from "../repair/step-progress.ts";
+import { packOptions } from "../values/pack-options.ts";
 import { withSession } from "../repository-session.ts";
 
 type Result = Awaited<ReturnType<typeof executePackRepair>>;
@@ -27,6 +28,7 @@ export const run: RunCommand = (context) =>
     context,
     (session) => {
       const dryRun = context.options.flag("dry-run");
+      const packs = packOptions(context.options);
       return session.locked(dryRun ? "read" : "exclusive", async (signal) => {
         const ids = await packIds(session.repository, context.args, signal);
         const steps = stepProgress(context, "packs read");
@@ -34,7 +36,9 @@ export const run: RunCommand = (context) =>
         const plan = await planPackRepair(session.repository, ids, { signal, onPack }).finally(() => steps.stop());
         printPlan(context, plan);
         const onBackup = (id: Id, bytes: Uint8Array): Promise<void> => keepCopy(context, id, bytes, signal);
-        const result = dryRun ? undefined : await executePackRepair(session.repository, plan, { signal, onBackup });
+        const result = dryRun
+          ? undefined
+          : await executePackRepair(session.repository, plan, { signal, onBackup, ...packs });
         printResult(context, plan, result);
         return lostBlobs(plan).length > 0 ? EXIT.damage : EXIT.ok;
       });

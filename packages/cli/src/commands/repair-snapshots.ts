@@ -15,6 +15,7 @@ import { plural } from "../output/units.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
+import { packOptions } from "../values/pack-options.ts";
 import { shortId } from "../snapshot-json.ts";
 
 export const run: RunCommand = (context) =>
@@ -22,11 +23,12 @@ export const run: RunCommand = (context) =>
     context,
     (session) => {
       const dryRun = context.options.flag("dry-run");
+      const packs = packOptions(context.options);
       return session.locked(dryRun ? "read" : "exclusive", async (signal) => {
         const plan = await makePlan(context, session, signal);
         printPlan(context, plan);
         const forget = context.options.flag("forget");
-        const settings = { signal, forget, forgetUnreadable: forget };
+        const settings = { signal, forget, forgetUnreadable: forget, ...packs };
         const result = dryRun ? undefined : await executeSnapshotRepair(session.repository, plan, settings);
         printResult(context, plan, result);
         return EXIT.ok;

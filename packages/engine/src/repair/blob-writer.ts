@@ -3,26 +3,41 @@ import { hashInto, ID_BYTES, idFromBytes, idToBytes, type BlobType, type Id } fr
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool, PackSealer } from "../packs/pack-pool.ts";
-import { Compressor } from "../platform/zstd.ts";
+import { type CompressionMode, Compressor } from "../platform/zstd.ts";
 import type { Repository } from "../repository/repository.ts";
 
-const PACK_BYTES = 16 * 1024 * 1024;
+const USUAL_PACK_BYTES = 16 * 1024 * 1024;
 /** Three open packs and one on its way: a store that fills a pack waits for it, so a free slot is always there. */
 const SLOTS = 4;
+
+/** How new packs are made. */
+export interface PackSettings {
+  /** 16 MiB if absent. */
+  readonly packSizeBytes?: number;
+  /** `auto` if absent. Trees are compressed with `off` as well. */
+  readonly compression?: CompressionMode;
+}
 
 export class BlobWriter {
   readonly #repository: Repository;
   readonly #signal: AbortSignal;
-  readonly #compressor = new Compressor("auto");
+  readonly #compressor: Compressor;
+  readonly #compressesData: boolean;
   readonly #sealer: PackSealer;
   readonly #intake: PackIntake;
   #isPackFull = false;
 
   /** @param index gets the new blobs as their packs are stored */
-  constructor(repository: Repository, index: BlobIndex, { signal }: { signal: AbortSignal }) {
+  constructor(
+    repository: Repository,
+    index: BlobIndex,
+    { signal, packSizeBytes = USUAL_PACK_BYTES, compression = "auto" }: PackSettings & { signal: AbortSignal },
+  ) {
     this.#repository = repository;
     this.#signal = signal;
-    const pool = PackPool.create({ packSizeBytes: PACK_BYTES, slots: SLOTS });
+    this.#compressesData = compression !== "off";
+    this.#compressor = new Compressor(compression === "off" ? "auto" : compression);
+    const pool = PackPool.create({ packSizeBytes, slots: SLOTS });
     // A failure comes out of `settle`, which every store that filled a pack waits for.
     this.#intake = new PackIntake({ repository, index, pool, signal, onFailure: () => {} });
     this.#sealer = new PackSealer(pool, repository.masterKey, (pack) => {
@@ -35,7 +50,7 @@ export class BlobWriter {
   async put(type: BlobType, plain: Uint8Array): Promise<Id> {
     const id = new Uint8Array(ID_BYTES);
     hashInto(plain, id, 0);
-    const compressed = this.#repository.config.version >= 2 ? this.#compressor.compress(plain) : plain;
+    const compressed = this.#compresses(type) ? this.#compressor.compress(plain) : plain;
     const isSmaller = compressed.length < plain.length;
     await this.#store(type, id, isSmaller ? compressed : plain, isSmaller ? plain.length : 0);
     return idFromBytes(id);
@@ -53,6 +68,10 @@ export class BlobWriter {
   async finish(): Promise<void> {
     this.#sealer.flush();
     await this.#intake.finish();
+  }
+
+  #compresses(type: BlobType): boolean {
+    return this.#repository.config.version >= 2 && (type === "tree" || this.#compressesData);
   }
 
   async #store(type: BlobType, id: Uint8Array, payload: Uint8Array, plainBytes: number): Promise<void> {

@@ -64,6 +64,19 @@ describe("repairing packs", () => {
     expect(await contentOfLatest(repository, good.folder)).toEqual(contentOfFolder(good.folder));
   });
 
+  test.for([
+    { packSizeBytes: undefined, most: 4 },
+    { packSizeBytes: 64 * 1024, most: 64 },
+  ])("makes packs of the size that is asked for ($packSizeBytes bytes)", async ({ packSizeBytes, most }) => {
+    const repository = await copyOf(good.repository);
+    const plan = await planPackRepair(repository, await idsOf(repository, "pack"), { signal: NEVER });
+    const settings = packSizeBytes === undefined ? {} : { packSizeBytes };
+    await executePackRepair(repository, plan, { signal: NEVER, onBackup: async () => {}, ...settings });
+    const packs = (await idsOf(repository, "pack")).length;
+    expect(packs).toBeGreaterThan(most / 16);
+    expect(packs).toBeLessThanOrEqual(most);
+  });
+
   test("loses the one blob in which a bit is wrong, and nothing else", async () => {
     const repository = await copyOf(good.repository);
     const id = await packOfMany(repository);

@@ -9,7 +9,7 @@ import { idToBytes, type BlobType, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import type { PackBlob } from "../index/index-file.ts";
 import type { Repository } from "../repository/repository.ts";
-import { BlobWriter } from "./blob-writer.ts";
+import { BlobWriter, type PackSettings } from "./blob-writer.ts";
 import { filesThatList, readIndexFiles, removeIfThere, replaceIndexFiles, type IndexFiles } from "./index-files.ts";
 import { loadPack, type LoadedPack } from "./load-pack.ts";
 import { openPackHeader } from "./pack-header-reader.ts";
@@ -79,7 +79,8 @@ export async function planPackRepair(
   return { packs, rewrittenIndexes: filesThatList(files, new Set(numbers)), index: files.index };
 }
 
-interface ExecuteOptions extends PlanOptions {
+/** Blobs move as they are stored, so that of the settings only the size of packs matters. */
+interface ExecuteOptions extends PlanOptions, PackSettings {
   /**
    * Gets the bytes of each pack before anything is changed, to keep a copy. When it fails, the repair ends there. Bytes must
    * not be changed.
@@ -95,13 +96,14 @@ interface ExecuteOptions extends PlanOptions {
 export async function executePackRepair(
   repository: Repository,
   plan: PackRepairPlan,
-  { signal, onBackup, onPack }: ExecuteOptions,
+  { onBackup, ...options }: ExecuteOptions,
 ): Promise<{ salvagedBlobs: number; removedPacks: Id[] }> {
+  const { signal } = options;
   for (const { id } of plan.packs) {
     const { bytes } = await loadPack(repository, id, { signal });
     if (bytes !== undefined) await onBackup(id, bytes);
   }
-  const salvagedBlobs = await moveBlobs(repository, plan, { signal, ...(onPack === undefined ? {} : { onPack }) });
+  const salvagedBlobs = await moveBlobs(repository, plan, options);
   const drop = new Set(plan.packs.map(({ id }) => id));
   const replacement = { rewrite: plan.rewrittenIndexes, drop, add: [], remove: plan.rewrittenIndexes };
   await replaceIndexFiles(repository, replacement, { signal });
@@ -113,9 +115,10 @@ export async function executePackRepair(
 async function moveBlobs(
   repository: Repository,
   plan: PackRepairPlan,
-  { signal, onPack }: PlanOptions,
+  { onPack, ...settings }: PlanOptions & PackSettings,
 ): Promise<number> {
-  const writer = new BlobWriter(repository, plan.index, { signal });
+  const { signal } = settings;
+  const writer = new BlobWriter(repository, plan.index, settings);
   const places = new BlobPlaces(repository, plan.index);
   const moved = new Set<string>();
   let done = 0;

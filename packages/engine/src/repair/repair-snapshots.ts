@@ -16,7 +16,7 @@ import {
   type StoredSnapshot,
 } from "../repository/snapshots.ts";
 import { engineError } from "../errors.ts";
-import { BlobWriter } from "./blob-writer.ts";
+import { BlobWriter, type PackSettings } from "./blob-writer.ts";
 import { removeIfThere, type DamagedFile } from "./index-files.ts";
 import { LossyTrees, type Loss, type Presence } from "./lossy-trees.ts";
 
@@ -110,7 +110,7 @@ export async function planSnapshotRepair(
   };
 }
 
-interface ExecuteOptions {
+interface ExecuteOptions extends PackSettings {
   readonly signal: AbortSignal;
   /** Remove each broken snapshot after its repaired form is stored, also one of which nothing is left. */
   readonly forget: boolean;
@@ -131,9 +131,10 @@ export interface SnapshotRepairResult {
 export async function executeSnapshotRepair(
   repository: Repository,
   plan: SnapshotRepairPlan,
-  { signal, forget, forgetUnreadable }: ExecuteOptions,
+  { forget, forgetUnreadable, ...settings }: ExecuteOptions,
 ): Promise<SnapshotRepairResult> {
-  await storeTrees(repository, plan, signal);
+  const { signal } = settings;
+  await storeTrees(repository, plan, settings);
   const saved: { old: Id; repaired: Id }[] = [];
   const removed: Id[] = [];
   const superseded: Id[] = forgetUnreadable ? plan.unreadable.map(({ id }) => id) : [];
@@ -150,12 +151,16 @@ export async function executeSnapshotRepair(
 }
 
 /** Rewrites the broken snapshots' trees once more, this time storing what is new. */
-async function storeTrees(repository: Repository, plan: SnapshotRepairPlan, signal: AbortSignal): Promise<void> {
+async function storeTrees(
+  repository: Repository,
+  plan: SnapshotRepairPlan,
+  settings: PackSettings & { readonly signal: AbortSignal },
+): Promise<void> {
   const repairable = plan.broken.filter(({ newTree }) => newTree !== undefined);
   if (repairable.length === 0) return;
-  const writer = new BlobWriter(repository, plan.state.index, { signal });
+  const writer = new BlobWriter(repository, plan.state.index, settings);
   const store = async (bytes: Uint8Array): Promise<void> => void (await writer.put("tree", bytes));
-  const trees = lossyTrees(repository, plan.state, store, signal);
+  const trees = lossyTrees(repository, plan.state, store, settings.signal);
   for (const { stored, newTree } of repairable) {
     const { id } = await trees.rewrite(stored.snapshot.tree, () => {});
     if (id !== newTree) throw engineError("ENGINE_REPAIR_STALE", { what: `snapshot ${stored.id}` });
