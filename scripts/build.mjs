@@ -30,7 +30,7 @@ async function buildPackage({ name, folder }) {
 
 const started = performance.now();
 try {
-  await run("the chunker", process.execPath, [join(root, "scripts/build-chunker.mjs")]);
+  await run("the WebAssembly", process.execPath, [join(root, "scripts/build-wasm.mjs")]);
   const packages = packagesOf(root);
   await Promise.all(packages.map(buildPackage));
   process.stdout.write(`built ${packages.length} packages in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);

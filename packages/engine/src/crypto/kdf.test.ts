@@ -21,10 +21,12 @@ describe("deriveKey", () => {
         "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640",
     },
   ])("is scrypt, split into its three parts: $password", async ({ password, salt, costs, output }) => {
-    const key = await deriveKey(new Secret(password), { ...costs, salt: Buffer.from(salt) });
+    const parameters = { ...costs, salt: Buffer.from(salt) };
+    const key = await deriveKey(new Secret(password), parameters, "one-thread");
     expect(Buffer.concat([key.encrypt, key.macK, key.macR]).toString("hex")).toBe(output);
     expect([key.encrypt.length, key.macK.length, key.macR.length]).toEqual([32, 16, 16]);
-    expect(await deriveKey(Buffer.from(password), { ...costs, salt: Buffer.from(salt) })).toEqual(key);
+    expect(await deriveKey(Buffer.from(password), parameters, "one-thread")).toEqual(key);
+    expect(await deriveKey(Buffer.from(password), parameters, "threads")).toEqual(key);
   });
 
   test.for([
@@ -32,8 +34,10 @@ describe("deriveKey", () => {
     { N: 2, r: 1, p: 4096 },
     { N: 2, r: 4096, p: 3 },
   ])("memory is no obstacle for N $N, r $r, p $p", async (costs) => {
-    const key = await deriveKey(new Secret("x"), { ...costs, salt: new Uint8Array(64) });
+    const parameters = { ...costs, salt: new Uint8Array(64) };
+    const key = await deriveKey(new Secret("x"), parameters, "one-thread");
     expect(key.encrypt.length).toBe(32);
+    expect(await deriveKey(new Secret("x"), parameters, "threads")).toEqual(key);
   });
 });
 

@@ -1,25 +1,13 @@
 /**
- * Keys from passwords: scrypt (C. Percival, RFC 7914), with costs measured on the machine at hand when a key is made,
- * as restic does (doc/design.rst, "Keys, Encryption and MAC").
+ * Keys from passwords: scrypt, with costs measured on the machine at hand when a key is made, as restic does
+ * (doc/design.rst, "Keys, Encryption and MAC").
  */
-import { randomBytes, scrypt } from "node:crypto";
-
+import { randomBytes } from "node:crypto";
 import type { Secret } from "@holdfast/base";
-
+import { type ScryptCosts, type ScryptParameters, scryptOnOneThread, scryptOnThreads } from "./scrypt/scrypt.ts";
 import type { MasterKey } from "./sealing.ts";
 
-/** What scrypt costs: 128·N·r bytes of memory, and time in proportion to N·r·p. */
-export interface ScryptCosts {
-  /** A power of two. */
-  readonly N: number;
-  readonly r: number;
-  readonly p: number;
-}
-
-/** All that scrypt needs beside the password. */
-export interface ScryptParameters extends ScryptCosts {
-  readonly salt: Uint8Array;
-}
+export type { ScryptCosts, ScryptParameters } from "./scrypt/scrypt.ts";
 
 const SALT_BYTES = 64;
 const KEY_BYTES = 64;
@@ -28,21 +16,21 @@ const R = 8;
 /** Time goes up in proportion to p, so one that is far beyond the target shows that the clock stood still. */
 const MAX_P = 64;
 
+/** How a key is derived: on all threads, or by `node:crypto` alone. Both give the same. */
+export type Derivation = "threads" | "one-thread";
+
 /**
- * The key that a password gives: scrypt's output split into key of AES-256, key of AES-128, and r of Poly1305. It
- * runs on a thread of the pool, takes about half a second by design, and cannot be aborted. The caller has checked
- * the costs.
+ * The key that a password gives: scrypt's output split into key of AES-256, key of AES-128, and r of Poly1305. It takes about
+ * half a second on one thread by design, and cannot be aborted. The caller has checked the costs.
  */
-export async function deriveKey(password: Secret | Uint8Array, parameters: ScryptParameters): Promise<MasterKey> {
-  const { N, r, p, salt } = parameters;
+export async function deriveKey(
+  password: Secret | Uint8Array,
+  parameters: ScryptParameters,
+  derivation: Derivation,
+): Promise<MasterKey> {
   const secret = password instanceof Uint8Array ? password : Buffer.from(password.reveal(), "utf8");
-  const output = await new Promise<Buffer>((resolve, reject) => {
-    // OpenSSL counts N + p + 2 blocks of 128·r bytes, and refuses at its limit, not only above it.
-    const maxmem = 128 * r * (N + p + 3);
-    scrypt(secret, salt, KEY_BYTES, { N, r, p, maxmem }, (error, key) =>
-      error === null ? resolve(key) : reject(error),
-    );
-  });
+  const derive = derivation === "threads" ? scryptOnThreads : scryptOnOneThread;
+  const output = await derive(secret, parameters, KEY_BYTES);
   return { encrypt: output.subarray(0, 32), macK: output.subarray(32, 48), macR: output.subarray(48, 64) };
 }
 
@@ -76,6 +64,7 @@ export async function calibrate({
 
 async function timeOfDerivation(costs: ScryptCosts): Promise<number> {
   const start = performance.now();
-  await deriveKey(randomBytes(16), { ...costs, salt: randomBytes(SALT_BYTES) });
+  // On one thread, so that a key which is made here is as costly as one that restic makes.
+  await deriveKey(randomBytes(16), { ...costs, salt: randomBytes(SALT_BYTES) }, "one-thread");
   return performance.now() - start;
 }

@@ -51,7 +51,7 @@ function asRead(tree: string): string {
 }
 
 async function openMasterKey(file: KeyFile): Promise<Uint8Array> {
-  return new Sealer(await deriveKey(new Secret(password), file)).open(file.data);
+  return new Sealer(await deriveKey(new Secret(password), file, "threads")).open(file.data);
 }
 
 function treesOf(pack: Uint8Array, sealer: Sealer): { id: string; plain: Uint8Array }[] {
@@ -119,7 +119,7 @@ describe.for(Object.entries(repositories))("the repository %s", ([, stored]) => 
 
   test("a wrong password does not open it", async () => {
     const file = decodeKeyFile(bytesOf(stored.key.base64));
-    const wrong = await deriveKey(new Secret(`${password} `), file);
+    const wrong = await deriveKey(new Secret(`${password} `), file, "threads");
     expect(() => new Sealer(wrong).open(file.data)).toThrow(expect.objectContaining({ code: "ENGINE_UNAUTHENTIC" }));
   });
 });

@@ -1,4 +1,4 @@
-/** The part of WebAssembly that the chunker uses: TypeScript declares it for browsers only. */
+/** The part of WebAssembly that is used here: TypeScript declares it for browsers only. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
