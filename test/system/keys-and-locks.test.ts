@@ -154,6 +154,18 @@ describe.skipIf(!has("restic"))("locks", { timeout: 60_000 }, () => {
     expect(locks(repository)).toEqual([]);
   });
 
+  test("restic's unlock neither ends a running Holdfast nor takes its lock", async () => {
+    const repository = newRepository();
+    const { child, outcome } = start(...holdfastCommand(repository, ["backup", "--stdin"]));
+    await waitForLock(repository);
+    // Its way to see whether a process is alive is to send SIGHUP.
+    succeed(restic(repository, ["unlock"]));
+    expect(locks(repository)).toHaveLength(1);
+    child.stdin?.end("the rest\n");
+    succeed(await outcome);
+    expect(locks(repository)).toEqual([]);
+  });
+
   test("a lock that a killed restic left does not stop Holdfast, and unlock removes it", async () => {
     const repository = newRepository();
     const { child, outcome } = await stoppedCheck(repository);

@@ -1,7 +1,8 @@
 /**
- * Ends a run from outside. The first SIGINT, SIGTERM or SIGHUP aborts it and leaves it a second to tidy up; the second one ends
- * the process at once. When nobody reads the output any more, the run ends quietly.
+ * Ends a run from outside. The first SIGINT or SIGTERM aborts it and leaves it a second to tidy up; the second one ends the
+ * process at once. So does SIGHUP when the terminal is gone. When nobody reads the output any more, the run ends quietly.
  */
+import { isatty } from "node:tty";
 import { systemCode } from "@holdfast/base";
 import { cliError } from "./errors.ts";
 
@@ -11,11 +12,13 @@ type SignalName = keyof typeof SIGNALS;
 /** As a shell shows a program that SIGPIPE ended. */
 const OUTPUT_CLOSED = 141;
 const GRACE_MS = 950;
+const STANDARD_STREAMS = [0, 1, 2];
 
 export class Interruption {
   readonly #controller = new AbortController();
   /** Called before the process ends at once, to leave the terminal as it was. */
   readonly #beforeExit: () => void;
+  readonly #terminals = STANDARD_STREAMS.filter((stream) => isatty(stream));
   #exitCode: number | undefined;
 
   constructor(beforeExit: () => void) {
@@ -39,7 +42,9 @@ export class Interruption {
 
   /** Listens until the process ends: also after the run, for what still holds the process. */
   listen(): void {
-    for (const name of Object.keys(SIGNALS) as SignalName[]) process.on(name, () => this.#receive(name));
+    process.on("SIGINT", () => this.#receive("SIGINT"));
+    process.on("SIGTERM", () => this.#receive("SIGTERM"));
+    process.on("SIGHUP", () => this.#hangUp());
     process.stdout.on("error", (error) => this.#outputFailed(error));
     // Without anybody to tell, messages are dropped.
     process.stderr.on("error", () => {});
@@ -51,6 +56,15 @@ export class Interruption {
     this.#exitCode = code;
     this.#controller.abort(cliError("CLI_INTERRUPTED", { signal: name }));
     setTimeout(() => this.#leave(code), GRACE_MS).unref();
+  }
+
+  /**
+   * restic's `unlock` sends SIGHUP to the process of every lock, to see whether it is alive. So it only ends a run whose
+   * terminal was closed; and then it may come several times, from the kernel and from the shell.
+   */
+  #hangUp(): void {
+    const isTerminalGone = this.#terminals.some((stream) => !isatty(stream));
+    if (isTerminalGone && this.#exitCode === undefined) this.#receive("SIGHUP");
   }
 
   #outputFailed(error: unknown): void {

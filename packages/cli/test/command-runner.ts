@@ -32,9 +32,13 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** The program and the arguments that start the command line. */
+export const HOLDFAST = [process.execPath, ...NODE_OPTIONS, ENTRY] as const;
+
 /** Starts the command line. */
 export function startHoldfast(argv: readonly string[], options: RunOptions = {}): ChildProcess {
-  return start(process.execPath, [...NODE_OPTIONS, ENTRY, ...argv], options);
+  const [node, ...first] = HOLDFAST;
+  return start(node, [...first, ...argv], options);
 }
 
 /** Runs the command line to its end. */

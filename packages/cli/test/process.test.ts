@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   ended,
+  HOLDFAST,
   holdfast,
   isInstalled,
   makeRepository,
@@ -25,7 +26,6 @@ describe("signals", () => {
   test.for<[NodeJS.Signals, number]>([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-    ["SIGHUP", 129],
   ])("%s ends a backup with %d, and no lock is left", async ([signal, code]) => {
     // The command never ends by itself, so the backup is surely at work.
     const child = startHoldfast(
@@ -38,6 +38,32 @@ describe("signals", () => {
     expect(await result).toMatchObject({ code, stderr: expect.stringContaining(`ended by ${signal}`) as string });
     expect(readdirSync(join(repo, "locks"))).toEqual([]);
     expect(readdirSync(join(repo, "snapshots"))).toEqual([]);
+  });
+
+  test.skipIf(!isInstalled("script"))("a terminal that is closed ends a backup, and no lock is left", async () => {
+    const command = HOLDFAST.map((word) => `'${word}'`).join(" ");
+    const backup = `exec ${command} backup --stdin-from-command -- sh -c "echo started >&2; exec sleep 100"`;
+    const terminal = spawn("script", ["-qfc", backup, "/dev/null"], {
+      env: { ...process.env, ...variables },
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    await once(terminal.stdout, "data");
+    const locks = (): string[] => readdirSync(join(repo, "locks"));
+    expect(locks()).toHaveLength(1);
+    terminal.kill("SIGKILL");
+    await vi.waitFor(() => expect(locks()).toEqual([]), { timeout: 20_000 });
+    expect(readdirSync(join(repo, "snapshots"))).toEqual([]);
+  });
+
+  test("SIGHUP alone ends nothing: restic sends it to see whether a process is alive", async () => {
+    const child = startHoldfast(
+      ["backup", "--dry-run", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec sleep 1"],
+      { variables },
+    );
+    const result = ended(child);
+    await once(child.stderr as NodeJS.ReadableStream, "data");
+    child.kill("SIGHUP");
+    expect(await result).toMatchObject({ code: 0 });
   });
 
   test("a second signal ends the process, whatever its children do", async () => {

@@ -113,6 +113,6 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 11, meaning: "the repository is locked by somebody else" },
   { code: 12, meaning: "wrong password" },
   { code: 20, meaning: "damage was found" },
-  { code: 130, meaning: "interrupted (143 by SIGTERM, 129 by SIGHUP)" },
+  { code: 130, meaning: "interrupted (143 by SIGTERM, 129 when the terminal was closed)" },
   { code: 141, meaning: "the reader of the output went away" },
 ];
