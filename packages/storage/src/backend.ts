@@ -13,8 +13,11 @@
  * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
  */
 
-/** The kinds of files in a repository. `pack` lives in the folder `data/xx/`. */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack";
+/**
+ * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten` and `hold` are Holdfast's own, in a
+ * folder that other programs do not know.
+ */
+export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold";
 
 /** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
 export interface FileKey {

@@ -24,6 +24,8 @@ describe("pathOf", () => {
     ["snapshot", NAME, `snapshots/${NAME}`],
     ["index", NAME, `index/${NAME}`],
     ["pack", NAME, `data/01/${NAME}`],
+    ["forgotten", NAME, `holdfast/forgotten/${NAME}`],
+    ["hold", NAME, `holdfast/holds/${NAME}`],
   ] as const)("puts a %s file where restic's layout has it", (type, name, path) => {
     expect(pathOf({ type, name })).toBe(path);
   });

@@ -2,8 +2,11 @@
 import type { ByteRange, FileKey, FileType } from "./backend.ts";
 import { storageError } from "./errors.ts";
 
-/** Every type of file, in the order of the layout. */
-export const FILE_TYPES: readonly FileType[] = ["config", "key", "lock", "snapshot", "index", "pack"];
+/** The types that restic knows, in the order of its layout. */
+export const RESTIC_FILE_TYPES: readonly FileType[] = ["config", "key", "lock", "snapshot", "index", "pack"];
+
+/** Every type of file. The last ones are Holdfast's own; their folders are made when they are needed. */
+export const FILE_TYPES: readonly FileType[] = [...RESTIC_FILE_TYPES, "forgotten", "hold"];
 
 const FOLDERS: Readonly<Record<FileType, string>> = {
   config: "",
@@ -12,6 +15,8 @@ const FOLDERS: Readonly<Record<FileType, string>> = {
   snapshot: "snapshots",
   index: "index",
   pack: "data",
+  forgotten: "holdfast/forgotten",
+  hold: "holdfast/holds",
 };
 
 const HEX_64 = /^[0-9a-f]{64}$/;

@@ -17,7 +17,7 @@ import type {
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
-import { FILE_TYPES, assertRange, folderOf, pathOf } from "../keys.ts";
+import { RESTIC_FILE_TYPES, assertRange, folderOf, pathOf } from "../keys.ts";
 import { type FileCalls, systemCalls } from "./file-calls.ts";
 import { fileInfo, listFiles } from "./list-files.ts";
 import { readFile } from "./read-file.ts";
@@ -62,7 +62,7 @@ export class LocalBackend implements Backend {
     const { folder: mode } = await this.#modesOnce();
     try {
       await this.#calls.mkdir(this.location, mode, true);
-      for (const type of FILE_TYPES) if (type !== "config") await this.#makeFolder(folderOf(type), mode);
+      for (const type of RESTIC_FILE_TYPES) if (type !== "config") await this.#makeFolder(folderOf(type), mode);
       for (let prefix = 0; prefix < 256; prefix++) {
         signal.throwIfAborted();
         await this.#makeFolder(`${folderOf("pack")}/${prefix.toString(16).padStart(2, "0")}`, mode);
@@ -154,7 +154,13 @@ export class LocalBackend implements Backend {
   /** Never makes the repository's own folder: where a disk is not mounted, nothing shall grow in its mount point. */
   async #makeFoldersFor(key: FileKey, mode: number): Promise<void> {
     if (key.type === "config") return;
-    await this.#makeFolder(folderOf(key.type), mode);
+    const folder = folderOf(key.type);
+    if (folder.includes("/")) {
+      await this.#makeFolder(dirname(folder), mode);
+      await syncFolder(this.#calls, this.location);
+    }
+    await this.#makeFolder(folder, mode);
+    if (folder.includes("/")) await syncFolder(this.#calls, join(this.location, dirname(folder)));
     if (key.type === "pack") {
       await this.#makeFolder(dirname(pathOf(key)), mode);
       await syncFolder(this.#calls, join(this.location, folderOf("pack")));

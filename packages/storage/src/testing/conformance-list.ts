@@ -87,6 +87,7 @@ export function listTests(factory: SubjectFactory): void {
           `data/${name.slice(0, 2)}/${name}-tmp-holdfast-0123456789abcdef`,
           `data/xy/${name}`,
           "holdfast/evidence",
+          "holdfast/forgotten/notes",
         ];
         for (const path of foreign) await plantForeign(path);
         for (const type of FILE_TYPES) {
