@@ -19,7 +19,8 @@ export const run: RunCommand = (context) =>
             id,
             userName: username,
             hostName: hostname,
-            created,
+            created: formatGivenTime(created),
+            created_at: created,
           })),
         );
         return EXIT.ok;

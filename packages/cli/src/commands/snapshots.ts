@@ -1,5 +1,5 @@
 /** `holdfast snapshots`: lists snapshots as a table, or in groups. */
-import { type SnapshotGrouping, type StoredSnapshot, displayPath, groupKey } from "@holdfast/engine";
+import { type SnapshotGrouping, type StoredSnapshot, compareNames, displayPath, groupKey } from "@holdfast/engine";
 import { messageOf } from "@holdfast/base";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
@@ -50,11 +50,16 @@ function jsonOf(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping
     const { hostname, paths, tags } = (group[0] as StoredSnapshot).snapshot;
     const key = {
       hostname: grouping.includes("host") ? hostname : "",
-      paths: grouping.includes("paths") ? paths : null,
-      tags: grouping.includes("tags") ? tags : null,
+      paths: grouping.includes("paths") ? inOneOrder(paths) : null,
+      tags: grouping.includes("tags") ? inOneOrder(tags) : null,
     };
     return { group_key: key, snapshots: group.map(snapshotJson) };
   });
+}
+
+/** As restic has lists in the key of a group: sorted, and `null` when they are empty. */
+function inOneOrder(texts: readonly string[]): string[] | null {
+  return texts.length === 0 ? null : texts.toSorted(compareNames);
 }
 
 function printGroups(

@@ -28,16 +28,24 @@ export function restoreProgress(restore: Restore): ProgressView {
   };
 }
 
-/** The counts under restic's names, and what restic does not tell. */
+/**
+ * The counts under restic's names, and what restic does not tell. As with restic, entries of every type count as files, and
+ * totals are without what is skipped: all is restored when `files_restored` is `total_files`.
+ */
 export function countsJson(counts: RestoreProgress["counts"]): Record<string, number> {
+  const others = counts.folders + counts.links + counts.others;
+  const left = counts.filesSkipped + counts.filesUnchanged;
+  const written = counts.filesRestored + counts.filesUpdated;
+  const bytesSkipped = counts.bytesSkipped + counts.bytesUnchanged;
   return {
-    total_files: counts.filesTotal,
-    files_restored: counts.filesRestored + counts.filesUpdated,
-    files_skipped: counts.filesSkipped + counts.filesUnchanged,
+    // Further names of a file are skipped as files, but are no part of the total.
+    total_files: Math.max(counts.filesTotal - left, written + counts.filesFailed) + others,
+    files_restored: written + others,
+    files_skipped: left + counts.othersSkipped,
     files_deleted: counts.deleted,
-    total_bytes: counts.bytesTotal,
+    total_bytes: counts.bytesTotal - bytesSkipped,
     bytes_restored: counts.bytesRestored,
-    bytes_skipped: counts.bytesSkipped + counts.bytesUnchanged,
+    bytes_skipped: bytesSkipped,
     files_updated: counts.filesUpdated,
     files_unchanged: counts.filesUnchanged,
     files_failed: counts.filesFailed,
