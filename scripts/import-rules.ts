@@ -10,7 +10,8 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["errors.ts"],
     ["format", "crypto", "platform", "filesystem", "chunker", "index", "patterns", "workers"],
     ["packs", "repository"],
-    ["backup", "restore", "check", "repair", "browse"],
+    ["transfer", "forget"],
+    ["backup", "restore", "check", "repair", "browse", "prune", "copy", "rewrite", "migrate", "diff", "find"],
   ],
 };
 
