@@ -8,6 +8,7 @@ import { forEachConcurrent, isHoldfastError, messageOf } from "@holdfast/base";
 import { loadInto } from "@holdfast/storage";
 import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
+import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import { loadKeyFile } from "../repository/key-files.ts";
 import { loadIndex } from "../repository/load-index.ts";
@@ -62,6 +63,7 @@ export class Check {
    */
   async run(): Promise<CheckResult> {
     const { signal, filter, workers } = this.#options;
+    returnLargeAllocations();
     Check.startThreads(workers);
     const snapshots = await listSnapshots(this.#repository, {
       signal,
