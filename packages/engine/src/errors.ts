@@ -112,6 +112,23 @@ export const ENGINE_ERRORS = {
     hint: "Run `holdfast check` for the full extent.",
   },
 
+  // Forgetting
+  ENGINE_HELD: {
+    kind: "conflict",
+    message: "snapshot {snapshot} is held by {holds}",
+    hint: "Ask its owner. `holdfast hold release {id}` ends the hold.",
+  },
+  ENGINE_HOLD_DAMAGED: {
+    kind: "corrupt",
+    message: "hold {id} cannot be read, so nothing is removed: {reason}",
+    hint: "Copy the file holdfast/holds/{id} back from another copy of the repository, or end the hold with `holdfast hold release {id}`.",
+  },
+  ENGINE_COPY_DIFFERS: {
+    kind: "unavailable",
+    message: "the {type} file {id} was stored, but does not come back as it was",
+    hint: "The store cannot be trusted at present. The snapshot is where it was; nothing was removed.",
+  },
+
   // Browsing
   ENGINE_PATH_NOT_ABSOLUTE: {
     kind: "invalid-input",

@@ -104,3 +104,9 @@ export {
   executeSnapshotRepair,
   planSnapshotRepair,
 } from "./repair/repair-snapshots.ts";
+
+// Forget, and bring back
+export { type HoldFields, type HoldSelector, isDate } from "./format/hold.ts";
+export { type ForgottenSnapshot, forgetSnapshots, listForgotten, unforgetSnapshots } from "./forget/forgotten.ts";
+export { type Hold, addHold, heldError, holdsOf, listHolds, releaseHold, requireNotHeld } from "./forget/holds.ts";
+export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forget/needed.ts";

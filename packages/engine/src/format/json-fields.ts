@@ -72,6 +72,16 @@ export class JsonFields {
     return value;
   }
 
+  /** A list of lists of texts; empty when absent. */
+  textLists(name: string): string[][] {
+    const value = this.#get(name) ?? [];
+    const isList = (item: unknown): item is string[] =>
+      Array.isArray(item) && item.every((text) => typeof text === "string");
+    if (!Array.isArray(value) || !value.every(isList))
+      throw this.malformed(`"${name}" is not a list of lists of texts`);
+    return value;
+  }
+
   /** Bytes in base64, as Go writes them: the standard alphabet with padding. */
   base64(name: string, { minBytes, maxBytes }: { minBytes: number; maxBytes: number }): Uint8Array {
     const text = this.text(name);

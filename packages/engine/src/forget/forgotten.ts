@@ -1,0 +1,156 @@
+/**
+ * Forgotten snapshots. Forgetting moves a snapshot's file, byte for byte and under the same name, to a folder that restic does
+ * not look into: to restic it is gone, and here it can be brought back as long as `prune` keeps its data.
+ */
+import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
+import { bytesSource, loadBytes, type FileInfo } from "@holdfast/storage";
+import { engineError } from "../errors.ts";
+import { idOf, type Id } from "../format/id.ts";
+import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
+import { MAX_DOCUMENT_BYTES, type Repository } from "../repository/repository.ts";
+
+/** A snapshot that was forgotten and can be brought back. */
+export interface ForgottenSnapshot {
+  readonly id: Id;
+  readonly snapshot: Snapshot;
+  /** When it was forgotten: when the store received the file. Milliseconds since 1970; `undefined` where the store cannot tell. */
+  readonly forgottenAtMs: number | undefined;
+}
+
+interface ListOptions {
+  readonly signal: AbortSignal;
+  /** Called for a file that cannot be read; without it the error is thrown. */
+  readonly onDamaged?: (id: Id, error: unknown) => void;
+}
+
+const PARALLEL_CALLS = 8;
+
+/**
+ * Every forgotten snapshot, oldest first. One that is among the snapshots as well is none: a run was cut off while it moved the
+ * file, in either direction.
+ */
+export async function listForgotten(
+  repository: Repository,
+  { signal, onDamaged }: ListOptions,
+): Promise<ForgottenSnapshot[]> {
+  const live = new Set<Id>();
+  for await (const { id } of repository.files("snapshot", { signal })) live.add(id);
+  const found: ForgottenSnapshot[] = [];
+  const load = async ({ id, receivedAtMs }: FileInfo & { id: Id }, inner: AbortSignal): Promise<void> => {
+    if (live.has(id)) return;
+    try {
+      const json = await repository.loadDocument("forgotten", id, { signal: inner });
+      found.push({ id, snapshot: decodeSnapshot(json, `forgotten snapshot ${id}`), forgottenAtMs: receivedAtMs });
+    } catch (error) {
+      if (!isHoldfastError(error) || inner.aborted) throw error;
+      // Brought back, or expired, between the listing and the reading.
+      if (error.kind === "not-found") return;
+      if (onDamaged === undefined || error.kind !== "corrupt") throw error;
+      onDamaged(id, error);
+    }
+  };
+  await forEachConcurrent(repository.files("forgotten", { signal }), PARALLEL_CALLS, load, { signal });
+  return found.sort((a, b) =>
+    a.snapshot.timeNs === b.snapshot.timeNs ? (a.id < b.id ? -1 : 1) : a.snapshot.timeNs < b.snapshot.timeNs ? -1 : 1,
+  );
+}
+
+interface ForgetOptions {
+  readonly signal: AbortSignal;
+  /** Called after each. */
+  readonly onForgotten?: (id: Id, done: number) => void;
+}
+
+/**
+ * Forgets snapshots: copies each file, reads the copy back, and only then removes the snapshot. Cut off anywhere, every one of
+ * them is a snapshot or can be brought back, and running it again finishes. Needs an exclusive lock. Holds and floors are the
+ * caller's matter. A snapshot that is gone already is passed over.
+ * @throws ENGINE_WRONG_HASH for a snapshot that is damaged, ENGINE_COPY_DIFFERS, and what the backend throws
+ */
+export async function forgetSnapshots(
+  repository: Repository,
+  ids: readonly Id[],
+  { signal, onForgotten }: ForgetOptions,
+): Promise<void> {
+  let done = 0;
+  const forget = async (id: Id, inner: AbortSignal): Promise<void> => {
+    const bytes = await loadIfThere(repository, "snapshot", id, inner);
+    if (bytes !== undefined) {
+      // Also over a copy that is there already: the time of the file is the beginning of the grace period.
+      await saveCopy(repository, "forgotten", id, bytes, inner);
+      await removeIfThere(repository, "snapshot", id, inner);
+    }
+    onForgotten?.(id, ++done);
+  };
+  await forEachConcurrent(new Set(ids), PARALLEL_CALLS, forget, { signal });
+}
+
+/**
+ * Brings forgotten snapshots back under the same ids: the file is copied, read back, and only then removed among the forgotten.
+ * Whether the repository still has all their data is not looked at; `findLosses` does that, and should come first. Needs a
+ * shared lock at least. One that is a snapshot already only loses its forgotten copy.
+ * @throws ENGINE_ID_NOT_FOUND for an id that is neither, ENGINE_WRONG_HASH, ENGINE_COPY_DIFFERS, and what the backend throws
+ */
+export async function unforgetSnapshots(
+  repository: Repository,
+  ids: readonly Id[],
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  const bringBack = async (id: Id, inner: AbortSignal): Promise<void> => {
+    const isLive = (await repository.backend.stat({ type: "snapshot", name: id }, { signal: inner })) !== undefined;
+    if (!isLive) {
+      const bytes = await loadIfThere(repository, "forgotten", id, inner);
+      if (bytes === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type: "forgotten snapshot", text: id });
+      await saveCopy(repository, "snapshot", id, bytes, inner);
+    }
+    await removeIfThere(repository, "forgotten", id, inner);
+  };
+  await forEachConcurrent(new Set(ids), PARALLEL_CALLS, bringBack, { signal });
+}
+
+type SnapshotType = "snapshot" | "forgotten";
+
+/** The file's bytes, checked against its name; `undefined` when there is none. */
+async function loadIfThere(
+  repository: Repository,
+  type: SnapshotType,
+  id: Id,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = await loadFile(repository, type, id, signal);
+    if (idOf(bytes) !== id) throw engineError("ENGINE_WRONG_HASH", { what: `${type} ${id}` });
+    return bytes;
+  } catch (error) {
+    if (isHoldfastError(error, "STORAGE_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** Stores a copy and reads it back: what it is made of is removed next, so a store that lies must be found out before. */
+async function saveCopy(
+  repository: Repository,
+  type: SnapshotType,
+  id: Id,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  await repository.backend.save({ type, name: id }, bytesSource(bytes), { signal });
+  const copy = await loadIfThere(repository, type, id, signal).catch((error: unknown) => {
+    if (isHoldfastError(error, "ENGINE_WRONG_HASH")) return undefined;
+    throw error;
+  });
+  if (copy === undefined) throw engineError("ENGINE_COPY_DIFFERS", { type, id });
+}
+
+function loadFile(repository: Repository, type: SnapshotType, id: Id, signal: AbortSignal): Promise<Uint8Array> {
+  return loadBytes(repository.backend, { type, name: id }, undefined, { signal, maxBytes: MAX_DOCUMENT_BYTES });
+}
+
+async function removeIfThere(repository: Repository, type: SnapshotType, id: Id, signal: AbortSignal): Promise<void> {
+  try {
+    await repository.removeFile(type, id, { signal });
+  } catch (error) {
+    if (!isHoldfastError(error, "STORAGE_NOT_FOUND")) throw error;
+  }
+}
