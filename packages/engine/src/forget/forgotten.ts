@@ -88,7 +88,7 @@ export async function forgetSnapshots(
 /**
  * Brings forgotten snapshots back under the same ids: the file is copied, read back, and only then removed among the forgotten.
  * Whether the repository still has all their data is not looked at; `findLosses` does that, and should come first. Needs a
- * shared lock at least. One that is a snapshot already only loses its forgotten copy.
+ * shared lock at least. One that is a snapshot already, and whole, only loses its forgotten copy.
  * @throws ENGINE_ID_NOT_FOUND for an id that is neither, ENGINE_WRONG_HASH, ENGINE_COPY_DIFFERS, and what the backend throws
  */
 export async function unforgetSnapshots(
@@ -97,8 +97,8 @@ export async function unforgetSnapshots(
   { signal }: { signal: AbortSignal },
 ): Promise<void> {
   const bringBack = async (id: Id, inner: AbortSignal): Promise<void> => {
-    const isLive = (await repository.backend.stat({ type: "snapshot", name: id }, { signal: inner })) !== undefined;
-    if (!isLive) {
+    // A snapshot of that name which is damaged is replaced: the forgotten copy may be the only good one.
+    if ((await goodBytes(repository, "snapshot", id, inner)) === undefined) {
       const bytes = await loadIfThere(repository, "forgotten", id, inner);
       if (bytes === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type: "forgotten snapshot", text: id });
       await saveCopy(repository, "snapshot", id, bytes, inner);
@@ -118,7 +118,8 @@ async function loadIfThere(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   try {
-    const bytes = await loadFile(repository, type, id, signal);
+    const key = { type, name: id };
+    const bytes = await loadBytes(repository.backend, key, undefined, { signal, maxBytes: MAX_DOCUMENT_BYTES });
     if (idOf(bytes) !== id) throw engineError("ENGINE_WRONG_HASH", { what: `${type} ${id}` });
     return bytes;
   } catch (error) {
@@ -136,15 +137,24 @@ async function saveCopy(
   signal: AbortSignal,
 ): Promise<void> {
   await repository.backend.save({ type, name: id }, bytesSource(bytes), { signal });
-  const copy = await loadIfThere(repository, type, id, signal).catch((error: unknown) => {
-    if (isHoldfastError(error, "ENGINE_WRONG_HASH")) return undefined;
-    throw error;
-  });
-  if (copy === undefined) throw engineError("ENGINE_COPY_DIFFERS", { type, id });
+  if ((await goodBytes(repository, type, id, signal)) === undefined) {
+    throw engineError("ENGINE_COPY_DIFFERS", { type, id });
+  }
 }
 
-function loadFile(repository: Repository, type: SnapshotType, id: Id, signal: AbortSignal): Promise<Uint8Array> {
-  return loadBytes(repository.backend, { type, name: id }, undefined, { signal, maxBytes: MAX_DOCUMENT_BYTES });
+/** As `loadIfThere`; `undefined` also for a file that is damaged. */
+async function goodBytes(
+  repository: Repository,
+  type: SnapshotType,
+  id: Id,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await loadIfThere(repository, type, id, signal);
+  } catch (error) {
+    if (isHoldfastError(error, "ENGINE_WRONG_HASH")) return undefined;
+    throw error;
+  }
 }
 
 async function removeIfThere(repository: Repository, type: SnapshotType, id: Id, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { Secret } from "@holdfast/base";
 import {
   bytesSource,
   FaultyBackend,
+  FILE_TYPES,
   loadBytes,
   type Backend,
   type Fault,
@@ -20,7 +21,6 @@ import { backUp, CHEAP_KDF, NEVER, noise, scratchFolder, through, writeFiles } f
 import { createRepository } from "../../src/repository/create.ts";
 
 export const PASSWORD = new Secret("lab");
-const TYPES: readonly FileType[] = ["config", "key", "lock", "snapshot", "index", "pack"];
 
 export interface Good {
   readonly repository: Repository;
@@ -53,7 +53,7 @@ export async function makeGood(): Promise<Good> {
 /** The same repository in a store of its own. */
 export async function copyOf(repository: Repository): Promise<Repository> {
   const backend = new MemoryBackend();
-  for (const type of TYPES) {
+  for (const type of FILE_TYPES) {
     if (type === "config") {
       const key = { type, name: "" } as const;
       await backend.save(key, bytesSource(await bytesOf(repository.backend, key)), { signal: NEVER });
