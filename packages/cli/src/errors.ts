@@ -49,7 +49,7 @@ export const CLI_ERRORS = {
   },
   CLI_NOT_A_FOLDER: { kind: "invalid-input", message: "{what} is no folder", hint: "Name the folder that holds it." },
   CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
-  CLI_INTERRUPTED: { kind: "cancelled", message: "ended by {signal}" },
+  CLI_INTERRUPTED: { kind: "cancelled", message: "interrupted by {signal}" },
 } as const satisfies Record<string, ErrorTemplate>;
 
 export const cliError = errorMaker(CLI_ERRORS);

@@ -50,10 +50,9 @@ export function exitCodeOf(error: unknown): number {
 export function reportFailure(
   error: unknown,
   output: Output,
-  { code, details }: { code: number; details: boolean },
+  { code, details, hint = hintOf(error) }: { code: number; details: boolean; hint?: string | undefined },
 ): void {
   const message = safeText(messageOf(error));
-  const hint = hintOf(error);
   if (output.settings.json) {
     output.errorJson({
       message_type: "exit_error",

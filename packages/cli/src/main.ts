@@ -1,5 +1,5 @@
 /** The command line. `bin/` calls `main` and turns what it returns into the exit code of the process. */
-import { isAbort } from "@holdfast/base";
+import { isAbort, isHoldfastError } from "@holdfast/base";
 import { exactArguments } from "./argument-bytes.ts";
 import { type ParsedCommandLine, parseCommandLine } from "./command-line.ts";
 import { PROGRAM } from "./definitions/commands.ts";
@@ -21,12 +21,14 @@ export async function main(argv: string[]): Promise<number> {
   const interruption = new Interruption(() => output.live?.end());
   interruption.listen();
   let code: number;
+  let whenInterrupted: string | undefined;
   try {
     const parsed = parseCommandLine(PROGRAM, await exactArguments(argv));
     if (parsed.kind === "run") {
       const options = new GivenOptions([...GLOBAL_OPTIONS, ...(parsed.command.options ?? [])], parsed.typed, variables);
       const flags = { json: options.flag("json"), quiet: options.flag("quiet"), verbosity: options.count("verbose") };
       output = new Output(settingsOf(variables, flags));
+      whenInterrupted = parsed.command.whenInterrupted;
       code = await run(parsed, { options, variables, output, signal: interruption.signal });
     } else code = answer(parsed, output);
     await output.flush();
@@ -35,7 +37,9 @@ export async function main(argv: string[]): Promise<number> {
     output.live?.end();
     code = failureCode(error, interruption);
     const details = output.settings.verbosity > 0 || variables.plain("HOLDFAST_DEBUG") === "1";
-    if (!interruption.isQuiet) reportFailure(shownError(error, interruption), output, { code, details });
+    const shown = shownError(error, interruption);
+    const hint = isHoldfastError(shown, "CLI_INTERRUPTED") ? whenInterrupted : undefined;
+    if (!interruption.isQuiet) reportFailure(shown, output, { code, details, hint });
   }
   return code;
 }

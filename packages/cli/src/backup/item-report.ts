@@ -1,7 +1,7 @@
 /** What a backup says about single entries, with --verbose given twice; in JSON once is enough, as it is for restic. */
 import { type BackupItem, displayPath } from "@holdfast/engine";
 import type { Output } from "../output/output.ts";
-import { formatBytes, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatElapsed, plural } from "../output/units.ts";
 
 /** Whether every entry is to be named. */
 export function namesItems({ settings }: Output): boolean {
@@ -20,7 +20,7 @@ export function reportCounted(
   output: Output,
 ): void {
   if (!output.settings.json) {
-    output.message(`counted ${plural(files, "file")}, ${formatBytes(bytes)} in ${formatDuration(elapsedMs)}`, 1);
+    output.message(`counted ${plural(files, "file")}, ${formatBytes(bytes)} in ${formatElapsed(elapsedMs)}`, 1);
   } else if (namesItems(output)) {
     const totals = { ...NO_SIZES, duration: elapsedMs / 1000, data_size: bytes, total_files: files };
     output.printJson({ message_type: "verbose_status", action: "scan_finished", item: "", ...totals });

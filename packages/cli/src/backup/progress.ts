@@ -2,7 +2,7 @@
 import { type Backup, type BackupProgress, displayPath } from "@holdfast/engine";
 import type { ProgressView } from "../output/progress.ts";
 import { Rate } from "../output/rate.ts";
-import { formatBytes, formatCount, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatCount, formatDuration, plural, timeLeft } from "../output/units.ts";
 
 export function backupProgress(backup: Backup): ProgressView {
   const rate = new Rate();
@@ -32,7 +32,7 @@ function summary(now: BackupProgress, rate: Rate): string {
       ? formatBytes(now.bytesDone)
       : `${formatBytes(now.bytesDone)} of ${formatBytes(now.totalBytes)}`,
     `${formatBytes(rate.perSecond())}/s`,
-    ...(remaining === undefined ? [] : [`${formatDuration(remaining)} left`]),
+    ...timeLeft(remaining),
     `${formatBytes(now.counts.dataAddedPacked)} stored`,
     ...(now.problems === 0 ? [] : [plural(now.problems, "problem")]),
     ...(now.phase === "finishing" ? ["finishing"] : []),

@@ -2,7 +2,7 @@
 import { type BackupResult, type Problem, displayPath } from "@holdfast/engine";
 import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
-import { formatBytes, formatCount, formatDuration, formatInstant, plural } from "../output/units.ts";
+import { formatBytes, formatCount, formatElapsed, formatInstant, plural } from "../output/units.ts";
 import { shortId } from "../snapshot-json.ts";
 
 /** What each kind of problem means, before its reason. */
@@ -38,13 +38,15 @@ export function reportBackup(result: BackupResult, output: Output, { dryRun }: {
 function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boolean): string[] {
   const row = (name: string, [added, changed, same]: readonly number[]): string =>
     `${name}  ${[added, changed, same].map((count) => formatCount(count ?? 0).padStart(9)).join(" ")}`;
-  const would = dryRun ? "would be " : "";
+  const would = dryRun ? " would be" : ",";
   return [
     `               new   changed unmodified`,
     row("files   ", [counts.filesNew, counts.filesChanged, counts.filesUnmodified]),
     row("folders ", [counts.dirsNew, counts.dirsChanged, counts.dirsUnmodified]),
-    `${formatBytes(counts.dataAdded)} ${would}added to the repository (${formatBytes(counts.dataAddedPacked)} stored)`,
-    `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatDuration(result.elapsedMs)}`,
+    counts.dataAdded === 0
+      ? "no new data: the repository has it all"
+      : `${formatBytes(counts.dataAdded)} of new data${would} stored in ${formatBytes(counts.dataAddedPacked)}`,
+    `processed ${plural(result.filesDone, "file")}, ${formatBytes(result.bytesDone)} in ${formatElapsed(result.elapsedMs)}`,
     ...(result.adoptedPacks === 0
       ? []
       : [`took over ${plural(result.adoptedPacks, "pack")} that an interrupted run had stored`]),

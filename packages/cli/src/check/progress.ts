@@ -2,7 +2,7 @@
 import type { Check, CheckProgress } from "@holdfast/engine";
 import type { ProgressView } from "../output/progress.ts";
 import { Rate } from "../output/rate.ts";
-import { formatBytes, formatCount, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatCount, formatDuration, plural, timeLeft } from "../output/units.ts";
 
 const PHASES: Readonly<Record<CheckProgress["phase"], string>> = {
   index: "reading the index",
@@ -46,7 +46,7 @@ function summary(now: CheckProgress, rate: Rate): string {
     `${formatCount(now.packsDone)} of ${plural(now.packsTotal, "pack")}`,
     `${formatBytes(now.bytesDone)} of ${formatBytes(now.bytesTotal)}`,
     `${formatBytes(rate.perSecond())}/s`,
-    ...(remaining === undefined ? [] : [`${formatDuration(remaining)} left`]),
+    ...timeLeft(remaining),
     ...findings,
   ];
   return `${head}: ${parts.join(", ")}`;

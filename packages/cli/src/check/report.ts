@@ -2,7 +2,7 @@
 import { type CheckResult, type Finding, type FindingCode, displayPath, isDamage } from "@holdfast/engine";
 import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
-import { formatBytes, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatCount, formatElapsed, plural } from "../output/units.ts";
 import { shortId } from "../snapshot-json.ts";
 
 /** Damage inside a pack: `repair packs` saves what is left in it. */
@@ -28,7 +28,7 @@ export function reportFinding(finding: Finding, output: Output): void {
 
 export function reportCheck(result: CheckResult, output: Output): void {
   if (output.settings.json) output.printJson(summaryJson(result));
-  else for (const line of summaryLines(result)) output.print(line);
+  else for (const line of summaryLines(result)) output.printProse(line);
 }
 
 function summaryLines(result: CheckResult): string[] {
@@ -42,8 +42,8 @@ function summaryLines(result: CheckResult): string[] {
     ),
     ...(affectedOmitted === 0 ? [] : [`  and ${plural(affectedOmitted, "more", "more")}`]),
     ...(affected.length === 0 ? [] : [""]),
-    `checked ${plural(result.snapshots, "snapshot")}, ${plural(result.packs, "pack")} and ${plural(result.blobs, "blob")} in ${formatDuration(result.elapsedMs)}; ` +
-      `read ${plural(result.packsRead, "pack")}, ${formatBytes(result.bytesRead)}`,
+    `checked ${plural(result.snapshots, "snapshot")}, ${plural(result.packs, "pack")} and ${plural(result.blobs, "blob")} in ${formatElapsed(result.elapsedMs)}`,
+    ...packsRead(result),
     ...(result.unusedBlobs === 0
       ? []
       : [`${plural(result.unusedBlobs, "blob")} (${formatBytes(result.unusedBytes)}) belong to no snapshot`]),
@@ -56,6 +56,15 @@ function summaryLines(result: CheckResult): string[] {
           "      what is lost for good after that: `holdfast repair snapshots`",
         ]),
   ];
+}
+
+function packsRead({ packs, packsRead: read, bytesRead }: CheckResult): string[] {
+  if (packs === 0) return [];
+  return read === packs
+    ? [`read and verified all ${plural(packs, "pack")} (${formatBytes(bytesRead)})`]
+    : [
+        `read and verified ${formatCount(read)} of ${plural(packs, "pack")} (${formatBytes(bytesRead)}); --read-data reads all`,
+      ];
 }
 
 function summaryJson(result: CheckResult): unknown {

@@ -32,8 +32,13 @@ export const run: RunCommand = (context) =>
         signal,
         onProblem,
       });
-      const print = (entry: WalkedNode): void => printEntry(context, entry);
+      let shown = 0;
+      const print = (entry: WalkedNode): void => {
+        shown++;
+        printEntry(context, entry);
+      };
       await printAll(entries, context, print);
+      if (shown === 0 && problems === 0) output.message("nothing is there");
       return problems > 0 ? EXIT.damage : EXIT.ok;
     }),
   );

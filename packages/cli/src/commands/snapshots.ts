@@ -76,7 +76,7 @@ function printGroups(
   groups.forEach((group, at) => {
     if (grouping !== undefined && grouping.length > 0)
       output.print(`${at > 0 ? "\n" : ""}${describeGroup(group, grouping)}`);
-    for (const line of tableOf(group, isCompact)) output.print(line);
+    for (const line of tableOf(group, { isCompact, width: output.width })) output.print(line);
   });
 }
 
@@ -90,25 +90,29 @@ function describeGroup(group: readonly StoredSnapshot[], grouping: SnapshotGroup
   return `Snapshots of ${parts.join("; ")}:`;
 }
 
-function tableOf(snapshots: readonly StoredSnapshot[], isCompact: boolean): string[] {
+function tableOf(
+  snapshots: readonly StoredSnapshot[],
+  { isCompact, width }: { isCompact: boolean; width: number | undefined },
+): string[] {
+  const hasTags = snapshots.some(({ snapshot }) => snapshot.tags.length > 0);
   const hasSizes = snapshots.some(({ snapshot }) => snapshot.summary !== undefined);
   const columns = [
     { heading: "ID" },
     { heading: "Time" },
     { heading: "Host" },
-    { heading: "Tags" },
-    ...(isCompact ? [] : [{ heading: "Paths" }]),
+    ...(hasTags ? [{ heading: "Tags" }] : []),
+    ...(isCompact ? [] : [{ heading: "Paths", shrinks: true } as const]),
     ...(hasSizes ? [{ heading: "Size", align: "right" } as const] : []),
   ];
   const rows = snapshots.map(({ id, snapshot }) => [
     shortId(id),
     formatLocalTime(snapshot.timeNs),
     displayPath(snapshot.hostname),
-    snapshot.tags.map(displayPath).join(isCompact ? "," : "\n"),
+    ...(hasTags ? [snapshot.tags.map(displayPath).join(isCompact ? "," : "\n")] : []),
     ...(isCompact ? [] : [snapshot.paths.map(displayPath).join("\n")]),
     ...(hasSizes ? [sizeOf(snapshot.summary?.totalBytesProcessed)] : []),
   ]);
-  return formatTable(columns, rows, plural(snapshots.length, "snapshot"));
+  return formatTable(columns, rows, { foot: plural(snapshots.length, "snapshot"), width });
 }
 
 function sizeOf(bytes: number | undefined): string {

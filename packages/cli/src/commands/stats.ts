@@ -1,5 +1,11 @@
 /** `holdfast stats`: counts and measures what is stored. */
-import { type Statistics, type StatisticsMode, loadIndex, statistics } from "@holdfast/engine";
+import {
+  type CompressionStatistics,
+  type Statistics,
+  type StatisticsMode,
+  loadIndex,
+  statistics,
+} from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
@@ -19,6 +25,8 @@ export const run: RunCommand = (context) =>
     }),
   );
 
+type Row = readonly [name: string, value: string | undefined];
+
 function report(result: Statistics, { output }: CommandContext): void {
   const { snapshots, totalBytes, files, blobs, compression } = result;
   if (output.settings.json) {
@@ -34,17 +42,23 @@ function report(result: Statistics, { output }: CommandContext): void {
     });
     return;
   }
-  const rows: (readonly [string, string | undefined])[] = [
+  const rows: Row[] = [
     ["mode", result.mode],
     ["snapshots", formatCount(snapshots)],
     ["files", files === undefined ? undefined : formatCount(files)],
     ["blobs", blobs === undefined ? undefined : formatCount(blobs)],
     ["total size", formatBytes(totalBytes)],
-    ["without compression", compression === undefined ? undefined : formatBytes(compression.uncompressedBytes)],
-    ["compression ratio", compression === undefined ? undefined : `${compression.ratio.toFixed(2)} to 1`],
-    ["compressed so far", compression === undefined ? undefined : `${compression.progressPercent.toFixed(1)} %`],
-    ["saved by compression", compression === undefined ? undefined : `${compression.savingPercent.toFixed(1)} %`],
+    ...(compression === undefined ? [] : compressionRows(compression)),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) if (value !== undefined) output.print(`${`${name}:`.padEnd(width + 2)}${value}`);
+}
+
+function compressionRows({ uncompressedBytes, progressPercent, ratio, savingPercent }: CompressionStatistics): Row[] {
+  return [
+    ["uncompressed size", formatBytes(uncompressedBytes)],
+    // What does not get smaller is stored as it is.
+    ["compressed", `${progressPercent.toFixed(1)} % of the data, ${ratio.toFixed(2)} to 1`],
+    ["saved", `${savingPercent.toFixed(1)} %`],
+  ];
 }

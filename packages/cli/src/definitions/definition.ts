@@ -47,6 +47,8 @@ export interface CommandDefinition {
   readonly examples?: readonly Example[];
   /** Exit codes with a meaning of their own here, besides 0, 1, 2 and 130. */
   readonly exitCodes?: readonly number[];
+  /** What to do after it was interrupted, as a hint. */
+  readonly whenInterrupted?: string;
   /** Heading in the list of commands. */
   readonly group?: string;
   readonly subcommands?: readonly CommandDefinition[];

@@ -10,6 +10,7 @@ import {
 } from "./filter-options.ts";
 
 const GROUP = "Saving and restoring:";
+const GOES_ON = "What was stored so far is kept. Run it again to go on from there.";
 
 const start: CommandDefinition = {
   name: "start",
@@ -32,6 +33,7 @@ const start: CommandDefinition = {
     { command: "holdfast start ~/Documents ~/Pictures", description: "Protect two folders." },
   ],
   exitCodes: [3, 20],
+  whenInterrupted: GOES_ON,
   load: () => import("../commands/start.ts"),
 };
 
@@ -153,6 +155,7 @@ const backup: CommandDefinition = {
     },
   ],
   exitCodes: [3, 10, 11, 12, 20],
+  whenInterrupted: GOES_ON,
   load: () => import("../commands/backup.ts"),
 };
 
@@ -196,6 +199,7 @@ const restore: CommandDefinition = {
     { command: "holdfast restore 4f3c21aa -t / -i /etc --dry-run -vv", description: "Show what would be restored." },
   ],
   exitCodes: [3, 10, 11, 12, 20],
+  whenInterrupted: "Run it again to go on: files that are complete are not written again.",
   load: () => import("../commands/restore.ts"),
 };
 

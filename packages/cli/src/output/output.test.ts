@@ -6,8 +6,17 @@ import { Output, type OutputSettings } from "./output.ts";
 import { Rate } from "./rate.ts";
 import { safeText } from "./safe-text.ts";
 import { displayWidth, formatTable, shorten } from "./table.ts";
-import { formatBytes, formatCount, formatDuration, formatLocalTime, formatMode, plural } from "./units.ts";
-import { twoColumns, wrap } from "./wrap.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatElapsed,
+  formatLocalTime,
+  formatMode,
+  plural,
+  timeLeft,
+} from "./units.ts";
+import { twoColumns, wrap, wrapList, wrapProse } from "./wrap.ts";
 
 describe("units", () => {
   test.for<[number, string]>([
@@ -39,6 +48,17 @@ describe("units", () => {
       "1:02:03",
       "25:00:00",
     ]);
+    expect([0, 40, 9_940, 9_960, 59_400, 59_600, 83_000, 7_384_000].map(formatElapsed)).toEqual([
+      "0.0 s",
+      "0.0 s",
+      "9.9 s",
+      "10 s",
+      "59 s",
+      "1:00 min",
+      "1:23 min",
+      "2:03:04 h",
+    ]);
+    expect([undefined, 0, 499, 500, 61_000].map(timeLeft)).toEqual([[], [], [], ["0:01 left"], ["1:01 left"]]);
     expect([plural(1, "file"), plural(2, "file"), plural(2, "entry", "entries")]).toEqual([
       "1 file",
       "2 files",
@@ -72,9 +92,23 @@ describe("tables", () => {
           ["abcd", "1"],
           ["e\nf", "12345"],
         ],
-        "2 rows",
+        { foot: "2 rows" },
       ),
     ).toEqual(["ID     Size", "-----------", "abcd      1", "e     12345", "f", "-----------", "2 rows"]);
+  });
+
+  test("that are too wide shorten the cells of columns that may shrink, and nothing else", () => {
+    const columns = [{ heading: "ID" }, { heading: "Paths", shrinks: true }, { heading: "Size" }] as const;
+    const rows = [["4f3c21aa", "/home/ada/Documents/letters", "1.13 GiB"]];
+    const wide = formatTable(columns, rows);
+    expect(wide[2]).toBe("4f3c21aa  /home/ada/Documents/letters  1.13 GiB");
+    expect(formatTable(columns, rows, { width: 60 })).toEqual(wide);
+    for (const width of [30, 40, 46]) {
+      const fitted = formatTable(columns, rows, { width });
+      expect(fitted.map(displayWidth).every((shown) => shown <= width)).toBe(true);
+      expect(fitted[2]).toMatch(/^4f3c21aa {2}\/.*….* {2}1\.13 GiB$/);
+    }
+    expect(formatTable(columns, rows, { width: 5 })[2]).toMatch(/^4f3c21aa {2}\S{8} {2}1\.13 GiB$/);
   });
 
   test("width counts what a terminal shows", () => {
@@ -104,6 +138,25 @@ describe("wrapping", () => {
         },
       ),
     );
+  });
+
+  test("prose breaks at spaces where it is too wide, and keeps its indentation and columns", () => {
+    expect(wrapProse("short\n  two   columns", 20)).toBe("short\n  two   columns");
+    expect(wrapProse("  stored    8,136 files of the folder", 24)).toBe("  stored    8,136 files\n  of the folder");
+    expect(wrapProse("/a/path/that/is/longer than the terminal", 10)).toBe(
+      "/a/path/that/is/longer\nthan the\nterminal",
+    );
+  });
+
+  test("a list breaks between its items, and goes on below the first", () => {
+    const line = "[0:02] 32.2%, 8,013 of 8,136 files, 373 MiB of 1.13 GiB, 183 MiB/s";
+    expect(wrapList(line, { width: 80, indent: 7 })).toEqual([line]);
+    expect(wrapList(line, { width: 59, indent: 7 })).toEqual([
+      "[0:02] 32.2%, 8,013 of 8,136 files, 373 MiB of 1.13 GiB,",
+      "       183 MiB/s",
+    ]);
+    expect(wrapList(line, { width: 10, indent: 7 })).toHaveLength(4);
+    expect(wrapList("", { width: 10, indent: 1 })).toEqual([""]);
   });
 
   test("a term that is too long stands on a line of its own", () => {

@@ -4,6 +4,7 @@
  */
 import type { WriteStream } from "node:tty";
 import { LiveBlock } from "./live-block.ts";
+import { wrapProse } from "./wrap.ts";
 
 /** Results are collected up to this size: a listing of a million lines must not be a million writes. */
 const BUFFER_LENGTH = 32 * 1024;
@@ -44,6 +45,11 @@ export class Output {
     if (this.#buffer.length >= BUFFER_LENGTH || this.#out.isTTY === true) this.#write();
   }
 
+  /** Lines of a result that are sentences; broken at spaces where a terminal is narrow. */
+  printProse(text: string): void {
+    this.print(this.width === undefined ? text : wrapProse(text, this.width));
+  }
+
   /** One JSON value on a line of standard output. */
   printJson(value: unknown): void {
     this.print(toJson(value));
@@ -73,6 +79,11 @@ export class Output {
   /** True when results go to a person and not to a file or a program. */
   get isTerminal(): boolean {
     return this.#out.isTTY === true;
+  }
+
+  /** Columns of the terminal that results go to; `undefined` when they go elsewhere. */
+  get width(): number | undefined {
+    return this.isTerminal ? widthOf(this.#out) : undefined;
   }
 
   /** Tells people what goes on; nothing in JSON or with --quiet. `level` is how often --verbose must be given. */
@@ -120,8 +131,13 @@ export class Output {
     // Keeps the order of the two streams where both go to one place.
     this.#write();
     this.live?.clear();
-    this.#err.write(`${text}\n`);
+    this.#err.write(`${this.#err.isTTY === true ? wrapProse(text, widthOf(this.#err)) : text}\n`);
   }
+}
+
+function widthOf({ columns }: Stream): number {
+  // Some terminals say 0 when they do not know.
+  return columns || 80;
 }
 
 /** Part of ECMAScript that TypeScript's library does not declare yet: a number of any length. */

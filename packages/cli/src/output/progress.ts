@@ -3,7 +3,9 @@
  * object a second in JSON. Nothing with --quiet.
  */
 import type { Variables } from "../variables.ts";
+import type { LiveBlock } from "./live-block.ts";
 import type { Output } from "./output.ts";
+import { wrapList } from "./wrap.ts";
 
 /** Updates per second, unless HOLDFAST_PROGRESS_FPS says otherwise. */
 const RATES = { terminal: 10, lines: 0.1, json: 1 } as const;
@@ -32,7 +34,7 @@ export function showProgress(view: ProgressView, output: Output, variables: Vari
   const show = (): void => {
     view.update(performance.now());
     if (mode === "json") output.printJsonNow(view.json());
-    else if (mode === "terminal") output.live?.draw(view.block());
+    else if (mode === "terminal") drawBlock(view.block(), output.live);
     else output.error(view.line());
   };
   view.update(performance.now());
@@ -44,4 +46,12 @@ export function showProgress(view: ProgressView, output: Output, variables: Vari
       output.live?.end();
     },
   };
+}
+
+/** The line that sums up is shown whole, however narrow the terminal is; names are shortened. */
+function drawBlock([summary = "", ...rest]: readonly string[], live: LiveBlock | undefined): void {
+  if (live === undefined) return;
+  // Below the text behind `[1:23] `.
+  const indent = summary.indexOf("] ") + 2;
+  live.draw([...wrapList(summary, { width: live.width - 1, indent }), ...rest]);
 }

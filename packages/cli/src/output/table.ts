@@ -3,27 +3,34 @@
 export interface Column {
   readonly heading: string;
   readonly align?: "right";
+  /** Its cells may be shortened where the table is too wide. */
+  readonly shrinks?: true;
 }
+
+/** A column that shrinks keeps at least this. */
+const LEAST_WIDTH = 8;
 
 /**
  * The lines of a table. A cell may hold several lines.
  * @param cells row by row, as many in each as there are columns; already safe to print
+ * @param width columns of the terminal; `undefined`: as wide as it gets
  */
 export function formatTable(
   columns: readonly Column[],
   cells: readonly (readonly string[])[],
-  foot?: string,
+  { foot, width }: { readonly foot?: string; readonly width?: number | undefined } = {},
 ): string[] {
   const rows = cells.map((row) => row.map((cell) => cell.split("\n")));
   const widths = columns.map(({ heading }, at) =>
-    rows.reduce((width, row) => Math.max(width, ...(row[at] ?? []).map(displayWidth)), displayWidth(heading)),
+    rows.reduce((widest, row) => Math.max(widest, ...(row[at] ?? []).map(displayWidth)), displayWidth(heading)),
   );
+  if (width !== undefined) shrink(columns, widths, width);
   const line = (texts: readonly string[]): string =>
     texts
       .map((text, at) => pad(text, widths[at] ?? 0, columns[at]?.align))
       .join("  ")
       .trimEnd();
-  const rule = "-".repeat(widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)));
+  const rule = "-".repeat(totalWidth(widths));
   const body = rows.flatMap((row) => {
     const height = Math.max(1, ...row.map((cell) => cell.length));
     return Array.from({ length: height }, (_, at) => line(row.map((cell) => cell[at] ?? "")));
@@ -31,9 +38,24 @@ export function formatTable(
   return [line(columns.map(({ heading }) => heading)), rule, ...body, rule, ...(foot === undefined ? [] : [foot])];
 }
 
+/** Takes from the columns that shrink, one after the other, what the table is too wide. */
+function shrink(columns: readonly Column[], widths: number[], width: number): void {
+  for (const [at, { shrinks }] of columns.entries()) {
+    const excess = totalWidth(widths) - width;
+    if (excess <= 0) return;
+    const now = widths[at] as number;
+    if (shrinks === true) widths[at] = Math.min(now, Math.max(LEAST_WIDTH, now - excess));
+  }
+}
+
+function totalWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
+}
+
 function pad(text: string, width: number, align: "right" | undefined): string {
-  const room = " ".repeat(Math.max(0, width - displayWidth(text)));
-  return align === "right" ? room + text : text + room;
+  const shown = shorten(text, width);
+  const room = " ".repeat(Math.max(0, width - displayWidth(shown)));
+  return align === "right" ? room + shown : shown + room;
 }
 
 const PLAIN = /^[ -~]*$/;

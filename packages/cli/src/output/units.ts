@@ -35,6 +35,19 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+/** `0:12 left` as an item of a list; no item when it cannot be told, or when it is as good as over. */
+export function timeLeft(ms: number | undefined): string[] {
+  return ms === undefined || ms < 500 ? [] : [`${formatDuration(ms)} left`];
+}
+
+/** `0.4 s`, `42 s`, `1:23 min`, `2:03:04 h`: how long something took, where no clock runs beside it. */
+export function formatElapsed(ms: number): string {
+  const seconds = Math.max(0, ms / 1000);
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  return `${formatDuration(ms)} ${seconds < 3599.5 ? "min" : "h"}`;
+}
+
 /** `2026-11-01 22:08:41` in the local time zone, or in the one given. */
 export function formatLocalTime(ns: bigint, timeZone: string = Temporal.Now.timeZoneId()): string {
   const time = new Temporal.Instant(ns).toZonedDateTimeISO(timeZone);

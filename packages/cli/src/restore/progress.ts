@@ -2,17 +2,20 @@
 import type { Restore, RestoreProgress } from "@holdfast/engine";
 import type { ProgressView } from "../output/progress.ts";
 import { Rate } from "../output/rate.ts";
-import { formatBytes, formatCount, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatCount, formatDuration, plural, timeLeft } from "../output/units.ts";
 
 export function restoreProgress(restore: Restore): ProgressView {
-  const rate = new Rate();
+  let rate = new Rate();
   const startedMs = performance.now();
   let nowMs = startedMs;
   let now = restore.progress();
   return {
     update: (atMs) => {
       nowMs = atMs;
+      const before = now.phase;
       now = restore.progress();
+      // Reading again has a pace of its own, and starts from nothing.
+      if (now.phase !== before) rate = new Rate();
       rate.add(bytesHandled(now), atMs);
     },
     block: () => [summary(now, rate, nowMs - startedMs)],
@@ -82,7 +85,7 @@ function summary(now: RestoreProgress, rate: Rate, elapsedMs: number): string {
     `${formatCount(filesHandled(now))} of ${plural(filesTotal, "file")}`,
     `${formatBytes(bytesHandled(now))} of ${formatBytes(bytesTotal)}`,
     `${formatBytes(rate.perSecond())}/s`,
-    ...(remaining === undefined ? [] : [`${formatDuration(remaining)} left`]),
+    ...timeLeft(remaining),
     ...(now.problems === 0 ? [] : [plural(now.problems, "problem")]),
   ];
   return `[${formatDuration(elapsedMs)}] ${now.phase === "verifying" ? "verifying: " : ""}${parts.join(", ")}`;

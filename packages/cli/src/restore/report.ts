@@ -2,7 +2,7 @@
 import { type RestoreEntry, type RestoreProblem, type RestoreResult, displayPath } from "@holdfast/engine";
 import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
-import { formatBytes, formatDuration, plural } from "../output/units.ts";
+import { formatBytes, formatElapsed, plural } from "../output/units.ts";
 import { countsJson } from "./progress.ts";
 
 /** What each kind of problem means, before its reason. */
@@ -52,16 +52,33 @@ export function reportRestore(result: RestoreResult, output: Output, { dryRun }:
   });
 }
 
+/** What was restored, of every kind that there was. */
+function restored(counts: RestoreResult["counts"]): string {
+  const files = plural(counts.filesRestored + counts.filesUpdated, "file");
+  const kinds = [
+    `${files} (${formatBytes(counts.bytesRestored)})`,
+    ...(counts.folders === 0 ? [] : [plural(counts.folders, "folder")]),
+    ...(counts.links === 0 ? [] : [plural(counts.links, "hard link")]),
+    ...(counts.others === 0 ? [] : [plural(counts.others, "symbolic link or device", "symbolic links and devices")]),
+  ];
+  return [kinds.slice(0, -1).join(", "), ...kinds.slice(-1)].filter((part) => part !== "").join(" and ");
+}
+
 function summaryLines({ counts, problemCounts, durationMs }: RestoreResult, dryRun: boolean): string[] {
-  const restored = counts.filesRestored + counts.filesUpdated;
   const problems = Object.values(problemCounts).reduce((sum, count) => sum + count, 0);
-  const left = counts.filesUnchanged + counts.filesSkipped;
+  const skipped = counts.filesSkipped + counts.othersSkipped;
   return [
-    `${dryRun ? "would restore" : "restored"} ${plural(restored, "file")}, ${formatBytes(counts.bytesRestored)} in ${formatDuration(durationMs)}; ` +
-      `${plural(counts.folders, "folder")}, ${plural(counts.links, "hard link")}, ${plural(counts.others, "other")}`,
-    ...(left === 0
+    `${dryRun ? "would restore" : "restored"} ${restored(counts)} in ${formatElapsed(durationMs)}`,
+    ...(counts.filesUnchanged === 0
       ? []
-      : [`left ${plural(left, "file")} as they were, ${formatBytes(counts.bytesUnchanged + counts.bytesSkipped)}`]),
+      : [
+          `${plural(counts.filesUnchanged, "file")} had the right content already, ${formatBytes(counts.bytesUnchanged)} did not have to be written`,
+        ]),
+    ...(skipped === 0
+      ? []
+      : [
+          `${plural(skipped, "entry", "entries")} existed and ${skipped === 1 ? "was" : "were"} left alone, because of --overwrite`,
+        ]),
     ...(counts.deleted === 0
       ? []
       : [`${dryRun ? "would delete" : "deleted"} ${plural(counts.deleted, "entry", "entries")}`]),
