@@ -273,6 +273,26 @@ describe("Output", () => {
     });
   });
 
+  test("on a terminal, what is printed in one turn is one write, in order with messages", async () => {
+    const writes: string[] = [];
+    const terminal = Object.assign(new PassThrough(), {
+      isTTY: true,
+      columns: 30,
+      write: (part: string): boolean => writes.push(part) > 0,
+    });
+    const settings = { json: false, quiet: true, verbosity: 0, color: false };
+    const output = new Output(settings, { out: terminal, err: terminal });
+    output.print("one");
+    output.print("two");
+    expect(writes).toEqual([]);
+    await Promise.resolve();
+    expect(writes).toEqual(["one\ntwo\n"]);
+    output.print("three");
+    output.warn("four words that are too many for it", { during: "test" });
+    expect(writes.slice(1)).toEqual(["three\n", "warning: four words that are\ntoo many for it\n"]);
+    expect(output.width).toBe(30);
+  });
+
   test("raw bytes come after the text before them", async () => {
     const { output, out } = made({});
     output.print("head");

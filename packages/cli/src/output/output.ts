@@ -41,8 +41,10 @@ export class Output {
 
   /** One or more lines of a result. */
   print(text: string): void {
+    // On a terminal what is printed in one turn is one write: a write waits until the terminal has taken it.
+    if (this.#buffer === "" && this.#out.isTTY === true) queueMicrotask(() => this.#write());
     this.#buffer += `${text}\n`;
-    if (this.#buffer.length >= BUFFER_LENGTH || this.#out.isTTY === true) this.#write();
+    if (this.#buffer.length >= BUFFER_LENGTH) this.#write();
   }
 
   /** Lines of a result that are sentences; broken at spaces where a terminal is narrow. */

@@ -72,7 +72,7 @@ function summaryLines({ counts, problemCounts, durationMs }: RestoreResult, dryR
     ...(counts.filesUnchanged === 0
       ? []
       : [
-          `${plural(counts.filesUnchanged, "file")} had the right content already, ${formatBytes(counts.bytesUnchanged)} did not have to be written`,
+          `${plural(counts.filesUnchanged, "file")} had the right content already: ${formatBytes(counts.bytesUnchanged)} ${dryRun ? "would not" : "did not"} have to be written`,
         ]),
     ...(skipped === 0
       ? []
