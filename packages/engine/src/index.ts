@@ -112,3 +112,8 @@ export { type Hold, addHold, heldError, holdsOf, listHolds, releaseHold, require
 export { type MissingPart, type SnapshotLosses, findLosses } from "./forget/losses.ts";
 export { type ChangedSnapshot, type TagChange, tagSnapshots } from "./forget/tag.ts";
 export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forget/needed.ts";
+
+// Compare snapshots, also with live files
+export type { Change, DiffProblem, EntryCounts, Modifier } from "./diff/changes.ts";
+export { type TreeDiff, type TreeDiffOptions, diffTrees } from "./diff/diff-trees.ts";
+export { type LiveDiff, type LiveDiffOptions, type LivePair, type LiveProblem, diffLive } from "./diff/diff-live.ts";

@@ -1,6 +1,7 @@
 /** The program as a whole: every command, in the order of the help. */
 import { ABOUT_COMMANDS } from "./about.ts";
 import type { CommandDefinition } from "./definition.ts";
+import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
@@ -17,5 +18,11 @@ export const PROGRAM: CommandDefinition = {
     { command: "holdfast -r /srv/backup backup ~/Documents", description: "Make a snapshot." },
     { command: "holdfast -r /srv/backup restore latest -t /tmp/restored", description: "Bring it back." },
   ],
-  subcommands: [...SAVING_COMMANDS, ...REPOSITORY_COMMANDS, ...INSPECTION_COMMANDS, ...ABOUT_COMMANDS],
+  subcommands: [
+    ...SAVING_COMMANDS,
+    ...HISTORY_COMMANDS,
+    ...REPOSITORY_COMMANDS,
+    ...INSPECTION_COMMANDS,
+    ...ABOUT_COMMANDS,
+  ],
 };
