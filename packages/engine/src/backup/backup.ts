@@ -8,7 +8,7 @@ import { posix } from "node:path";
 import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
-import { adoptPacks } from "../repository/adopt-packs.ts";
+import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
@@ -106,7 +106,7 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
-      const adoptedPacks = intake === undefined ? 0 : await this.#adopt(index, intake);
+      const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
       this.#enter("saving");
       if (this.#options.scan && this.#options.stdin === undefined) this.#countAhead(counting.signal);
       const treeId = await this.#save(coordinator, index, parent);
@@ -116,7 +116,7 @@ export class Backup {
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
       this.#enter("done");
-      return this.#result({ snapshotId, treeId, parentId: parent?.id, adoptedPacks });
+      return this.#result({ snapshotId, treeId, parentId: parent?.id, packs });
     } catch (error) {
       intake?.interrupt();
       await coordinator.stop();
@@ -209,8 +209,8 @@ export class Backup {
     });
   }
 
-  /** What a killed run has stored is used, not stored again. */
-  #adopt(index: BlobIndex, intake: PackIntake): Promise<number> {
+  /** What a killed run has stored is used, not stored again; what is lost is stored again. */
+  #adopt(index: BlobIndex, intake: PackIntake): Promise<AdoptResult> {
     return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
   }
 
@@ -267,10 +267,15 @@ export class Backup {
     );
   }
 
-  #result(made: Pick<BackupResult, "snapshotId" | "treeId" | "parentId" | "adoptedPacks">): BackupResult {
+  #result({
+    packs,
+    ...made
+  }: Pick<BackupResult, "snapshotId" | "treeId" | "parentId"> & { packs: AdoptResult }): BackupResult {
     const counts = this.#counters.read();
     return {
       ...made,
+      adoptedPacks: packs.adopted,
+      missingPacks: packs.missing,
       counts,
       filesDone: filesDone(counts),
       bytesDone: counts.bytesDone,

@@ -75,6 +75,8 @@ export interface BackupResult {
   readonly parentId: Id | undefined;
   /** Packs of a killed run that no index listed, and whose blobs this run did not store again. */
   readonly adoptedPacks: number;
+  /** Packs that the index lists and the store does not have. What the targets have of their blobs was stored again. */
+  readonly missingPacks: number;
   readonly counts: BackupCounts;
   readonly filesDone: number;
   readonly bytesDone: number;

@@ -81,6 +81,53 @@ describe("stored blobs", () => {
   });
 });
 
+describe("copies of a blob", () => {
+  test("are kept up to a thousand; more are damage, as each costs the search for every other", () => {
+    const index = BlobIndex.create();
+    const id = rawId("a");
+    const pack = packNamed(index, "p");
+    for (let offset = 0; offset < 1_000; offset++) index.add("data", id, 0, pack, offset, 2, 3);
+    expect(() => index.add("data", id, 0, pack, 1_000, 2, 3)).toThrow(/more than 1000 copies/);
+    // One that is there already is no further copy, and a tree of the same id is another blob.
+    index.add("data", id, 0, pack, 999, 2, 3);
+    index.add("tree", id, 0, pack, 1_000, 2, 3);
+    expect(index.findAll("data", id, 0)).toHaveLength(1_000);
+  });
+});
+
+describe("packs that are forgotten", () => {
+  test("take their blobs along, for every thread, and leave the copies in other packs", () => {
+    const index = BlobIndex.create();
+    const other = BlobIndex.attach(index.shared);
+    const [lost, kept] = [packNamed(index, "lost"), packNamed(index, "kept")];
+    index.add("data", rawId("only there"), 0, lost, 0, 2, 3);
+    index.add("tree", rawId("tree"), 0, lost, 2, 2, 3);
+    index.add("data", rawId("in both"), 0, lost, 4, 2, 3);
+    index.add("data", rawId("in both"), 0, kept, 0, 2, 3);
+    index.claim("data", rawId("claimed"), 0);
+    expect(other.has("data", rawId("only there"), 0)).toBe(true);
+    expect(index.forgetPacks(new Set([lost]))).toBe(3);
+    expect(other.has("data", rawId("only there"), 0)).toBe(false);
+    expect(other.has("tree", rawId("tree"), 0)).toBe(false);
+    expect(other.findAll("data", rawId("in both"), 0)).toMatchObject([{ pack: kept }]);
+    expect(other.claim("data", rawId("claimed"), 0)).toBe(false);
+    expect(other.claim("data", rawId("only there"), 0)).toBe(true);
+    index.add("data", rawId("only there"), 0, kept, 2, 2, 3);
+    expect(other.find("data", rawId("only there"), 0)).toMatchObject({ pack: kept });
+    expect(index.forgetPacks(new Set([lost]))).toBe(0);
+  });
+
+  test("stay forgotten when the index grows", () => {
+    const index = BlobIndex.create();
+    const [lost, kept] = [packNamed(index, "lost"), packNamed(index, "kept")];
+    for (let n = 0; n < 5_000; n++) index.add("data", rawId(n), 0, n % 2 === 0 ? lost : kept, n, 2, 3);
+    expect(index.forgetPacks(new Set([lost]))).toBe(2_500);
+    for (let n = 5_000; n < 20_000; n++) index.add("data", rawId(n), 0, kept, n, 2, 3);
+    const found = Array.from({ length: 20_000 }, (_, n) => index.has("data", rawId(n), 0));
+    expect(found.every((isFound, n) => isFound === (n >= 5_000 || n % 2 === 1))).toBe(true);
+  });
+});
+
 describe("claims", () => {
   test("the first claim of an unknown blob is granted, later ones are not", () => {
     const index = BlobIndex.create();

@@ -55,6 +55,9 @@ const MAX_PACK_BITS = 25;
 
 const BATCH_SECTION = 1_000;
 
+/** Far beyond what runs at the same time can leave. Copies of a blob are searched one by one, so they have to be bounded. */
+const MAX_COPIES = 1_000;
+
 /**
  * The blobs of one repository, stored or claimed. Data and tree blobs with the same id are different blobs.
  *
@@ -153,7 +156,7 @@ export class BlobIndex {
    * Records a stored blob. Completes a claimed entry of the same blob; keeps further locations (duplicates in other
    * packs) too; an exact duplicate is ignored.
    *
-   * @throws ENGINE_MALFORMED when a number does not fit 32 bits, ENGINE_INDEX_FULL
+   * @throws ENGINE_MALFORMED when a number does not fit 32 bits, or when the blob has a thousand copies; ENGINE_INDEX_FULL
    */
   add(
     type: BlobType,
@@ -171,7 +174,7 @@ export class BlobIndex {
     this.#mutex.run(() => this.#add(kindOf(type), id, idOffset, pack, offset, lengthBytes, uncompressedBytes));
   }
 
-  /** Records a whole batch, as `add` would one by one. @throws ENGINE_INDEX_FULL */
+  /** Records a whole batch, as `add` would one by one. @throws ENGINE_MALFORMED, ENGINE_INDEX_FULL */
   addBatch(batch: BlobBatch): void {
     const packs = new Int32Array(batch.packCount);
     this.#mutex.run(() => {
@@ -198,6 +201,23 @@ export class BlobIndex {
       this.#blobs.append(id, idOffset, this.#words);
       return true;
     });
+  }
+
+  /**
+   * Takes the blobs of packs out of the index: for every thread they are unknown from then on, unless another pack has
+   * them too. Their entries keep their numbers, with an id that is nobody's and without a place.
+   * @returns how many entries
+   */
+  forgetPacks(packs: ReadonlySet<number>): number {
+    let forgotten = 0;
+    const { count } = this;
+    for (let entry = 0; entry < count; entry++) {
+      const pack = (this.#blobs.publishedWord(entry, META_WORD) & PACK_MASK) - 1;
+      if (pack < 0 || !packs.has(pack)) continue;
+      this.#mutex.run(() => this.#blobs.forget(entry));
+      forgotten++;
+    }
+    return forgotten;
   }
 
   /** True when the blob is stored or claimed. */
@@ -297,7 +317,9 @@ export class BlobIndex {
     if (first >= 0) {
       if ((this.#blobs.word(first, META_WORD) & PACK_MASK) === 0) return this.#complete(first);
       if (this.#isStoredAs(first)) return;
-      if (this.#blobs.findAll(id, idOffset, kind).some((entry) => this.#isStoredAs(entry))) return;
+      const copies = this.#blobs.findAll(id, idOffset, kind);
+      if (copies.some((entry) => this.#isStoredAs(entry))) return;
+      if (copies.length >= MAX_COPIES) throw tooManyCopies(id, idOffset);
     }
     this.#blobs.append(id, idOffset, words);
   }
@@ -313,6 +335,11 @@ export class BlobIndex {
   #isStoredAs(entry: number): boolean {
     return this.#words.every((value, word) => this.#blobs.word(entry, META_WORD + word) === value);
   }
+}
+
+function tooManyCopies(id: Uint8Array, idOffset: number): Error {
+  const what = `blob ${idFromBytes(id, idOffset)}`;
+  return engineError("ENGINE_MALFORMED", { what, reason: `indexes list more than ${MAX_COPIES} copies of it` });
 }
 
 function kindOf(type: BlobType): number {

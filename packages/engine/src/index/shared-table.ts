@@ -27,6 +27,7 @@ const BITS = 2;
 const MULTIPLIER_A = 3;
 const MULTIPLIER_B = 4;
 
+const KIND_BIT = 0x8000_0000 | 0;
 const MIN_BITS = 10;
 const MAX_LOAD = 0.75;
 const MIN_GROWTH_BYTES = 65_536;
@@ -169,6 +170,15 @@ export class SharedTable {
     const at = record * this.#recordWords + word;
     if (at >= this.#records.length) this.#mapRecords();
     Atomics.store(this.#records, at, value);
+  }
+
+  /**
+   * Makes a record one that no search finds, with the mutex held: its id is changed to one that no content has, and
+   * all of its meta word but the kind is cleared. A search at the same moment finds it or not.
+   */
+  forget(record: number): void {
+    this.publishWord(record, 0, ~this.word(record, 0));
+    this.publishWord(record, META_WORD, this.word(record, META_WORD) & KIND_BIT);
   }
 
   /** Copies the 32 bytes of a record's id. */

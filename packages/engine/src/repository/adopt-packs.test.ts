@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { bytesSource, type FileInfo, type FileType, loadBytes } from "@holdfast/storage";
+import { bytesSource, type FileInfo, type FileType, loadBytes, storageError } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { describe, expect, test } from "vitest";
 import { newMasterKey } from "../crypto/master-key.ts";
@@ -66,7 +66,8 @@ async function adopt(
 ): Promise<IndexedPack[]> {
   const taken: IndexedPack[] = [];
   const take = (pack: IndexedPack): Promise<void> => Promise.resolve(void taken.push(pack));
-  expect(await adoptPacks(repository, index, { signal, nowMs: NOW, take, ...options })).toBe(taken.length);
+  const { adopted } = await adoptPacks(repository, index, { signal, nowMs: NOW, take, ...options });
+  expect(adopted).toBe(taken.length);
   return taken;
 }
 
@@ -90,7 +91,7 @@ describe("a pack that no index lists", () => {
     const listed = await storePack(repository, 3);
     index.addPack(listed.name);
     const known = await storePack(repository, 3);
-    const elsewhere = index.addPack(idOf(Buffer.from("elsewhere")));
+    const elsewhere = index.addPack((await storePack(repository, 1)).name);
     for (const id of known.ids) index.add("tree", id, 0, elsewhere, 0, 72, 0);
     const half = await storePack(repository, 3);
     index.add("tree", half.ids[0] as Uint8Array, 0, elsewhere, 0, 72, 0);
@@ -160,6 +161,36 @@ describe("a pack that no index lists", () => {
     };
     expect((await adopt(repository, index)).map(({ id }) => id)).toEqual([good.name]);
     expect(index.has("tree", idToBytes(idOf(Buffer.from("x"))), 0)).toBe(false);
+  });
+});
+
+describe("a pack that the index lists and the store does not have", () => {
+  async function withListed(): Promise<ReturnType<typeof start> & { id: Uint8Array; name: Id }> {
+    const all = start();
+    const { name, ids } = await storePack(all.repository, 1);
+    const id = ids[0] as Uint8Array;
+    all.index.add("tree", id, 0, all.index.addPack(name), 0, 72, 0);
+    return { ...all, id, name };
+  }
+  const take = (): Promise<void> => Promise.resolve();
+
+  test("is counted, and its blobs are unknown from then on", async () => {
+    const { repository, backend, index, id, name } = await withListed();
+    expect(await adoptPacks(repository, index, { signal, take })).toEqual({ adopted: 0, missing: 0 });
+    expect(index.has("tree", id, 0)).toBe(true);
+    await backend.remove({ type: "pack", name }, { signal });
+    expect(await adoptPacks(repository, index, { signal, take })).toEqual({ adopted: 0, missing: 1 });
+    expect(index.has("tree", id, 0)).toBe(false);
+  });
+
+  test("is none while the packs cannot be listed", async () => {
+    const { repository, backend, index, id } = await withListed();
+    // oxlint-disable-next-line require-yield -- it fails before the first
+    backend.list = async function* () {
+      throw storageError("STORAGE_UNAVAILABLE", { location: "here", reason: "planned" });
+    };
+    expect(await adoptPacks(repository, index, { signal, take })).toEqual({ adopted: 0, missing: 0 });
+    expect(index.has("tree", id, 0)).toBe(true);
   });
 });
 

@@ -1,7 +1,8 @@
 /**
- * Finds the packs that a killed run has stored and that no index file lists, so that the next backup uses them instead of
- * storing their blobs again. A pack is taken whole or not at all: its header must be authentic and account for every byte,
- * and the file must have the hash that names it.
+ * Compares the packs in the store with the index before a backup trusts it. Packs that a killed run has stored and that no
+ * index file lists are used, so that their blobs are not stored again. A pack is taken whole or not at all: its header must be
+ * authentic and account for every byte, and the file must have the hash that names it. Packs that the index lists and that
+ * are gone are forgotten, so that what the source still has of their blobs is stored again.
  */
 import { createHash } from "node:crypto";
 import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
@@ -32,45 +33,59 @@ export interface AdoptOptions {
   take(pack: IndexedPack): Promise<void>;
 }
 
+export interface AdoptResult {
+  /** How many packs were taken. */
+  readonly adopted: number;
+  /** How many packs the index lists and the store does not have. */
+  readonly missing: number;
+}
+
 /**
  * Hands over packs stored in the last seven days that hold at least one blob which the index does not know. Nothing is
- * changed here: `take` adds them to the index and writes that down. What cannot be read or is damaged is passed over.
- * @returns how many packs were taken. @throws the signal's reason, and what `take` throws
+ * written here: `take` adds them to the index and writes that down. What cannot be read or is damaged is passed over.
+ * Blobs of packs that are missing are taken out of `index`; index files that list them stay for `repair index`. The caller
+ * holds a lock that keeps others from removing packs.
+ * @throws the signal's reason, and what `take` throws
  */
 export async function adoptPacks(
   repository: Repository,
   index: BlobIndex,
   { signal, nowMs = Date.now(), maxPacks = MAX_PACKS, take }: AdoptOptions,
-): Promise<number> {
-  let taken = 0;
-  const candidates = passOver(() => unlistedPacks(repository, index, { signal, nowMs, maxPacks }), signal);
+): Promise<AdoptResult> {
+  let adopted = 0;
+  // A list that breaks off says nothing about what is missing.
+  const compared = await passOver(() => comparePacks(repository, index, { signal, nowMs, maxPacks }), signal);
+  const { unlisted = [], missing = new Set<number>() } = compared ?? {};
+  if (missing.size > 0) index.forgetPacks(missing);
   await forEachConcurrent(
-    (await candidates) ?? [],
+    unlisted,
     PARALLEL_PACKS,
     async (file, inner) => {
       const pack = await passOver(() => readPack(repository, index, file, inner), inner);
       if (pack === undefined) return;
       await take(pack);
-      taken++;
+      adopted++;
     },
     { signal },
   );
-  return taken;
+  return { adopted, missing: missing.size };
 }
 
-async function unlistedPacks(
+/** The packs to look into, and the numbers of those that the index lists and the store does not have. */
+async function comparePacks(
   repository: Repository,
   index: BlobIndex,
   { signal, nowMs, maxPacks }: { signal: AbortSignal; nowMs: number; maxPacks: number },
-): Promise<PackFile[]> {
-  const packs: PackFile[] = [];
+): Promise<{ unlisted: PackFile[]; missing: Set<number> }> {
+  const unlisted: PackFile[] = [];
+  const missing = new Set(Array.from({ length: index.packCount }, (_, pack) => pack));
   for await (const file of repository.files("pack", { signal })) {
-    if (index.packNumber(file.id) !== undefined) continue;
-    if (file.receivedAtMs !== undefined && nowMs - file.receivedAtMs > MAX_AGE_MS) continue;
-    packs.push(file);
-    if (packs.length === maxPacks) break;
+    const listed = index.packNumber(file.id);
+    if (listed !== undefined) missing.delete(listed);
+    else if (file.receivedAtMs !== undefined && nowMs - file.receivedAtMs > MAX_AGE_MS) continue;
+    else if (unlisted.length < maxPacks) unlisted.push(file);
   }
-  return packs;
+  return { unlisted, missing };
 }
 
 /** The pack with its blobs; `undefined` when the index knows all of them. @throws damage */

@@ -115,6 +115,22 @@ describe("a call that goes wrong while reading", () => {
   });
 });
 
+const { signal } = new AbortController();
+
+describe("packs that are gone although the index lists them", () => {
+  test("are told, and what they held is stored again, so that the new snapshot is whole", async () => {
+    const { repository, backend } = await sample.fresh();
+    for await (const { name } of backend.list("pack", { signal })) {
+      await backend.remove({ type: "pack", name }, { signal });
+    }
+    const { missingPacks, counts } = await backUp(repository, [sample.folder]);
+    expect(missingPacks).toBeGreaterThan(0);
+    expect(counts.dataBlobs).toBeGreaterThan(0);
+    expect(await contentOfLatest(repository, sample.folder)).toEqual(contentOfFolder(sample.folder));
+    expect((await backUp(repository, [sample.folder])).counts.dataBlobs).toBe(0);
+  });
+});
+
 describe("packs that a killed run has left", () => {
   test("are used by the next run, which stores none of their blobs again", async () => {
     const { repository, orphans } = await withOrphans();
