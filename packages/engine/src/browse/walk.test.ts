@@ -95,6 +95,27 @@ describe("walking", () => {
     expect(count).toBe(depth);
   });
 
+  test("a walk that never has to wait leaves room for a timer that aborts it", async () => {
+    const { trees, root } = await made(async (author) => {
+      // Each of forty folders holds the next one twice: a million million entries in memory of a few kilobytes.
+      let tree = await author.tree([]);
+      for (let n = 0; n < 40; n++) {
+        tree = await author.tree([
+          node("a", { type: "dir", subtree: tree }),
+          node("b", { type: "dir", subtree: tree }),
+        ]);
+      }
+      return tree;
+    });
+    const aborter = new AbortController();
+    const reason = new Error("enough");
+    setTimeout(() => aborter.abort(reason), 1);
+    const walked = async (): Promise<void> => {
+      for await (const _ of walkSnapshot(trees, root, { signal: aborter.signal }));
+    };
+    await expect(walked()).rejects.toBe(reason);
+  });
+
   test("an unusable store is no damage: it is thrown whatever there is to report to", async () => {
     const failure = Object.assign(new Error("gone"), {});
     const trees = { load: () => Promise.reject(failure) } as unknown as TreeReader;

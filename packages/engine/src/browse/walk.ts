@@ -1,4 +1,5 @@
 /** Walks a snapshot: depth first, in the order in which trees are stored. */
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import type { HoldfastError } from "@holdfast/base";
 import { engineError } from "../errors.ts";
 import { displayPath } from "../filesystem/path-bytes.ts";
@@ -31,6 +32,10 @@ export interface WalkOptions {
   readonly onProblem?: (problem: WalkProblem) => void;
 }
 
+/** A walk whose trees are all in memory would keep signals and progress waiting until its end. */
+const TURN_MS = 20;
+const ENTRIES_BETWEEN_LOOKS = 256;
+
 interface Level {
   readonly tree: Id;
   /** Without a slash at the end; empty for the root. */
@@ -59,7 +64,13 @@ export async function* walkSnapshot(trees: TreeReader, root: Id, options: WalkOp
     }
   };
   await open(root, prefix.replace(/\/+$/, ""));
+  let entries = 0;
+  let turnedAtMs = performance.now();
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    if (++entries % ENTRIES_BETWEEN_LOOKS === 0 && performance.now() - turnedAtMs > TURN_MS) {
+      await eventLoopTurn();
+      turnedAtMs = performance.now();
+    }
     signal.throwIfAborted();
     const node = level.nodes[level.next++];
     if (node === undefined) {

@@ -255,6 +255,13 @@ describe("createNode", () => {
     expect(() => lstatSync(join(folder, "must not appear"))).toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 
+  test("a link whose target no link can have is refused by the system's code", () => {
+    const path = newPath();
+    const wanted = nodeOf(newFile(), { type: "symlink", linkTarget: "a\0b" });
+    expect(() => createNode(path, wanted)).toThrow(expect.objectContaining({ code: "EINVAL" }));
+    expect(() => lstatSync(path)).toThrow(expect.objectContaining({ code: "ENOENT" }));
+  });
+
   test.each(["file", "dir", "socket", "irregular"] as const)("a %s is not its business", (type) => {
     expect(() => createNode(newPath(), nodeOf("/dev/null", { type }))).toThrow(RangeError);
   });

@@ -1,6 +1,8 @@
 /** Makes links, devices and pipes. Nothing that exists is ever replaced or followed: the caller removes it first. */
 import { symlinkSync } from "node:fs";
+import { constants } from "node:os";
 import type { TreeNode } from "../format/node.ts";
+import { SystemCallError } from "../platform/libc.ts";
 import { mknod } from "../platform/special-files.ts";
 import { fsPath } from "./path-bytes.ts";
 
@@ -18,10 +20,13 @@ export function isCreatable(node: TreeNode): boolean {
  * Makes a symlink, device or pipe, for its owner only until `applyMetadata` sets the mode.
  *
  * @throws what the system says: EEXIST when anything is there, also a link that leads nowhere; EPERM for a device
- * without the privilege; RangeError for a type that `isCreatable` excludes
+ * without the privilege; EINVAL for a link whose target no link can have; RangeError for a type that `isCreatable` excludes
  */
 export function createNode(path: string, node: TreeNode): void {
-  if (node.type === "symlink") return symlinkSync(fsPath(node.linkTarget), fsPath(path));
+  if (node.type === "symlink") {
+    if (node.linkTarget.includes("\0")) throw new SystemCallError("symlink", constants.errno.EINVAL, path);
+    return symlinkSync(fsPath(node.linkTarget), fsPath(path));
+  }
   if (node.type !== "dev" && node.type !== "chardev" && node.type !== "fifo") {
     throw new RangeError(`a ${node.type} is not made by createNode`);
   }

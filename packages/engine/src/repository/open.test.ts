@@ -44,6 +44,12 @@ describe("opening", () => {
         sealer.seal(Buffer.from(`{"version":3,"id":"${"a".repeat(64)}","chunker_polynomial":"3da3358b4dc173"}`)),
       "ENGINE_VERSION_UNSUPPORTED",
     ],
+    [
+      "has a polynomial that is not irreducible",
+      (_, sealer) =>
+        sealer.seal(Buffer.from(`{"version":2,"id":"${"a".repeat(64)}","chunker_polynomial":"3da3358b4dc172"}`)),
+      "ENGINE_CONFIG_BROKEN",
+    ],
     ["is huge", () => new Uint8Array(70_000), "STORAGE_TOO_LARGE"],
   ])("a repository whose config %s", async ([, change, code]) => {
     const { backend, sealer } = await made();

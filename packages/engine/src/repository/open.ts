@@ -1,6 +1,7 @@
 /** Opens a repository: config, key, version. */
 import type { Secret } from "@holdfast/base";
 import { loadBytes, type Backend } from "@holdfast/storage";
+import { isIrreducible } from "../chunker/polynomial.ts";
 import { Sealer } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import { decodeConfig, type RepositoryConfig } from "../format/config.ts";
@@ -42,5 +43,10 @@ function openConfig(sealer: Sealer, sealed: Uint8Array): RepositoryConfig {
     // The key is right, so it is the file that is not.
     throw engineError("ENGINE_CONFIG_BROKEN", { reason: messageOf(cause) }, cause);
   }
-  return decodeConfig(decodeUnpacked(plain, MAX_CONFIG_BYTES));
+  const config = decodeConfig(decodeUnpacked(plain, MAX_CONFIG_BYTES));
+  // restic refuses such a repository too: where files are cut would not depend on all of their content.
+  if (!isIrreducible(config.chunkerPolynomial)) {
+    throw engineError("ENGINE_CONFIG_BROKEN", { reason: `"chunker_polynomial" is not irreducible` });
+  }
+  return config;
 }

@@ -149,6 +149,14 @@ describe("a damaged snapshot", () => {
     await expect(listSnapshots(hurt, { signal })).rejects.toEqual(failsWith("ENGINE_WRONG_HASH"));
   });
 
+  test("that is not one, although it was sealed with the key, is named", async () => {
+    const { config, masterKey, keyId } = repository;
+    const hurt = new Repository({ backend: new MemoryBackend(), config, masterKey, keyId });
+    const id = await hurt.saveDocument("snapshot", Buffer.from("[]"), { signal });
+    await expect(listSnapshots(hurt, { signal })).rejects.toThrow(id);
+    await expect(findSnapshot(hurt, id, { signal })).rejects.toThrow(id);
+  });
+
   test("is told to whoever asks, and the others are listed", async () => {
     const { hurt, name } = await damaged();
     const told: Id[] = [];

@@ -40,7 +40,7 @@ export async function listSnapshots(repository: Repository, options: ListOptions
     PARALLEL_LOADS,
     async ({ id }, inner) => {
       try {
-        const snapshot = decodeSnapshot(await repository.loadDocument("snapshot", id, { signal: inner }));
+        const snapshot = await loadSnapshot(repository, id, inner);
         if (filter === undefined || matches(snapshot, filter)) found.push({ id, snapshot });
       } catch (error) {
         if (!isHoldfastError(error) || inner.aborted) throw error;
@@ -75,10 +75,11 @@ export async function findSnapshot(
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
-  return {
-    stored: { id, snapshot: decodeSnapshot(await repository.loadDocument("snapshot", id, { signal })) },
-    subfolder,
-  };
+  return { stored: { id, snapshot: await loadSnapshot(repository, id, signal) }, subfolder };
+}
+
+async function loadSnapshot(repository: Repository, id: Id, signal: AbortSignal): Promise<Snapshot> {
+  return decodeSnapshot(await repository.loadDocument("snapshot", id, { signal }), `snapshot ${id}`);
 }
 
 export function saveSnapshot(
