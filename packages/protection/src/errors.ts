@@ -22,6 +22,31 @@ export const PROTECTION_ERRORS = {
     message: "{files} files with {needed} are to be protected, and {location} has only {free} free",
     hint: "Name fewer paths, as in `npm start -- ~/Documents`, or keep the repository on a larger disk with -r.",
   },
+  PROTECTION_RETENTION_KEEPS_NOTHING: {
+    kind: "invalid-input",
+    message: "this policy keeps nothing, so nothing is removed by it",
+    hint: "Say what is to be kept, such as --keep-daily 7 --keep-weekly 4 --keep-monthly 12.",
+  },
+  PROTECTION_RETENTION_COUNT: {
+    kind: "invalid-input",
+    message: "'{text}' is no value for --{option}",
+    hint: "Give the number of snapshots to keep, or `unlimited`.",
+  },
+  PROTECTION_RETENTION_DURATION: {
+    kind: "invalid-input",
+    message: "'{text}' is no duration for --{option}: {reason}",
+    hint: "Give years, months, days and hours, such as 1y5m7d2h or 14d.",
+  },
+  PROTECTION_RETENTION_ZONE: {
+    kind: "invalid-input",
+    message: "'{zone}' is no time zone",
+    hint: "Give a name such as Europe/Berlin or UTC, or `snapshot` for the zone in which each snapshot was made.",
+  },
+  PROTECTION_RETENTION_STOP: {
+    kind: "invalid-input",
+    message: "'{name}' is no reason to stop",
+    hint: "The names are {names}.",
+  },
 } as const satisfies Record<string, ErrorTemplate>;
 
 export const protectionError = errorMaker(PROTECTION_ERRORS);
