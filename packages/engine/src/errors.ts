@@ -129,6 +129,46 @@ export const ENGINE_ERRORS = {
     hint: "The store cannot be trusted at present. The snapshot is where it was; nothing was removed.",
   },
 
+  // Pruning
+  ENGINE_PRUNE_LOST: {
+    kind: "corrupt",
+    message:
+      "data that {snapshots} snapshots need is not in the repository, so nothing is removed. {paths} paths lack something: {named}",
+    hint: "Run `holdfast check` for all of it, then `holdfast repair index`. What stays lost: back up again, or `holdfast repair snapshots --forget`; forgotten snapshots are given up by `holdfast prune --grace 0`. Then prune.",
+  },
+  ENGINE_PRUNE_PACKS: {
+    kind: "corrupt",
+    message: "{count} packs that snapshots need are not as the index says, so nothing is removed: {named}",
+    hint: "Bring these packs back from another copy of the repository, or run `holdfast repair index` and `holdfast check`. Then prune.",
+  },
+  ENGINE_PRUNE_DAMAGED: {
+    kind: "corrupt",
+    message:
+      "{blobs} blobs that snapshots need cannot be read, so nothing that is needed was removed ({reason}). They are in the packs {packs}",
+    hint: "Run `holdfast check --read-data`, then `holdfast repair packs` for these packs. Then prune.",
+  },
+  ENGINE_PRUNE_STALE: {
+    kind: "conflict",
+    message: "{what} came or went while prune was at work, so it stops",
+    hint: "Somebody did not respect the lock. Run `holdfast check`; if it names packs or blobs that no index lists, run `holdfast repair index`. Then prune.",
+  },
+  ENGINE_PRUNE_FULL: {
+    kind: "unavailable",
+    message:
+      "there is no space to move data that is still needed; {removedPacks} packs ({removedBytes} bytes) that nothing needs were removed",
+    hint: "Run prune again if that made room enough, or with --max-repack-size to move less at a time; 0 moves nothing.",
+  },
+  ENGINE_PRUNE_UNSAFE: {
+    kind: "internal",
+    message: "prune stops before anything that is needed was removed: {reason}",
+    hint: "Run `holdfast check`. If it finds nothing, this is a defect in Holdfast: please report it with the text above.",
+  },
+  ENGINE_PRUNE_VERSION: {
+    kind: "unsupported",
+    message: "a repository of version 1 has no compression",
+    hint: "Leave out --repack-uncompressed, or run `holdfast migrate upgrade_repo_v2` first.",
+  },
+
   // Browsing
   ENGINE_PATH_NOT_ABSOLUTE: {
     kind: "invalid-input",

@@ -117,3 +117,8 @@ export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forge
 export type { Change, DiffProblem, EntryCounts, Modifier } from "./diff/changes.ts";
 export { type TreeDiff, type TreeDiffOptions, diffTrees } from "./diff/diff-trees.ts";
 export { type LiveDiff, type LiveDiffOptions, type LivePair, type LiveProblem, diffLive } from "./diff/diff-live.ts";
+
+// Prune: plan, then execute
+export { type PruneOptions, type PruneProgress, type UnusedLimit, DEFAULT_MAX_UNUSED } from "./prune/options.ts";
+export { type PrunePlan, planPrune, prunedPacks } from "./prune/plan.ts";
+export { type PruneResult, executePrune } from "./prune/execute.ts";

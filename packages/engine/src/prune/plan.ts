@@ -1,0 +1,215 @@
+/**
+ * Plans a prune: which packs go, which are packed anew, which stay. Nothing is written. Memory grows with the index and not with
+ * snapshots or trees: some 60 bytes a blob for the index itself, and up to 10 for the plan.
+ */
+import { availableParallelism } from "node:os";
+import { engineError } from "../errors.ts";
+import type { Id } from "../format/id.ts";
+import { DEFAULT_GRACE_MS, neededSnapshots, type NeededSnapshots } from "../forget/needed.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import { loadIndex } from "../repository/load-index.ts";
+import type { Repository } from "../repository/repository.ts";
+import type { EntriesOfPack } from "../transfer/transfer.ts";
+import { decide, KEEP, REMOVE, REPACK, UNLIST, type Decisions, type StayingUnused } from "./decide.ts";
+import { entriesByPack } from "./entries-by-pack.ts";
+import { damagedIndex, lostBlobs, lostPacks } from "./losses.ts";
+import { startMarkThreads } from "./mark-pool.ts";
+import { markUsed } from "./mark-used.ts";
+import { DEFAULT_UNLISTED_GRACE_MS, type PruneOptions } from "./options.ts";
+import { PackFacts, type UnlistedPack } from "./pack-facts.ts";
+import { NEEDED, PackUsage, SPARE } from "./pack-usage.ts";
+import { SharedBitmap } from "./shared-bitmap.ts";
+import { totalsOf, type PruneTotals } from "./totals.ts";
+
+/** Index files that hold fewer blobs than this on average are put together, even if nothing else is to be done. */
+const BLOBS_PER_INDEX_FILE = 50_000;
+const FEWEST_SURPLUS_FILES = 10;
+/** Sealed index files of this size list enough blobs for threads to be worth their start. */
+const THREADS_FROM_INDEX_BYTES = 400 * 1024;
+
+/** What a prune will do. `work` is for its execution, all else for printing. */
+export interface PrunePlan extends PruneTotals {
+  /** Snapshots whose data stays: those that are there, and forgotten ones that can be brought back. */
+  readonly snapshots: { readonly live: number; readonly inGrace: number };
+  /** Forgotten snapshots that cannot be brought back any more. Their files are removed. */
+  readonly expired: readonly Id[];
+  readonly staysUnused: StayingUnused;
+  readonly indexFiles: number;
+  /** Index files are written anew: because packs go, or because there are too many. */
+  readonly rewritesIndex: boolean;
+  /** False when there is nothing to do. */
+  readonly isNeeded: boolean;
+  readonly work: PruneWork;
+}
+
+/** What executing a plan needs to know. */
+export class PruneWork {
+  readonly index: BlobIndex;
+  readonly options: PruneOptions;
+  readonly indexFiles: readonly Id[];
+  readonly needed: NeededSnapshots;
+  /** Packs that no index lists and that are removed. */
+  readonly unlisted: readonly UnlistedPack[];
+  readonly fileBytes: Float64Array;
+  readonly #usage: PackUsage;
+  readonly #actions: Uint8Array;
+
+  constructor(parts: {
+    index: BlobIndex;
+    options: PruneOptions;
+    indexFiles: readonly Id[];
+    needed: NeededSnapshots;
+    unlisted: readonly UnlistedPack[];
+    facts: PackFacts;
+    usage: PackUsage;
+    decisions: Decisions;
+  }) {
+    this.index = parts.index;
+    this.options = parts.options;
+    this.indexFiles = parts.indexFiles;
+    this.needed = parts.needed;
+    this.unlisted = parts.unlisted;
+    this.fileBytes = parts.facts.fileBytes;
+    this.#usage = parts.usage;
+    this.#actions = parts.decisions.actions;
+  }
+
+  /** Packs, by their number, with what becomes of them. */
+  *packs(action: "keep" | "remove" | "repack" | "unlist"): Iterable<number> {
+    const wanted = { keep: KEEP, remove: REMOVE, repack: REPACK, unlist: UNLIST }[action];
+    for (let pack = 0; pack < this.#actions.length; pack++) if (this.#actions[pack] === wanted) yield pack;
+  }
+
+  /** Whether a pack stays when packs are removed, and with `withRepack` those that were packed anew as well. */
+  stays(pack: number, { withRepack }: { withRepack: boolean }): boolean {
+    const action = this.#actions[pack];
+    return action === KEEP || (action === REPACK && !withRepack);
+  }
+
+  /** The blobs that move to new packs. */
+  moves(): Iterable<EntriesOfPack> {
+    const staying = this.#stayingElsewhere();
+    const { states } = this.#usage;
+    return entriesByPack(this.index, (entry, { pack }) => {
+      if (states[entry] !== NEEDED || this.#actions[pack] !== REPACK) return false;
+      return staying === undefined || !staying.has(this.#usage.firstCopy(entry));
+    });
+  }
+
+  /** How many entries the index had when the plan was made. */
+  get entries(): number {
+    return this.#usage.states.length;
+  }
+
+  /** Whether some snapshot needs the blob whose first copy in the index this entry is. */
+  isNeeded(first: number): boolean {
+    return this.#usage.isNeeded(first);
+  }
+
+  /** Copies of these blobs that are in other places than those that are moved, by pack. */
+  spareCopies(entries: Iterable<number>): Iterable<EntriesOfPack> {
+    const firsts = new Set(Array.from(entries, (entry) => this.#usage.firstCopy(entry)));
+    const { states } = this.#usage;
+    return entriesByPack(this.index, (entry) => states[entry] === SPARE && firsts.has(this.#usage.firstCopy(entry)));
+  }
+
+  /** First copies of blobs that lie in a pack that stays anyway, because of other blobs in it. */
+  #stayingElsewhere(): SharedBitmap | undefined {
+    const { states } = this.#usage;
+    let staying: SharedBitmap | undefined;
+    for (let entry = 0; entry < states.length; entry++) {
+      if (states[entry] !== SPARE) continue;
+      const pack = this.index.locationAt(entry)?.pack as number;
+      if (this.#actions[pack] !== KEEP) continue;
+      staying ??= SharedBitmap.create(states.length);
+      staying.add(this.#usage.firstCopy(entry));
+    }
+    return staying;
+  }
+}
+
+/**
+ * Finds out what can go. The repository must be locked exclusively by the caller, from here until the plan is executed.
+ * @throws ENGINE_PRUNE_LOST and ENGINE_PRUNE_PACKS when something that is needed is not there, ENGINE_INDEX_DAMAGED; for a
+ * snapshot, forgotten snapshot or hold that cannot be read what `neededSnapshots` throws; ENGINE_PRUNE_VERSION; what the backend
+ * throws; on abort the signal's reason
+ */
+export async function planPrune(repository: Repository, options: PruneOptions): Promise<PrunePlan> {
+  const { signal, graceMs = DEFAULT_GRACE_MS, nowMs = Date.now(), onProgress } = options;
+  const canCompress = repository.config.version >= 2;
+  if (options.repackUncompressed === true && !canCompress) throw engineError("ENGINE_PRUNE_VERSION");
+  const needed = await neededSnapshots(repository, { signal, graceMs, nowMs });
+  const workers = options.workers ?? Math.max(2, availableParallelism());
+  const { index, files } = await loadAll(repository, options, workers);
+  const facts = new PackFacts(index);
+  onProgress?.({ phase: "packs", done: 0, total: index.packCount });
+  for await (const file of repository.files("pack", { signal })) facts.addFile(index, file);
+  const snapshots = [...needed.live, ...needed.inGrace];
+  const { used, isComplete } = await markUsed(
+    repository,
+    index,
+    snapshots.map(({ snapshot }) => snapshot.tree),
+    {
+      signal,
+      packBytes: facts.fileBytes,
+      workers,
+      onTrees: (trees) => onProgress?.({ phase: "trees", done: trees, total: 0 }),
+    },
+  );
+  if (!isComplete) throw await lostBlobs(repository, index, snapshots, { signal });
+  const usage = new PackUsage(index, facts, used);
+  if (usage.lostPacks.length > 0) throw lostPacks(index, facts, usage.lostPacks);
+  const decisions = decide(facts, usage, { options, canCompress });
+  const unlisted = byAge(facts.unlisted, nowMs - (options.unlistedGraceMs ?? DEFAULT_UNLISTED_GRACE_MS));
+  const totals = totalsOf({ facts, usage, decisions, unlisted });
+  const rewritesIndex = decisions.actions.some((action) => action !== KEEP) || hasTooMany(files.length, index.count);
+  const expired = needed.expired.map(({ id }) => id);
+  return {
+    ...totals,
+    snapshots: { live: needed.live.length, inGrace: needed.inGrace.length },
+    expired,
+    staysUnused: decisions.staysUnused,
+    indexFiles: files.length,
+    rewritesIndex,
+    isNeeded: rewritesIndex || expired.length > 0 || unlisted.old.length > 0,
+    work: new PruneWork({ index, options, indexFiles: files, needed, unlisted: unlisted.old, facts, usage, decisions }),
+  };
+}
+
+/** The ids of the packs of a plan that go: with nothing needed in them, or after what is needed has moved. */
+export function* prunedPacks({ work }: PrunePlan, action: "remove" | "repack"): Iterable<Id> {
+  if (action === "remove") for (const { id } of work.unlisted) yield id;
+  for (const pack of work.packs(action)) yield work.index.packId(pack);
+}
+
+/** The whole index, and the files that it was read from: only these may be removed. */
+async function loadAll(
+  repository: Repository,
+  { signal, onProgress }: PruneOptions,
+  workers: number,
+): Promise<{ index: BlobIndex; files: Id[] }> {
+  const files: Id[] = [];
+  let sealedBytes = 0;
+  for await (const { id, sizeBytes } of repository.files("index", { signal })) {
+    files.push(id);
+    sealedBytes += sizeBytes;
+  }
+  if (sealedBytes >= THREADS_FROM_INDEX_BYTES) startMarkThreads(workers);
+  const index = await loadIndex(repository, {
+    signal,
+    onFile: (done, total) => onProgress?.({ phase: "index", done, total }),
+    onDamaged: damagedIndex,
+  });
+  return { index, files };
+}
+
+/** Packs received before `oldBefore`, and where the store does not tell, are remains of runs that ended long ago. */
+function byAge(packs: readonly UnlistedPack[], oldBefore: number): { old: UnlistedPack[]; young: UnlistedPack[] } {
+  const isOld = ({ receivedAtMs }: UnlistedPack): boolean => receivedAtMs === undefined || receivedAtMs <= oldBefore;
+  return { old: packs.filter(isOld), young: packs.filter((pack) => !isOld(pack)) };
+}
+
+function hasTooMany(files: number, blobs: number): boolean {
+  const wanted = Math.ceil(blobs / BLOBS_PER_INDEX_FILE);
+  return files - wanted >= Math.max(FEWEST_SURPLUS_FILES, wanted / 2);
+}
