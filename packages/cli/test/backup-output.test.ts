@@ -26,7 +26,7 @@ beforeEach(async () => {
   symlinkSync("a.txt", join(cwd, "source/link"));
   variables = { HOLDFAST_REPOSITORY: join(cwd, "repo"), HOLDFAST_PASSWORD: "test" };
   await makeRepository(variables);
-});
+}, 60_000);
 
 describe("backup --verbose twice", () => {
   test("names every entry: what became of it, and what it added", async () => {

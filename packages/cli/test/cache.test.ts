@@ -13,7 +13,7 @@ beforeAll(async () => {
   mkdirSync(source);
   writeFileSync(join(source, "a.txt"), "one\n");
   expect((await holdfast(["backup", "-q", source], { variables })).code).toBe(0);
-});
+}, 60_000);
 
 beforeEach(() => rmSync(cache, { recursive: true, force: true }));
 

@@ -58,7 +58,7 @@ beforeAll(async () => {
   await program("restic", ["init", "-q"], { variables });
   const tagged = ["--tag", "one,two", "--exclude", "nothing"];
   for (const tags of [[], tagged]) await program("restic", ["backup", "-q", ...tags, source], { variables });
-});
+}, 60_000);
 
 describe.skipIf(!isInstalled("restic"))("every field that restic prints is printed with the same value", () => {
   test.for([
