@@ -29,6 +29,11 @@ export const STORAGE_ERRORS = {
     message: "{location}: the folder does not exist",
     hint: "Mount the disk or share that holds it, or create a repository there first.",
   },
+  STORAGE_NOT_A_FOLDER: {
+    kind: "conflict",
+    message: "{path} is not a folder, or lies below something that is none",
+    hint: "Give the folder of the repository, or for a new one a folder that is empty or does not exist yet.",
+  },
   STORAGE_WRITE_REFUSED: {
     kind: "permission",
     message: "{location}: opened for reading only, so {operation} is refused",

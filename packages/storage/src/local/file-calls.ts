@@ -37,7 +37,7 @@ export interface FileCalls {
   fstat(fd: number): Stats;
   closeReader(fd: number): void;
   stat(path: string): Promise<Stats>;
-  mkdir(path: string, mode: number, recursive: boolean): Promise<void>;
+  mkdir(path: string, mode: number): Promise<void>;
   link(from: string, to: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Renames unless `to` is there, in one go as far as this process is concerned. Fails with `EEXIST`. */
@@ -73,7 +73,7 @@ export const systemCalls: FileCalls = {
   fstat: (fd) => fstatSync(fd),
   closeReader: (fd) => closeSync(fd),
   stat: (path) => call((done) => stat(path, done)),
-  mkdir: (path, mode, recursive) => callVoid((done) => mkdir(path, { mode, recursive }, (error) => done(error))),
+  mkdir: (path, mode) => callVoid((done) => mkdir(path, { mode }, (error) => done(error))),
   link: (from, to) => callVoid((done) => link(from, to, done)),
   rename: (from, to) => callVoid((done) => rename(from, to, done)),
   renameIfAbsent(from, to) {

@@ -61,7 +61,7 @@ export class LocalBackend implements Backend {
     signal.throwIfAborted();
     const { folder: mode } = await this.#modesOnce();
     try {
-      await this.#calls.mkdir(this.location, mode, true);
+      await this.#makeWithParents(this.location, mode);
       for (const type of RESTIC_FILE_TYPES) if (type !== "config") await this.#makeFolder(folderOf(type), mode);
       for (let prefix = 0; prefix < 256; prefix++) {
         signal.throwIfAborted();
@@ -168,11 +168,30 @@ export class LocalBackend implements Backend {
     await syncFolder(this.#calls, this.location);
   }
 
-  async #makeFolder(relative: string, mode: number): Promise<void> {
-    const path = join(this.location, relative);
-    await this.#calls.mkdir(path, mode, false).catch(async (error: unknown) => {
-      if (systemCode(error) !== "EEXIST" || !(await this.#calls.stat(path)).isDirectory()) throw error;
-    });
+  /** One folder after the other: Node's own way to do so says "not found" on a read-only file system. */
+  async #makeWithParents(path: string, mode: number): Promise<void> {
+    try {
+      await this.#make(path, mode);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+      await this.#makeWithParents(dirname(path), mode);
+      await this.#make(path, mode);
+    }
+  }
+
+  #makeFolder(relative: string, mode: number): Promise<void> {
+    return this.#make(join(this.location, relative), mode);
+  }
+
+  /** A folder that is there already is as good. */
+  async #make(path: string, mode: number): Promise<void> {
+    try {
+      await this.#calls.mkdir(path, mode);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      if ((await this.#calls.stat(path)).isDirectory()) return;
+      throw storageError("STORAGE_NOT_A_FOLDER", { location: this.location, path }, error);
+    }
   }
 
   #settleMsOnce(): number {

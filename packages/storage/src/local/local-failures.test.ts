@@ -145,6 +145,16 @@ describe("save with ifAbsent where there are no hard links", () => {
   });
 });
 
+describe("initialize", () => {
+  test.each([
+    ["EROFS", "STORAGE_READ_ONLY"],
+    ["EACCES", "STORAGE_PERMISSION"],
+    ["ENOSPC", "STORAGE_FULL"],
+  ] as const)("on a disk that refuses folders with %s is %s", async (code, expected) => {
+    await expect(failing({ mkdir: code }).initialize(unaborted())).rejects.toMatchObject({ code: expected });
+  });
+});
+
 describe("load, stat, list and remove", () => {
   test.each([
     ["open", "EACCES", "STORAGE_PERMISSION"],

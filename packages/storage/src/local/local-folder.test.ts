@@ -37,7 +37,10 @@ describe("initialize", () => {
 
   test("fails where a file is in the way", async () => {
     await writeFile(join(root, "keys"), "in the way");
-    await expect(backend.initialize(unaborted())).rejects.toMatchObject({ code: "STORAGE_FAILED", transient: false });
+    const refused = { code: "STORAGE_NOT_A_FOLDER", transient: false };
+    await expect(backend.initialize(unaborted())).rejects.toMatchObject(refused);
+    await expect(openLocal(join(root, "keys")).initialize(unaborted())).rejects.toMatchObject(refused);
+    await expect(openLocal(join(root, "keys/below")).initialize(unaborted())).rejects.toMatchObject(refused);
   });
 });
 

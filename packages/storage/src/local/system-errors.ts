@@ -50,6 +50,8 @@ export function fromSystemError(error: unknown, { location, path }: FailurePlace
       return storageError("STORAGE_READ_ONLY", { location }, error);
     case "ENOENT":
       return storageError("STORAGE_NO_FOLDER", { location }, error);
+    case "ENOTDIR":
+      return storageError("STORAGE_NOT_A_FOLDER", { location, path }, error);
     default: {
       const row = TRANSIENT.has(code) ? "STORAGE_UNAVAILABLE" : "STORAGE_FAILED";
       return storageError(row, { location, path, reason: messageOf(error) }, error);
