@@ -1,0 +1,20 @@
+/** `holdfast prune`: removes data that no snapshot needs. */
+import type { RunCommand } from "../context.ts";
+import { EXIT } from "../exit.ts";
+import { pruneSettings } from "../prune/options.ts";
+import { runPrune } from "../prune/run-prune.ts";
+import { withSession } from "../repository-session.ts";
+import { parseDuration } from "../values/duration.ts";
+
+export const run: RunCommand = (context) => {
+  const { options } = context;
+  const settings = pruneSettings(options);
+  const graceMs = options.parsed("grace", "give a duration such as 7d, or 0", parseDuration);
+  const dryRun = options.flag("dry-run");
+  return withSession(context, async (session) => {
+    await session.locked(dryRun ? "read" : "exclusive", (signal) =>
+      runPrune(context, session.repository, { signal, settings, graceMs, dryRun }),
+    );
+    return EXIT.ok;
+  });
+};
