@@ -36,6 +36,33 @@ export const CLI_ERRORS = {
     hint: "Run the command by hand. It is split into words as a shell would, but no shell runs it.",
   },
 
+  // Forgetting
+  CLI_FORGET_NOTHING_SAID: {
+    kind: "invalid-input",
+    message: "nothing says what is to be forgotten",
+    hint: "Name snapshots, or say what is to be kept, such as --keep-daily 7 --keep-weekly 5 --keep-monthly 12.",
+  },
+  CLI_FORGET_UNREADABLE: {
+    kind: "corrupt",
+    message: "nothing was forgotten, since snapshots cannot be read, and one may be the newest good one: {ids}",
+    hint: "Copy their files back from another copy of the repository, into the folder snapshots. If they are lost, `holdfast repair snapshots --forget` removes them.",
+  },
+  CLI_FORGET_STOPPED: {
+    kind: "conflict",
+    message: "nothing was forgotten: {reasons}",
+    hint: "When it is as it should be, add {flags}.",
+  },
+  CLI_FORGET_KEPT: {
+    kind: "conflict",
+    message: "nothing was forgotten, since snapshots that were named must stay: {reasons}",
+    hint: "Holds end with `holdfast hold release`, pins with `holdfast tag --remove pinned`; --min-age 0 and --keep-at-least 0 turn those floors off.",
+  },
+  CLI_FORGET_PLAN_CHANGED: {
+    kind: "conflict",
+    message: "nothing was forgotten: the plan is another by now, with the hash {hash}",
+    hint: "Snapshots came or went, something became old enough, or the rules are not the same. Look at it with --plan-only.",
+  },
+
   // Running
   CLI_SOURCE_COMMAND: {
     kind: "external-tool",

@@ -15,3 +15,10 @@ export function parseTime(text: string, timeZone: string = Temporal.Now.timeZone
     throw error;
   }
 }
+
+/** The end of what `parseTime` understands: a day without a time of day counts to its last nanosecond. */
+export function parseTimeEnd(text: string, timeZone: string = Temporal.Now.timeZoneId()): bigint | undefined {
+  const ns = parseTime(text, timeZone);
+  if (ns === undefined || text.length > "2026-11-01".length) return ns;
+  return Temporal.PlainDate.from(text).add({ days: 1 }).toZonedDateTime(timeZone).epochNanoseconds - 1n;
+}

@@ -8,6 +8,7 @@ import { engineError } from "../errors.ts";
 import { idOf, type Id } from "../format/id.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { MAX_DOCUMENT_BYTES, type Repository } from "../repository/repository.ts";
+import { matches, type SnapshotFilter } from "../repository/snapshots.ts";
 
 /** A snapshot that was forgotten and can be brought back. */
 export interface ForgottenSnapshot {
@@ -19,6 +20,7 @@ export interface ForgottenSnapshot {
 
 interface ListOptions {
   readonly signal: AbortSignal;
+  readonly filter?: SnapshotFilter | undefined;
   /** Called for a file that cannot be read; without it the error is thrown. */
   readonly onDamaged?: (id: Id, error: unknown) => void;
 }
@@ -26,12 +28,12 @@ interface ListOptions {
 const PARALLEL_CALLS = 8;
 
 /**
- * Every forgotten snapshot, oldest first. One that is among the snapshots as well is none: a run was cut off while it moved the
+ * Every forgotten snapshot that meets the filter, oldest first. One that is among the snapshots as well is none: a run was cut off while it moved the
  * file, in either direction.
  */
 export async function listForgotten(
   repository: Repository,
-  { signal, onDamaged }: ListOptions,
+  { signal, filter, onDamaged }: ListOptions,
 ): Promise<ForgottenSnapshot[]> {
   const live = new Set<Id>();
   for await (const { id } of repository.files("snapshot", { signal })) live.add(id);
@@ -40,7 +42,8 @@ export async function listForgotten(
     if (live.has(id)) return;
     try {
       const json = await repository.loadDocument("forgotten", id, { signal: inner });
-      found.push({ id, snapshot: decodeSnapshot(json, `forgotten snapshot ${id}`), forgottenAtMs: receivedAtMs });
+      const snapshot = decodeSnapshot(json, `forgotten snapshot ${id}`);
+      if (filter === undefined || matches(snapshot, filter)) found.push({ id, snapshot, forgottenAtMs: receivedAtMs });
     } catch (error) {
       if (!isHoldfastError(error) || inner.aborted) throw error;
       // Brought back, or expired, between the listing and the reading.

@@ -4,26 +4,36 @@ import { isId, type Id } from "../format/id.ts";
 import type { Repository } from "./repository.ts";
 import type { FileType } from "@holdfast/storage";
 
-/** @throws ENGINE_ID_NOT_FOUND, ENGINE_ID_AMBIGUOUS, ENGINE_INVALID_ID */
+type NamedType = Exclude<FileType, "config">;
+
+/**
+ * @param types files of this type, or of any of these; errors name the first
+ * @throws ENGINE_ID_NOT_FOUND, ENGINE_ID_AMBIGUOUS, ENGINE_INVALID_ID
+ */
 export async function findFileId(
   repository: Repository,
-  type: Exclude<FileType, "config">,
+  types: NamedType | readonly [NamedType, ...NamedType[]],
   text: string,
   { signal }: { signal: AbortSignal },
 ): Promise<Id> {
+  const among = typeof types === "string" ? ([types] as const) : types;
+  const type = among[0] === "forgotten" ? "forgotten snapshot" : among[0];
   if (!/^[0-9a-f]{1,64}$/.test(text)) throw engineError("ENGINE_ID_NOT_FOUND", { type, text });
-  const matches: Id[] = [];
-  for await (const { id } of repository.files(type, { signal })) {
-    if (id === text && isId(text)) return id;
-    if (id.startsWith(text)) matches.push(id);
+  // The same name in two places is one file that was being moved.
+  const matches = new Set<Id>();
+  for (const each of among) {
+    for await (const { id } of repository.files(each, { signal })) {
+      if (id === text && isId(text)) return id;
+      if (id.startsWith(text)) matches.add(id);
+    }
   }
   const [only] = matches;
   if (only === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type, text });
-  if (matches.length > 1) {
+  if (matches.size > 1) {
     throw engineError("ENGINE_ID_AMBIGUOUS", {
       type,
       text,
-      matches: matches.slice(0, 5).map((id) => id.slice(0, Math.max(12, text.length + 4))),
+      matches: [...matches].slice(0, 5).map((id) => id.slice(0, Math.max(12, text.length + 4))),
     });
   }
   return only;
