@@ -1,11 +1,17 @@
-/** Shared memory for what is read from packs: so many bytes at once and no more, and used again and again. */
+/**
+ * Shared memory for what is read from packs: so many bytes at once and no more, and used again and again. What is dropped stays
+ * resident until every thread that saw it has collected its garbage, so that hardly anything is.
+ */
 import { Semaphore } from "@holdfast/base";
+
+/** Sizes are powers of two from here on, so that a piece fits where another of about its size was. */
+const LEAST_BYTES = 1024 * 1024;
 
 export class SegmentMemory {
   readonly #budget: Semaphore;
   readonly #maxBytes: number;
+  /** Smallest first. */
   readonly #free: SharedArrayBuffer[] = [];
-  #allocatedBytes = 0;
 
   /** @param maxBytes lent at once; a single larger piece is lent when nothing else is */
   constructor(maxBytes: number) {
@@ -29,18 +35,14 @@ export class SegmentMemory {
     const fitting = this.#free.findIndex(({ byteLength }) => byteLength >= bytes);
     const [held] = fitting < 0 ? [] : this.#free.splice(fitting, 1);
     if (held !== undefined) return held;
-    this.#allocatedBytes += bytes;
-    return new SharedArrayBuffer(bytes);
+    // None is large enough: this one takes the place of the smallest. Pages that are never used take no memory.
+    this.#free.shift();
+    return new SharedArrayBuffer(Math.max(LEAST_BYTES, 2 ** Math.ceil(Math.log2(Math.max(1, bytes)))));
   }
 
   #giveBack(memory: SharedArrayBuffer): void {
-    this.#free.push(memory);
-    // The smallest go first: whoever needs little can have a large one.
-    this.#free.sort((a, b) => a.byteLength - b.byteLength);
-    while (this.#allocatedBytes > this.#maxBytes) {
-      const dropped = this.#free.shift();
-      if (dropped === undefined) return;
-      this.#allocatedBytes -= dropped.byteLength;
-    }
+    if (memory.byteLength > 2 * this.#maxBytes) return;
+    const at = this.#free.findIndex(({ byteLength }) => byteLength >= memory.byteLength);
+    this.#free.splice(at < 0 ? this.#free.length : at, 0, memory);
   }
 }

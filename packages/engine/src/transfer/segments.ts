@@ -1,8 +1,8 @@
 /** Which parts of a pack are read to get at some of its blobs: neighbours together, and never more than a fixed size at once. */
 import type { BlobIndex } from "../index/blob-index.ts";
 
-/** A pack of usual size is one read. Larger packs are several, so that memory does not depend on the size of packs. */
-const MAX_SEGMENT_BYTES = 24 * 1024 * 1024;
+/** What is read at once. Packs of usual size are two or three reads, so that memory does not depend on the size of packs. */
+const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
 /** From this share on, all between the first and the last wanted blob is read: one read costs less than many. */
 const WHOLE_FROM_SHARE = 0.6;
 /** What is read in vain rather than asking twice. */
@@ -24,7 +24,7 @@ interface Place {
 }
 
 /**
- * The reads for these entries, which must lie in this pack. Only a single blob can make one that is larger than 24 MiB.
+ * The reads for these entries, which must lie in this pack. Only a single blob can make one that is larger than 8 MiB.
  * @throws RangeError for an entry that lies elsewhere or is only claimed
  */
 export function* segmentsOf(index: BlobIndex, pack: number, entries: Uint32Array): Generator<Segment> {

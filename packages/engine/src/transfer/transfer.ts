@@ -20,8 +20,8 @@ import { SegmentMemory } from "./segment-memory.ts";
 import { halvesOf, segmentsOf, type Segment } from "./segments.ts";
 import { TRANSFER_WORKER, TransferThreads } from "./transfer-threads.ts";
 
-/** A pack of usual size for every thread, and one that is being read. */
-const READ_BYTES_PER_THREAD = 20 * 1024 * 1024;
+/** What every thread works on, and as much again on its way. */
+const READ_BYTES_PER_THREAD = 10 * 1024 * 1024;
 /** How long an interrupted run may take to record what it has stored. */
 const RECORD_MS = 700;
 
