@@ -154,7 +154,7 @@ export class BackupWorker {
     for (const node of nodes) encoder.append(node);
     const before = this.#blobs.added;
     const id = this.#blobs.put("tree", encoder.finish());
-    return { kind: "tree", id, added: this.#blobs.addedSince(before) };
+    return { kind: "tree", tree: { id, added: this.#blobs.addedSince(before) } };
   }
 
   #requestPack(pack: number): SharedArrayBuffer | undefined {

@@ -10,7 +10,6 @@ import { TreePackCache, type LoadedPack } from "../packs/tree-pack-cache.ts";
 import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
 import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
-import type { AddedBytes } from "./blob-store.ts";
 import { LargeFile } from "./large-file.ts";
 import type {
   BackupItem,
@@ -18,6 +17,7 @@ import type {
   EntriesTask,
   FromWorker,
   Problem,
+  StoredTree,
   TaskResult,
   ToWorker,
 } from "./messages.ts";
@@ -123,10 +123,16 @@ export class Coordinator {
     return result.kind === "entries" ? result.nodes : unexpected(result);
   }
 
-  /** Stores a tree; with its id comes what that added. */
-  async tree(nodes: readonly string[]): Promise<{ readonly id: Id; readonly added: AddedBytes }> {
+  /** Saves all entries of a folder and their tree; `undefined` when nothing of them is stored. */
+  async wholeTree(work: Omit<EntriesTask, "task" | "kind" | "asTree">): Promise<StoredTree | undefined> {
+    const result = await this.#run((task) => ({ kind: "entries", task, asTree: true, ...work }));
+    return result.kind === "wholeTree" ? result.tree : unexpected(result);
+  }
+
+  /** Stores the tree of nodes. */
+  async tree(nodes: readonly string[]): Promise<StoredTree> {
     const result = await this.#run((task) => ({ kind: "tree", task, nodes }));
-    return result.kind === "tree" ? result : unexpected(result);
+    return result.kind === "tree" ? result.tree : unexpected(result);
   }
 
   async blob(bytes: ArrayBuffer): Promise<Id> {

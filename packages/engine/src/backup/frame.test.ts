@@ -16,7 +16,7 @@ function frame(owner: FrameOwner, count: number): Frame {
   });
 }
 
-const task: FrameOwner = { kind: "task", task: 1 };
+const task: FrameOwner = { kind: "task", task: 1, asTree: false };
 const folder: FrameOwner = {
   kind: "folder",
   parent: frame(task, 1),

@@ -5,7 +5,7 @@ import { TreeEncoder } from "../format/tree.ts";
 
 /** Where the result of a frame goes. */
 export type FrameOwner =
-  | { readonly kind: "task"; readonly task: number }
+  | { readonly kind: "task"; readonly task: number; readonly asTree: boolean }
   | {
       readonly kind: "folder";
       readonly parent: Frame;
@@ -30,9 +30,8 @@ export class Frame {
   readonly device: bigint | undefined;
   readonly parentTree: ParentTree | undefined;
   readonly parentTreeId: EntriesTask["parentTree"];
-  /** Next entry that this worker handles, and the end of its part. */
+  /** The next entry that nobody has begun. */
   next = 0;
-  end: number;
   readonly #results = new Map<number, string | null>();
   readonly #encoder: TreeEncoder | undefined;
   readonly #collected: (string | null)[] = [];
@@ -58,8 +57,7 @@ export class Frame {
     this.device = parts.device;
     this.parentTree = parts.parentTree;
     this.parentTreeId = parts.parentTreeId;
-    this.end = parts.names.length;
-    this.#encoder = parts.owner.kind === "folder" ? new TreeEncoder() : undefined;
+    this.#encoder = parts.owner.kind === "folder" || parts.owner.asTree ? new TreeEncoder() : undefined;
   }
 
   /** Path of an entry in the snapshot. */
@@ -67,9 +65,9 @@ export class Frame {
     return `${this.storedDir}/${this.storedNames[at]}`;
   }
 
-  /** Nothing is left that this worker would start by itself. */
+  /** Every entry was begun, here or by the worker that it was given to. */
   get started(): boolean {
-    return this.next >= this.end;
+    return this.next >= this.names.length;
   }
 
   get complete(): boolean {
@@ -88,6 +86,11 @@ export class Frame {
       if (this.#encoder === undefined) this.#collected.push(ready);
       else if (ready !== null) this.#encoder.append(ready);
     }
+  }
+
+  /** Nothing of any entry is stored. Only of a frame that becomes a tree. */
+  get empty(): boolean {
+    return this.#encoder?.count === 0;
   }
 
   /** The bytes of the complete tree. */

@@ -76,6 +76,8 @@ export interface EntriesTask {
   readonly explicit: boolean;
   /** The device that must not be left, with --one-file-system. */
   readonly device: bigint | undefined;
+  /** These are all entries of a folder in the snapshot: its tree is the answer, not their nodes. */
+  readonly asTree?: boolean;
 }
 
 export type ToWorker =
@@ -148,11 +150,19 @@ export type FromWorker =
   | { readonly kind: "items"; readonly items: readonly BackupItem[] }
   | { readonly kind: "packed"; readonly pack: FinishedPack };
 
+/** A tree, and what the repository did not have of it. */
+export interface StoredTree {
+  readonly id: Id;
+  readonly added: AddedBytes;
+}
+
 export type TaskResult =
   | { readonly kind: "entries"; readonly nodes: readonly (string | null)[] }
+  /** `undefined`: nothing of the entries is stored. */
+  | { readonly kind: "wholeTree"; readonly tree: StoredTree | undefined }
   | { readonly kind: "scan"; readonly runs: readonly number[]; readonly scannedTo: number }
   | { readonly kind: "chunks"; readonly ids: readonly Id[]; readonly bytes: number; readonly added: AddedBytes }
   | { readonly kind: "failed"; readonly problem: Problem }
   | { readonly kind: "blob"; readonly id: Id }
-  | { readonly kind: "tree"; readonly id: Id; readonly added: AddedBytes }
+  | { readonly kind: "tree"; readonly tree: StoredTree }
   | { readonly kind: "flush" };

@@ -7,6 +7,7 @@ import { parseNode, type TreeNode } from "../format/node.ts";
 import { treeSlices } from "../format/tree.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackBytesCache } from "../packs/pack-bytes-cache.ts";
+import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Decompressor } from "../platform/zstd.ts";
 
 /** One entry of a parent's tree: its JSON as it is stored. */
@@ -25,6 +26,16 @@ export class ParentTree {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#slices = treeSlices(bytes)[Symbol.iterator]();
     this.#advance();
+  }
+
+  /** What it takes of memory. */
+  get sizeBytes(): number {
+    return this.#bytes.length;
+  }
+
+  /** Gives its memory back. It must not be used any more. */
+  release(): void {
+    releaseBytes(this.#bytes);
   }
 
   find(name: string): ParentEntry | undefined {
@@ -78,10 +89,7 @@ export class ParentTrees {
     }
     const plain = this.#sealer.open(pack.subarray(place.offset, place.offset + place.lengthBytes));
     return new ParentTree(
-      // A copy: the decompressor's buffer serves the next tree while this one is still being compared.
-      place.uncompressedBytes > 0
-        ? new Uint8Array(this.#decompressor.decompress(plain, place.uncompressedBytes))
-        : plain,
+      place.uncompressedBytes > 0 ? this.#decompressor.decompressApart(plain, place.uncompressedBytes) : plain,
     );
   }
 }

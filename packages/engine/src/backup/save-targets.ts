@@ -10,7 +10,7 @@ import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { describeItem } from "./item-log.ts";
 import { listFolder } from "./list-folder.ts";
-import type { BACKUP_COUNTERS, BackupItem, Problem } from "./messages.ts";
+import type { BACKUP_COUNTERS, BackupItem, Problem, StoredTree } from "./messages.ts";
 import type { BackupOptions } from "./options.ts";
 import { expandTargets, isLeaf, targetTree, type TargetFolder, type TargetLeaf } from "./targets.ts";
 
@@ -28,11 +28,11 @@ export interface SaveTargetsParts {
 export async function saveTargets(parts: SaveTargetsParts): Promise<Id> {
   const { targets, cwd } = parts.options;
   const expanded = expandTargets(targets, (path) => listFolder(posix.resolve(cwd, path)));
-  const nodes = await saveFolder(parts, { folder: targetTree(expanded, cwd), path: "", parentTree: parts.parentTree });
-  if (nodes.length === 0) {
+  const tree = await saveFolder(parts, { folder: targetTree(expanded, cwd), path: "", parentTree: parts.parentTree });
+  if (tree === undefined) {
     throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no target could be read, or all are excluded" });
   }
-  return (await parts.coordinator.tree(nodes)).id;
+  return tree.id;
 }
 
 /** The absolute paths that the snapshot names, sorted as restic does not: in the order given. */
@@ -47,9 +47,11 @@ interface FolderToSave {
   readonly parentTree: Id | undefined;
 }
 
-/** The encoded nodes of a folder above the targets, in the order of their names. */
-async function saveFolder(parts: SaveTargetsParts, { folder, path, parentTree }: FolderToSave): Promise<string[]> {
-  const previous = await loadPrevious(parts, parentTree);
+/** The tree of a folder above the targets; `undefined` when nothing in it is stored. */
+async function saveFolder(
+  parts: SaveTargetsParts,
+  { folder, path, parentTree }: FolderToSave,
+): Promise<StoredTree | undefined> {
   const saved = new Map<string, string>();
   const leaves: [string, TargetLeaf][] = [];
   const folders: [string, TargetFolder][] = [];
@@ -57,14 +59,22 @@ async function saveFolder(parts: SaveTargetsParts, { folder, path, parentTree }:
     if (isLeaf(child)) leaves.push([name, child]);
     else folders.push([name, child]);
   }
+  const groups = groupLeaves(leaves);
+  const [only] = groups;
+  // As with `backup .`: a folder of a million entries never passes through this thread.
+  if (only !== undefined && groups.length === 1 && folders.length === 0) {
+    return parts.coordinator.wholeTree(entriesOf({ ...only, storedDir: path, parentTree }));
+  }
+  const previous = folders.length === 0 ? new Map<string, TreeNode>() : await loadPrevious(parts, parentTree);
   await Promise.all([
-    ...groupLeaves(leaves).map((group) => saveLeaves(parts, { ...group, storedDir: path, parentTree }, saved)),
+    ...groups.map((group) => saveLeaves(parts, { ...group, storedDir: path, parentTree }, saved)),
     ...folders.map(async ([name, child]) => {
       const json = await saveSubfolder(parts, { name, child, path: `${path}/${name}`, previous: previous.get(name) });
       if (json !== undefined) saved.set(name, json);
     }),
   ]);
-  return [...saved].sort(([a], [b]) => compareNames(a, b)).map(([, json]) => json);
+  const nodes = [...saved].sort(([a], [b]) => compareNames(a, b)).map(([, json]) => json);
+  return nodes.length === 0 ? undefined : parts.coordinator.tree(nodes);
 }
 
 async function saveSubfolder(
@@ -74,11 +84,11 @@ async function saveSubfolder(
   const startedMs = performance.now();
   const source = child.path as string;
   const parentTree = previous?.type === "dir" ? previous.subtree : undefined;
-  const nodes = await saveFolder(parts, { folder: child, path, parentTree });
-  if (nodes.length === 0) return undefined;
+  const tree = await saveFolder(parts, { folder: child, path, parentTree });
+  if (tree === undefined) return undefined;
   const { node, problems } = readNode(source, name, lstatNs(source), { withAtime: parts.options.reading.withAtime });
   for (const reason of problems) parts.onProblem({ code: "metadata", path: source, reason });
-  const { id, added } = await parts.coordinator.tree(nodes);
+  const { id, added } = tree;
   const json = `${encodeNodeHead(node)}"content":null,"subtree":"${id}"}`;
   const before = previous === undefined ? undefined : encodeNode(previous);
   parts.counters.add(before === undefined ? "dirsNew" : before === json ? "dirsUnmodified" : "dirsChanged", 1);
@@ -108,26 +118,27 @@ function groupLeaves(leaves: readonly [string, TargetLeaf][]): LeafGroup[] {
   return [...groups.values()];
 }
 
-async function saveLeaves(
-  { coordinator }: SaveTargetsParts,
-  { dir, explicit, leaves, storedDir, parentTree }: LeafGroup & { storedDir: string; parentTree: Id | undefined },
-  saved: Map<string, string>,
-): Promise<void> {
+type PlacedGroup = LeafGroup & { readonly storedDir: string; readonly parentTree: Id | undefined };
+type Entries = Parameters<Coordinator["entries"]>[0] & { readonly storedNames: readonly string[] };
+
+/** The group as a worker's task. */
+function entriesOf({ dir, explicit, leaves, storedDir, parentTree }: PlacedGroup): Entries {
   // The cursor over the parent's tree needs the names in order.
   const sorted = leaves.sort(([a], [b]) => compareNames(a, b));
   const storedNames = sorted.map(([name]) => name);
   const names = sorted.map(([, leaf]) => posix.basename(leaf.path));
-  const nodes = await coordinator.entries({
-    dir,
-    storedDir,
-    names,
-    storedNames,
-    parentTree,
-    explicit,
-    device: undefined,
-  });
+  return { dir, storedDir, names, storedNames, parentTree, explicit, device: undefined };
+}
+
+async function saveLeaves(
+  { coordinator }: SaveTargetsParts,
+  group: PlacedGroup,
+  saved: Map<string, string>,
+): Promise<void> {
+  const entries = entriesOf(group);
+  const nodes = await coordinator.entries(entries);
   nodes.forEach((json, n) => {
-    if (json !== null) saved.set(storedNames[n] as string, json);
+    if (json !== null) saved.set(entries.storedNames[n] as string, json);
   });
 }
 

@@ -15,7 +15,16 @@ import type { FileContentReader } from "./file-content.ts";
 import { Frame } from "./frame.ts";
 import type { EntryWork, FinishedEntry, ItemLog } from "./item-log.ts";
 import { listFolder } from "./list-folder.ts";
-import type { BACKUP_COUNTERS, EntriesTask, FromWorker, Problem, ReadingOptions, ToWorker } from "./messages.ts";
+import type {
+  BACKUP_COUNTERS,
+  EntriesTask,
+  FromWorker,
+  Problem,
+  ReadingOptions,
+  StoredTree,
+  TaskResult,
+  ToWorker,
+} from "./messages.ts";
 import type { ParentEntry, ParentTree, ParentTrees } from "./parent-tree.ts";
 import type { Selection } from "./selection.ts";
 import { contentIds, contentPlace } from "./stored-json.ts";
@@ -24,6 +33,8 @@ import { contentIds, contentPlace } from "./stored-json.ts";
 const STEP_ENTRIES = 16;
 /** Most entries given away at once. */
 const GIVE_ENTRIES = 512;
+/** Folders whose tree in the parent snapshot is larger stay with one worker: about 100,000 entries. */
+const GIVE_PARENT_TREE_BYTES = 32 * 1024 * 1024;
 /** A frame on top of the stack holds mostly files; fewer than this are not worth a message. */
 const GIVE_FROM_TOP = 32;
 
@@ -70,7 +81,7 @@ export class Walker {
   start(task: EntriesTask): void {
     this.#stack.push(
       new Frame({
-        owner: { kind: "task", task: task.task },
+        owner: { kind: "task", task: task.task, asTree: task.asTree === true },
         dir: task.dir,
         storedDir: task.storedDir,
         names: task.names,
@@ -92,6 +103,7 @@ export class Walker {
     }
     if (frame === this.#stack.at(-1) && frame.started) {
       this.#stack.pop();
+      frame.parentTree?.release();
       this.#finishIfComplete(frame);
     }
     if (Atomics.load(this.#parts.idle, 0) > 0) this.#giveAway();
@@ -147,7 +159,12 @@ export class Walker {
 
   #giveAway(): void {
     const top = this.#stack.length - 1;
-    const at = this.#stack.findIndex((frame, depth) => frame.end - frame.next >= (depth === top ? GIVE_FROM_TOP : 1));
+    const at = this.#stack.findIndex(
+      ({ names, next, parentTree }, depth) =>
+        names.length - next >= (depth === top ? GIVE_FROM_TOP : 1) &&
+        // Whoever takes a part opens the parent's tree again.
+        (parentTree?.sizeBytes ?? 0) <= GIVE_PARENT_TREE_BYTES,
+    );
     const frame = this.#stack[at];
     if (frame === undefined) return;
     // Take back the claim when another worker was faster in seeing the same idle one.
@@ -155,17 +172,19 @@ export class Walker {
       Atomics.add(this.#parts.idle, 0, 1);
       return;
     }
-    const count = Math.min(GIVE_ENTRIES, Math.ceil((frame.end - frame.next) / 2));
-    frame.end -= count;
+    // The next ones, and not the last: nodes leave a frame in order, and what comes back early has to wait in memory.
+    const from = frame.next;
+    const to = from + Math.min(GIVE_ENTRIES, Math.ceil((frame.names.length - from) / 2));
+    frame.next = to;
     this.#parts.send({
       kind: "given",
-      ticket: this.#await({ frame, at: frame.end, node: undefined, previous: undefined, startedMs: 0 }),
+      ticket: this.#await({ frame, at: from, node: undefined, previous: undefined, startedMs: 0 }),
       work: {
         kind: "entries",
         dir: frame.dir,
         storedDir: frame.storedDir,
-        names: frame.names.slice(frame.end, frame.end + count),
-        storedNames: frame.storedNames.slice(frame.end, frame.end + count),
+        names: frame.names.slice(from, to),
+        storedNames: frame.storedNames.slice(from, to),
         parentTree: frame.parentTreeId,
         explicit: frame.explicit,
         device: frame.device,
@@ -366,12 +385,25 @@ export class Walker {
     while (done.complete && !this.#stack.includes(done)) {
       const { owner } = done;
       if (owner.kind === "task") {
-        this.#parts.send({ kind: "done", task: owner.task, result: { kind: "entries", nodes: done.nodes() } });
+        const result: TaskResult = owner.asTree
+          ? { kind: "wholeTree", tree: this.#wholeTree(done) }
+          : { kind: "entries", nodes: done.nodes() };
+        this.#parts.send({ kind: "done", task: owner.task, result });
         return;
       }
       this.#folderDone(done, owner);
       done = owner.parent;
     }
+  }
+
+  #wholeTree(frame: Frame): StoredTree | undefined {
+    if (frame.empty) return undefined;
+    const { blobs } = this.#parts;
+    const before = blobs.added;
+    const tree = frame.tree();
+    const id = blobs.put("tree", tree);
+    releaseBytes(tree);
+    return { id, added: blobs.addedSince(before) };
   }
 
   #folderDone(frame: Frame, owner: Extract<Frame["owner"], { kind: "folder" }>): void {

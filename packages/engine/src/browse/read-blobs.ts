@@ -177,7 +177,7 @@ export class BlobSequenceReader {
     try {
       const stored = this.#repository.sealer.open(bytes.subarray(start, start + place.lengthBytes));
       const plain =
-        place.uncompressedBytes > 0 ? this.#decompressor.decompress(stored, place.uncompressedBytes).slice() : stored;
+        place.uncompressedBytes > 0 ? this.#decompressor.decompressApart(stored, place.uncompressedBytes) : stored;
       return idOf(plain) === id ? plain : undefined;
     } catch (error) {
       if (!isDamageError(error)) throw error;

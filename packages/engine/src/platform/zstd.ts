@@ -76,25 +76,35 @@ export class Decompressor {
    * @throws ENGINE_DECOMPRESS when it does not give exactly `expectedBytes`
    */
   decompress(compressed: Uint8Array, expectedBytes: number, what = "compressed data"): Uint8Array {
-    const content = inspectZstd(compressed);
-    if (typeof content === "string") throw engineError("ENGINE_DECOMPRESS", { what, reason: content });
-    if (
-      content.declaredBytes === undefined ? expectedBytes > content.maxBytes : expectedBytes !== content.declaredBytes
-    ) {
-      const holds = content.declaredBytes ?? `at most ${content.maxBytes}`;
-      throw engineError("ENGINE_DECOMPRESS", {
-        what,
-        reason: `${expectedBytes} bytes are expected, it holds ${holds}`,
-      });
-    }
+    assertHolds(compressed, expectedBytes, what);
     this.#out = grown(this.#out, expectedBytes);
     const plain = this.#out.subarray(0, expectedBytes);
     if (this.#out.length > KEPT_BYTES) this.#out = new Uint8Array(0);
+    return this.#into(plain, compressed, what);
+  }
+
+  /** The same in memory of its own, which nobody overwrites. */
+  decompressApart(compressed: Uint8Array, expectedBytes: number, what = "compressed data"): Uint8Array {
+    assertHolds(compressed, expectedBytes, what);
+    return this.#into(allocate(expectedBytes), compressed, what);
+  }
+
+  #into(plain: Uint8Array, compressed: Uint8Array, what: string): Uint8Array {
     const result = this.#codec.decompress(compressed, plain);
-    if (result === expectedBytes) return plain;
-    const reason = typeof result === "string" ? result : `${expectedBytes} bytes are expected, it holds ${result}`;
+    if (result === plain.length) return plain;
+    const reason = typeof result === "string" ? result : `${plain.length} bytes are expected, it holds ${result}`;
     throw engineError("ENGINE_DECOMPRESS", { what, reason });
   }
+}
+
+/** Refuses data that cannot hold exactly so many bytes, before memory is taken for them. @throws ENGINE_DECOMPRESS */
+function assertHolds(compressed: Uint8Array, expectedBytes: number, what: string): void {
+  const content = inspectZstd(compressed);
+  if (typeof content === "string") throw engineError("ENGINE_DECOMPRESS", { what, reason: content });
+  const { declaredBytes, maxBytes } = content;
+  if (declaredBytes === undefined ? expectedBytes <= maxBytes : expectedBytes === declaredBytes) return;
+  const holds = declaredBytes ?? `at most ${maxBytes}`;
+  throw engineError("ENGINE_DECOMPRESS", { what, reason: `${expectedBytes} bytes are expected, it holds ${holds}` });
 }
 
 /**

@@ -52,7 +52,7 @@ export class BlobReader {
     const stored = openSealed(this.#repository.sealer, sealed, what);
     const plain =
       place.uncompressedBytes > 0
-        ? new Uint8Array(this.#decompressor.decompress(stored, place.uncompressedBytes))
+        ? this.#decompressor.decompressApart(stored, place.uncompressedBytes)
         : stored;
     if (idOf(plain) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
     return plain;
