@@ -123,6 +123,11 @@ export const ENGINE_ERRORS = {
     message: "hold {id} cannot be read, so nothing is removed: {reason}",
     hint: "Copy the file holdfast/holds/{id} back from another copy of the repository, or end the hold with `holdfast hold release {id}`.",
   },
+  ENGINE_NOT_FORGOTTEN: {
+    kind: "not-found",
+    message: "no forgotten snapshot matches '{text}'",
+    hint: "`holdfast unforget --list` shows what can be brought back.",
+  },
   ENGINE_COPY_DIFFERS: {
     kind: "unavailable",
     message: "the {type} file {id} was stored, but does not come back as it was",
@@ -167,6 +172,28 @@ export const ENGINE_ERRORS = {
     kind: "unsupported",
     message: "a repository of version 1 has no compression",
     hint: "Leave out --repack-uncompressed, or run `holdfast migrate upgrade_repo_v2` first.",
+  },
+
+  // Rewriting and upgrading
+  ENGINE_TREE_NOT_KNOWN: {
+    kind: "unsupported",
+    message: "the folder '{path}' (tree {id}) cannot be rewritten without losing something: {reason}",
+    hint: "It was made by another program or a newer version: rewrite with that one. What else was asked for was done.",
+  },
+  ENGINE_MIGRATION_NOT_POSSIBLE: {
+    kind: "invalid-input",
+    message: "the migration '{name}' cannot be applied: {reason}",
+    hint: "`holdfast migrate` lists those that can.",
+  },
+  ENGINE_MIGRATION_DAMAGED: {
+    kind: "corrupt",
+    message: "the repository is damaged ({findings} findings), so it is left as it is",
+    hint: "Run `holdfast check`, repair the damage, and upgrade then.",
+  },
+  ENGINE_CONFIG_NOT_REPLACED: {
+    kind: "unavailable",
+    message: "the repository's config could not be replaced: {reason}; {restored}",
+    hint: "Run it again. If the repository has no config now, `holdfast migrate --restore-config FILE` puts the copy back.",
   },
 
   // Browsing

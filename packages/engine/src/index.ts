@@ -122,3 +122,17 @@ export { type LiveDiff, type LiveDiffOptions, type LivePair, type LiveProblem, d
 export { type PruneOptions, type PruneProgress, type UnusedLimit, DEFAULT_MAX_UNUSED } from "./prune/options.ts";
 export { type PrunePlan, planPrune, prunedPacks } from "./prune/plan.ts";
 export { type PruneResult, executePrune } from "./prune/execute.ts";
+
+// Rewrite snapshots
+export {
+  type RewriteOptions,
+  type RewriteRequest,
+  type RewriteResult,
+  type SnapshotOutcome,
+  REWRITE_TAG,
+  rewriteSnapshots,
+} from "./rewrite/rewrite-snapshots.ts";
+
+// Upgrade the format
+export { type Migration, MIGRATIONS, availableMigrations } from "./migrate/migrations.ts";
+export { type UpgradeOptions, restoreConfig, upgradeToVersion2 } from "./migrate/upgrade.ts";
