@@ -19,16 +19,17 @@ type Extent = "plan" | "dry-run" | "execute";
 export const run: RunCommand = (context) => {
   const settings = forgetSettings(context.options);
   const extent = extentOf(context, settings);
+  const expected = context.options.parsed("execute", "give the hash that --plan-only printed", planHash);
   return withSession(context, (session) =>
     session.locked(extent === "execute" ? "exclusive" : "read", async (signal) => {
       const { repository } = session;
       const { plan, situation } = await makePlan(context, repository, settings, signal);
-      const expected = context.options.text("execute");
       if (expected !== undefined && expected !== plan.hash) {
         throw cliError("CLI_FORGET_PLAN_CHANGED", { hash: plan.hash });
       }
       show(context, plan, situation, extent);
-      if (extent !== "plan") requireGo(plan);
+      if (extent !== "plan" && isStopped(plan)) throw stopped(plan);
+      warnOfStops(context, plan, extent);
       if (extent === "execute") await forgetSnapshots(repository, plan.remove, { signal });
       conclude(context, plan, extent);
       return plan.stops.length > 0 && extent !== "plan" ? EXIT.incomplete : EXIT.ok;
@@ -89,22 +90,30 @@ function show({ output, options }: CommandContext, plan: ForgetPlan, situation: 
   if (!output.settings.json) printPlan(output, plan, snapshots, { isCompact: options.flag("compact") });
   else if (extent === "plan") output.printJson(wholePlanJson(plan, snapshots));
   else output.printJson(planJson(plan, snapshots));
-  for (const { code, explanation, group } of extent === "plan" && output.settings.json ? [] : plan.stops) {
+}
+
+/** True when every group that would lose something is spared by a stop. */
+function isStopped({ groups, remove, stops }: ForgetPlan): boolean {
+  const isWanted = groups.some(({ verdicts }) => verdicts.some(({ keep }) => !keep));
+  return isWanted && remove.length === 0 && stops.length > 0;
+}
+
+function stopped({ stops }: ForgetPlan): Error {
+  const codes = [...new Set(stops.map(({ code }) => code))];
+  const reasons = stops.map(({ explanation }) => explanation).join("; ");
+  return cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map((code) => `--allow ${code}`).join(" ") });
+}
+
+function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: Extent): void {
+  // A plan in JSON has them itself.
+  if (extent === "plan" && output.settings.json) return;
+  for (const { code, explanation, group } of stops) {
     const what = group === undefined ? "nothing is forgotten" : "nothing of that group is forgotten";
     output.warn(`${safeText(explanation)}: ${what} (--allow ${code})`, { during: "forget" });
   }
 }
 
-/** A stop of the whole plan, or of every group that would lose something, ends the run. @throws CLI_FORGET_STOPPED */
-function requireGo({ groups, remove, stops }: ForgetPlan): void {
-  const isWanted = groups.some(({ verdicts }) => verdicts.some(({ keep }) => !keep));
-  if (stops.length === 0 || remove.length > 0 || !isWanted) return;
-  const codes = [...new Set(stops.map(({ code }) => code))];
-  const reasons = stops.map(({ explanation }) => explanation).join("; ");
-  throw cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map((code) => `--allow ${code}`).join(" ") });
-}
-
-function conclude({ output }: CommandContext, { remove, hash }: ForgetPlan, extent: Extent): void {
+function conclude({ output }: CommandContext, { groups, remove, hash }: ForgetPlan, extent: Extent): void {
   if (output.settings.json) return;
   const count = plural(remove.length, "snapshot");
   if (extent === "execute") {
@@ -113,6 +122,18 @@ function conclude({ output }: CommandContext, { remove, hash }: ForgetPlan, exte
       output.message("hint: `holdfast unforget` brings them back, as long as no prune came after the grace period");
     return;
   }
+  const byFloors = groups
+    .flatMap(({ verdicts }) => verdicts)
+    .filter(({ keep, matches }) => keep && matches.length === 0);
+  if (byFloors.length > 0) {
+    output.message(
+      `${plural(byFloors.length, "snapshot is", "snapshots are")} kept although no rule keeps them; the reasons say why`,
+    );
+  }
   output.print(`would forget ${count}; nothing was changed`);
   if (extent === "plan") output.print(`plan ${hash}`);
+}
+
+function planHash(text: string): string | undefined {
+  return /^[0-9a-f]{64}$/.test(text) ? text : undefined;
 }

@@ -135,7 +135,7 @@ describe("bringing back", () => {
   test("refuses an id that is neither forgotten nor there", async () => {
     const repository = await forgotten();
     await expect(unforgetSnapshots(repository, [NOWHERE], { signal: NEVER })).rejects.toMatchObject({
-      code: "ENGINE_ID_NOT_FOUND",
+      code: "ENGINE_NOT_FORGOTTEN",
     });
   });
 

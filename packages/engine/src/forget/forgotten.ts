@@ -92,7 +92,7 @@ export async function forgetSnapshots(
  * Brings forgotten snapshots back under the same ids: the file is copied, read back, and only then removed among the forgotten.
  * Whether the repository still has all their data is not looked at; `findLosses` does that, and should come first. Needs a
  * shared lock at least. One that is a snapshot already, and whole, only loses its forgotten copy.
- * @throws ENGINE_ID_NOT_FOUND for an id that is neither, ENGINE_WRONG_HASH, ENGINE_COPY_DIFFERS, and what the backend throws
+ * @throws ENGINE_NOT_FORGOTTEN for an id that is neither, ENGINE_WRONG_HASH, ENGINE_COPY_DIFFERS, and what the backend throws
  */
 export async function unforgetSnapshots(
   repository: Repository,
@@ -103,7 +103,7 @@ export async function unforgetSnapshots(
     // A snapshot of that name which is damaged is replaced: the forgotten copy may be the only good one.
     if ((await goodBytes(repository, "snapshot", id, inner)) === undefined) {
       const bytes = await loadIfThere(repository, "forgotten", id, inner);
-      if (bytes === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type: "forgotten snapshot", text: id });
+      if (bytes === undefined) throw engineError("ENGINE_NOT_FORGOTTEN", { text: id });
       await saveCopy(repository, "snapshot", id, bytes, inner);
     }
     await removeIfThere(repository, "forgotten", id, inner);

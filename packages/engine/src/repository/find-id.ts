@@ -8,7 +8,7 @@ type NamedType = Exclude<FileType, "config">;
 
 /**
  * @param types files of this type, or of any of these; errors name the first
- * @throws ENGINE_ID_NOT_FOUND, ENGINE_ID_AMBIGUOUS, ENGINE_INVALID_ID
+ * @throws ENGINE_ID_NOT_FOUND, ENGINE_NOT_FORGOTTEN, ENGINE_ID_AMBIGUOUS
  */
 export async function findFileId(
   repository: Repository,
@@ -17,8 +17,8 @@ export async function findFileId(
   { signal }: { signal: AbortSignal },
 ): Promise<Id> {
   const among = typeof types === "string" ? ([types] as const) : types;
-  const type = among[0] === "forgotten" ? "forgotten snapshot" : among[0];
-  if (!/^[0-9a-f]{1,64}$/.test(text)) throw engineError("ENGINE_ID_NOT_FOUND", { type, text });
+  const [type] = among;
+  if (!/^[0-9a-f]{1,64}$/.test(text)) throw notFound(type, text);
   // The same name in two places is one file that was being moved.
   const matches = new Set<Id>();
   for (const each of among) {
@@ -28,7 +28,7 @@ export async function findFileId(
     }
   }
   const [only] = matches;
-  if (only === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type, text });
+  if (only === undefined) throw notFound(type, text);
   if (matches.size > 1) {
     throw engineError("ENGINE_ID_AMBIGUOUS", {
       type,
@@ -37,4 +37,10 @@ export async function findFileId(
     });
   }
   return only;
+}
+
+function notFound(type: NamedType, text: string): Error {
+  return type === "forgotten"
+    ? engineError("ENGINE_NOT_FORGOTTEN", { text })
+    : engineError("ENGINE_ID_NOT_FOUND", { type, text });
 }
