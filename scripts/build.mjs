@@ -2,7 +2,7 @@
 //
 // Types are not checked here (`npm run typecheck` does), so a build is quick and needs no order.
 import { spawn } from "node:child_process";
-import { cpSync, globSync, rmSync } from "node:fs";
+import { cpSync, existsSync, globSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { packagesOf, root } from "./workspace.ts";
@@ -19,12 +19,20 @@ function run(what, command, args) {
   });
 }
 
+/** Builds beside the last build and then takes its place, so that whoever runs the program never meets half of it. */
 async function buildPackage({ name, folder }) {
   const dist = join(folder, "dist");
-  rmSync(dist, { recursive: true, force: true });
-  await run(name, process.execPath, [TSC, "-p", join(folder, "tsconfig.build.json"), "--noCheck"]);
-  for (const file of globSync("**/*.*", { cwd: join(folder, "src"), exclude: NOT_SHIPPED })) {
-    cpSync(join(folder, "src", file), join(dist, file));
+  const fresh = `${dist}-${process.pid}`;
+  const old = `${fresh}-old`;
+  try {
+    await run(name, process.execPath, [TSC, "-p", join(folder, "tsconfig.build.json"), "--noCheck", "--outDir", fresh]);
+    for (const file of globSync("**/*.*", { cwd: join(folder, "src"), exclude: NOT_SHIPPED })) {
+      cpSync(join(folder, "src", file), join(fresh, file));
+    }
+    if (existsSync(dist)) renameSync(dist, old);
+    renameSync(fresh, dist);
+  } finally {
+    for (const leftover of [fresh, old]) rmSync(leftover, { recursive: true, force: true });
   }
 }
 
