@@ -41,8 +41,7 @@ export function countsJson(counts: RestoreProgress["counts"]): Record<string, nu
   const written = counts.filesRestored + counts.filesUpdated;
   const bytesSkipped = counts.bytesSkipped + counts.bytesUnchanged;
   return {
-    // Further names of a file are skipped as files, but are no part of the total.
-    total_files: Math.max(counts.filesTotal - left, written + counts.filesFailed) + others,
+    total_files: counts.filesTotal - left + others,
     files_restored: written + others,
     files_skipped: left + counts.othersSkipped,
     files_deleted: counts.deleted,

@@ -72,7 +72,8 @@ export class Finisher {
     const node: TreeNode = parseNode(link.node);
     const occupant = link.folder.fresh ? undefined : occupantOf(folder, link.name);
     if (occupant !== undefined && !mayOverwrite(rules.overwrite, node, occupant)) {
-      reporter.counters.add("filesSkipped", 1);
+      // Not among the files, as links that are made are not.
+      reporter.counters.add("othersSkipped", 1);
       reporter.entry("skipped", "file", path, 0);
       return reporter.untouched(path);
     }

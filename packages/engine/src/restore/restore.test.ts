@@ -313,6 +313,18 @@ describe("what stands in the target already", () => {
     expect(["a", "b", "c"].map((name) => statSync(join(target, name)).ino)).toEqual([ino, ino, ino]);
   });
 
+  test("hard links that may not be overwritten are skipped, and are no files beyond the total", async () => {
+    const snapshot = await made(async (author) => {
+      const file = await author.file("a", ["same"], { inode: 5n, links: 2 });
+      return [file, { ...file, name: "b" }];
+    });
+    const target = newFolder();
+    writeFileSync(join(target, "b"), "other");
+    const { counts } = await restore(snapshot, target, { overwrite: "never" });
+    expect(readFileSync(join(target, "b"), "utf8")).toBe("other");
+    expect(counts).toMatchObject({ filesTotal: 1, filesRestored: 1, filesSkipped: 0, othersSkipped: 1 });
+  });
+
   test("a dry run tells what would be done and changes nothing", async () => {
     const snapshot = await made(async (author) => [
       await author.folder("d", [await author.file("new", ["n"])]),
