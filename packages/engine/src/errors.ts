@@ -14,6 +14,16 @@ export const ENGINE_ERRORS = {
     message: "'{text}' matches several {type} files: {matches}",
     hint: "Give more digits.",
   },
+  ENGINE_BLOB_ID_UNKNOWN: {
+    kind: "not-found",
+    message: "no {type} blob in the index has an id that begins with '{text}'",
+    hint: "Give the whole id to search for one that the index does not list.",
+  },
+  ENGINE_BLOB_ID_AMBIGUOUS: {
+    kind: "invalid-input",
+    message: "'{text}' is the beginning of the ids of several {type} blobs: {matches}",
+    hint: "Give more digits.",
+  },
   ENGINE_INVALID_PATH: {
     kind: "invalid-input",
     message: "'{path}' holds half of a UTF-16 pair and so is not the name of any file",

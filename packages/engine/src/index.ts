@@ -136,3 +136,9 @@ export {
 // Upgrade the format
 export { type Migration, MIGRATIONS, availableMigrations } from "./migrate/migrations.ts";
 export { type UpgradeOptions, restoreConfig, upgradeToVersion2 } from "./migrate/upgrade.ts";
+
+// Find
+export { Find, type FindOptions } from "./find/find.ts";
+export type { FindProblem, FoundBatch, FoundEntry, FoundObject } from "./find/found.ts";
+export type { BlobQuery, EntryBounds, FindQuery, NameQuery } from "./find/query.ts";
+export { type BlobPlace, placesOfBlob, queryForBlobs, queryForPacks } from "./find/blob-query.ts";

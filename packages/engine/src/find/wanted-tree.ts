@@ -1,0 +1,15 @@
+/** A tree that is to be searched. */
+
+/** What may be found in a tree: entries that match by their own name, or all, since the folder itself was matched. */
+export type SearchMode = "by-name" | "everything";
+
+export interface WantedTree {
+  /** Entry of the blob index. */
+  readonly entry: number;
+  readonly mode: SearchMode;
+}
+
+/** One number for a tree in a mode. Twice as many as there are entries. */
+export function keyOf({ entry, mode }: WantedTree): number {
+  return entry * 2 + (mode === "everything" ? 1 : 0);
+}
