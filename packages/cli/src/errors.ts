@@ -6,6 +6,16 @@ export const CLI_ERRORS = {
   CLI_USAGE: { kind: "invalid-input", message: "{problem}", hint: "See `{help}`." },
   CLI_INVALID_VALUE: { kind: "invalid-input", message: "'{value}' is not a value for {option}: {expected}" },
   CLI_OPTIONS_CONFLICT: { kind: "invalid-input", message: "{first} and {second} exclude each other: {reason}" },
+  CLI_TARGET_IN_REPOSITORY: {
+    kind: "invalid-input",
+    message: "{target} is in the repository {location}: files of both would be mixed up",
+    hint: "Restore into another folder.",
+  },
+  CLI_TARGET_HOLDS_REPOSITORY: {
+    kind: "invalid-input",
+    message: "--delete in {target} would delete the repository {location} itself",
+    hint: "Choose with --include or --exclude what may be touched, or restore into another folder.",
+  },
 
   // Repository and password
   CLI_NO_LOCATION: {

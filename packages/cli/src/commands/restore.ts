@@ -10,6 +10,7 @@ import { formatLocalTime } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
 import { restoreProgress } from "../restore/progress.ts";
 import { reportEntry, reportProblem, reportRestore } from "../restore/report.ts";
+import { spareRepository } from "../restore/spare-repository.ts";
 import { shortId } from "../snapshot-json.ts";
 import { patternOptions } from "../values/pattern-options.ts";
 
@@ -23,6 +24,10 @@ export const run: RunCommand = async (context) => {
     context,
     (session) =>
       session.locked("look", async (signal) => {
+        const { target, include, exclude } = settings;
+        const choosesNothing = [include, exclude].every((patterns) => (patterns ?? []).length === 0);
+        const deletesAll = settings.delete === true && choosesNothing;
+        spareRepository({ location: session.repository.backend.location, target, deletesAll });
         const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
         const { timeNs, hostname } = stored.snapshot;
         const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;

@@ -1,0 +1,40 @@
+/** Keeps a restore from writing into the very repository that it reads, and from deleting it. */
+import { realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { systemCode } from "@holdfast/base";
+import { displayPath } from "@holdfast/engine";
+import { cliError } from "../errors.ts";
+
+export interface RestorePlaces {
+  /** Where the repository is; only a folder of this machine can be in the way. */
+  readonly location: string;
+  /** Absolute path of the folder to restore into; it need not exist. */
+  readonly target: string;
+  /** Whether all that the snapshot lacks is deleted there, and no pattern says what may be touched. */
+  readonly deletesAll: boolean;
+}
+
+/** @throws CLI_TARGET_IN_REPOSITORY, CLI_TARGET_HOLDS_REPOSITORY */
+export function spareRepository({ location, target, deletesAll }: RestorePlaces): void {
+  if (!isAbsolute(location)) return;
+  const repository = realPath(location);
+  const into = realPath(target);
+  const details = { target: displayPath(target), location: displayPath(location) };
+  if (isWithin(into, repository)) throw cliError("CLI_TARGET_IN_REPOSITORY", details);
+  if (deletesAll && isWithin(repository, into)) throw cliError("CLI_TARGET_HOLDS_REPOSITORY", details);
+}
+
+/** Without symbolic links, as far as the path exists. */
+function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch (error) {
+    const isMissing = systemCode(error) === "ENOENT" && dirname(path) !== path;
+    // What cannot be looked at fails when it is restored into.
+    return isMissing ? join(realPath(dirname(path)), basename(path)) : path;
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
