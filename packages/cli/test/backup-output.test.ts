@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { holdfast, makeRepository, temporaryFolder } from "./command-runner.ts";
@@ -118,6 +118,21 @@ describe("the summary of a backup", () => {
     await interrupted();
     const { stdout } = await holdfast(["backup", "--json", "source"], { variables, cwd });
     expect(JSON.parse(lastLine(stdout))).toMatchObject({ adopted_packs: packs, data_added: 0 });
+  });
+
+  test("tells of packs that are gone, in words and in JSON, until the index is repaired", async () => {
+    expect((await holdfast(["backup", "-q", "source"], { variables, cwd })).code).toBe(0);
+    const packs = (await holdfast(["list", "packs"], { variables })).stdout.trimEnd().split("\n").length;
+    rmSync(join(cwd, "repo", "data"), { recursive: true });
+    const { stderr, code } = await holdfast(["backup", "source"], { variables, cwd });
+    expect(code).toBe(0);
+    expect(stderr).toContain(`${packs} packs of the repository are gone`);
+    const json = await holdfast(["backup", "--json", "source"], { variables, cwd });
+    expect(JSON.parse(lastLine(json.stdout))).toMatchObject({ missing_packs: packs, data_added: 0 });
+    // Older snapshots have content that the source has no more.
+    expect((await holdfast(["repair", "index"], { variables })).code).toBe(20);
+    const repaired = await holdfast(["backup", "--json", "source"], { variables, cwd });
+    expect(JSON.parse(lastLine(repaired.stdout))).not.toHaveProperty("missing_packs");
   });
 
   test("has the times that the snapshot has", async () => {

@@ -50,6 +50,12 @@ function summaryLines({ counts, problems, ...result }: BackupResult, dryRun: boo
     ...(result.adoptedPacks === 0
       ? []
       : [`took over ${plural(result.adoptedPacks, "pack")} that an interrupted run had stored`]),
+    ...(result.missingPacks === 0
+      ? []
+      : [
+          `${plural(result.missingPacks, "pack")} of the repository ${result.missingPacks === 1 ? "is" : "are"} gone: what the source has of that was stored again`,
+          "hint: run `holdfast check` to see what else is lost",
+        ]),
     ...NOTED.flatMap(([code, text]) => (problems[code] === 0 ? [] : [`${plural(problems[code], "file")} ${text}`])),
     ...(problems.unreadable === 0
       ? []
@@ -92,6 +98,7 @@ function summaryJson({ counts, ...result }: BackupResult, dryRun: boolean): unkn
     snapshot_id: result.snapshotId,
     parent: result.parentId,
     adopted_packs: result.adoptedPacks === 0 ? undefined : result.adoptedPacks,
+    missing_packs: result.missingPacks === 0 ? undefined : result.missingPacks,
     problems: result.problems,
   };
 }
