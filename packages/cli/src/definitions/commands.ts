@@ -1,9 +1,12 @@
 /** The program as a whole: every command, in the order of the help. */
 import { ABOUT_COMMANDS } from "./about.ts";
 import type { CommandDefinition } from "./definition.ts";
+import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { PRUNE_COMMANDS } from "./prune.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
+import { RETENTION_COMMANDS } from "./retention.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
 
 /** The root of the tree of commands. */
@@ -20,9 +23,12 @@ export const PROGRAM: CommandDefinition = {
   ],
   subcommands: [
     ...SAVING_COMMANDS,
+    FIND,
+    ...RETENTION_COMMANDS,
     ...HISTORY_COMMANDS,
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
+    ...PRUNE_COMMANDS,
     ...ABOUT_COMMANDS,
   ],
 };
