@@ -54,13 +54,13 @@ async function compareSnapshots(context: CommandContext, session: Session, signa
   const { repository } = session;
   const source = await find(context, session, args[0] as string, signal);
   const target = await find(context, session, args[1] as string, signal);
-  output.message(`comparing snapshot ${shortId(source.stored.id)} with ${shortId(target.stored.id)}:`);
   const index = await loadIndex(repository, { signal });
   const trees = new TreeReader(new BlobReader(repository, index));
   const sides = {
     from: await folderOf(trees, source, signal),
     to: await folderOf(trees, target, signal),
   };
+  output.message(`comparing snapshot ${shortId(source.stored.id)} with ${shortId(target.stored.id)}:`);
   let problems = 0;
   const onProblem = ({ path, error }: DiffProblem): void => {
     problems++;

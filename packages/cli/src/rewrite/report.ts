@@ -48,6 +48,7 @@ export function reportRewrite(result: RewriteResult, request: RewriteRequest, ou
     output.print(`dry run: ${plural(changed, "snapshot")} would be rewritten, nothing was changed`);
     return;
   }
+  if (result.outcomes.every(({ kind }) => kind === "unchanged")) return output.print("no snapshot had to be changed");
   for (const { old, rewritten } of result.saved) output.print(`${shortId(old)} is ${shortId(rewritten)} now`);
   const trees = result.treesRead === 0 ? "" : `, ${plural(result.treesRewritten, "folder")} written anew`;
   const forgot = how.forget ? `, forgot ${plural(result.forgotten.length, "snapshot")}` : "";
