@@ -64,7 +64,8 @@ export function inventHistory(
   const paths = chance.pick(PATHS);
   const tags = chance.happens(0.6) ? [] : undefined;
   const snapshots: InventedSnapshot[] = [];
-  for (const seconds of instants(chance, Math.floor(nowMs / 1000))) {
+  // An hour ago, so that nothing moves from the future to the past between the runs of the two programs.
+  for (const seconds of instants(chance, Math.floor(nowMs / 1000) - HOUR)) {
     let timeNs = BigInt(seconds) * SECOND + (chance.happens(0.7) ? BigInt(chance.between(0, 999_999_999)) : 0n);
     // Which of two snapshots of one instant comes first is left to chance by restic.
     while (used.has(timeNs)) timeNs += 1n;
@@ -117,7 +118,7 @@ function instants(chance: Chance, now: number): number[] {
       for (let n = 0; n < count; n++) found.push(end - n * DAY - (n > count / 3 ? pause : 0));
     }
   }
-  // Far enough ahead to be in the future for both programs, however long the test runs.
+  // Far enough ahead to stay in the future, however long the test runs.
   if (chance.happens(0.1)) for (let n = chance.between(1, 8); n > 0; n--) found.push(now + n * DAY);
   return found;
 }

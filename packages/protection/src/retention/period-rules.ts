@@ -72,7 +72,7 @@ export class CountRule implements Rule {
     const found = this.#count === "unlimited" ? "has no end" : `has found only ${this.#kept}`;
     return {
       matches: [`oldest ${this.#name} snapshot`],
-      reason: `it is the oldest, and keep-${this.#name} ${this.#count} ${found}`,
+      reason: `floor: it is the oldest, and keep-${this.#name} ${this.#count} ${found}`,
     };
   }
 }
@@ -111,7 +111,7 @@ export class PeriodWithinRule implements Rule {
     if (!this.#isWithin(entry)) return undefined;
     return {
       matches: [`oldest ${this.#name} within ${this.#span}`],
-      reason: `it is the oldest, and keep-within-${this.#name} ${this.#span} reaches further back`,
+      reason: `floor: it is the oldest, and keep-within-${this.#name} ${this.#span} reaches further back`,
     };
   }
 
