@@ -2,6 +2,8 @@
 import { isHoldfastError } from "@holdfast/base";
 import { type Id, type Repository, findSnapshot, forgetSnapshots } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { optionName } from "../definitions/definition.ts";
+import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { type ForgetPlan, planByName, planByRules } from "../forget/plan.ts";
@@ -10,8 +12,12 @@ import { planJson, printPlan, wholePlanJson } from "../forget/show-plan.ts";
 import { type Situation, readSituation } from "../forget/situation.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
+import { type PruneSettings, pruneSettings } from "../prune/options.ts";
+import { runPrune } from "../prune/run-prune.ts";
+import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
+import { parseDuration } from "../values/duration.ts";
 
 /** How far a run goes. */
 type Extent = "plan" | "dry-run" | "execute";
@@ -20,6 +26,7 @@ export const run: RunCommand = (context) => {
   const settings = forgetSettings(context.options);
   const extent = extentOf(context, settings);
   const expected = context.options.parsed("execute", "give the hash that --plan-only printed", planHash);
+  const pruning = pruningOf(context, extent);
   return withSession(context, (session) =>
     session.locked(extent === "execute" ? "exclusive" : "read", async (signal) => {
       const { repository } = session;
@@ -30,8 +37,9 @@ export const run: RunCommand = (context) => {
       show(context, plan, situation, extent);
       if (extent !== "plan" && isStopped(plan)) throw stopped(plan);
       warnOfStops(context, plan, extent);
-      if (extent === "execute") await forgetSnapshots(repository, plan.remove, { signal });
+      if (extent === "execute") await forgetAll(context, repository, plan.remove, signal);
       conclude(context, plan, extent);
+      if (pruning !== undefined) await runPrune(context, repository, { signal, ...pruning });
       return plan.stops.length > 0 && extent !== "plan" ? EXIT.incomplete : EXIT.ok;
     }),
   );
@@ -52,6 +60,36 @@ function extentOf({ options, args }: CommandContext, { rules }: ForgetSettings):
   }
   if (options.flag("plan-only")) return "plan";
   return options.flag("dry-run") ? "dry-run" : "execute";
+}
+
+interface Pruning {
+  readonly settings: PruneSettings;
+  readonly graceMs: number | undefined;
+  readonly dryRun: boolean;
+}
+
+/** What --prune and its options ask for. @throws CLI_USAGE for such an option without --prune */
+function pruningOf({ options }: CommandContext, extent: Extent): Pruning | undefined {
+  if (!options.flag("prune")) {
+    const alone = [...PRUNE_OPTIONS, GRACE].map(optionName).find((name) => options.count(name) > 0);
+    if (alone === undefined) return undefined;
+    const problem = `--${alone} says how to prune: add --prune, or give it to \`holdfast prune\``;
+    throw cliError("CLI_USAGE", { problem, help: "holdfast forget --help" });
+  }
+  const settings = pruneSettings(options);
+  const graceMs = options.parsed("grace", "give a duration such as 7d, or 0", parseDuration);
+  return extent === "plan" ? undefined : { settings, graceMs, dryRun: extent === "dry-run" };
+}
+
+function forgetAll(
+  context: CommandContext,
+  repository: Repository,
+  ids: readonly Id[],
+  signal: AbortSignal,
+): Promise<void> {
+  const steps = stepProgress(context, "snapshots forgotten");
+  const onForgotten = (_: Id, done: number): void => steps.tell({ done, total: ids.length });
+  return forgetSnapshots(repository, ids, { signal, onForgotten }).finally(() => steps.stop());
 }
 
 async function makePlan(

@@ -74,7 +74,7 @@ function criteriaOf(options: GivenOptions): HoldSelector {
     throw cliError("CLI_OPTIONS_CONFLICT", {
       first: "--time-from",
       second: "--time-to",
-      reason: "it is the later one",
+      reason: "nothing is after the one and before the other",
     });
   }
   return {

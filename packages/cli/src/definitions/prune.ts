@@ -25,6 +25,14 @@ export const PRUNE_OPTIONS: readonly OptionDefinition[] = [
   { flags: "--repack-cacheable-only", description: "pack anew only what a cache keeps: packs with metadata" },
 ];
 
+/** How long forgotten snapshots can be brought back. */
+export const GRACE: OptionDefinition = {
+  flags: "--grace <duration>",
+  description: "keep the data of forgotten snapshots for this long, such as 7d; 0 gives it up now",
+  defaultText: "7d",
+  completes: "nothing",
+};
+
 const prune: CommandDefinition = {
   name: "prune",
   group: "Checking and mending:",
@@ -33,16 +41,7 @@ const prune: CommandDefinition = {
     "Removes data that no snapshot needs, and with it the data of snapshots that were forgotten more than seven days ago: these can no longer be brought back. Where a pack holds needed data as well, that moves to a new pack, unless so little would be won that --max-unused allows it to stay.",
     "Nothing is removed unless every snapshot can be read, and all that it needs is there. New files are stored and looked over before old ones go. A prune that is cut off does no harm, and the next one finishes.",
   ],
-  options: [
-    ...PRUNE_OPTIONS,
-    {
-      flags: "--grace <duration>",
-      description: "keep the data of forgotten snapshots for this long, such as 7d; 0 gives it up now",
-      defaultText: "7d",
-      completes: "nothing",
-    },
-    DRY_RUN,
-  ],
+  options: [...PRUNE_OPTIONS, GRACE, DRY_RUN],
   examples: [
     { command: "holdfast prune --dry-run", description: "Show what a prune would do." },
     { command: "holdfast prune", description: "Remove what nothing needs." },

@@ -1,6 +1,7 @@
 /** Definitions of the commands that decide which snapshots stay: forgetting and its undoing, holds, tags. */
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN, GROUP_BY, SNAPSHOT_FILTERS } from "./filter-options.ts";
+import { GRACE, PRUNE_OPTIONS } from "./prune.ts";
 
 const GROUP = "Keeping and forgetting:";
 
@@ -76,6 +77,10 @@ const SAFETY: readonly OptionDefinition[] = [
   },
 ];
 
+function forPrune(option: OptionDefinition): OptionDefinition {
+  return { ...option, description: `with --prune: ${option.description}` };
+}
+
 const forget: CommandDefinition = {
   name: "forget",
   group: GROUP,
@@ -101,6 +106,9 @@ const forget: CommandDefinition = {
       description: "carry out the plan with this hash, and nothing when it would be another by now",
       completes: "nothing",
     },
+    { flags: "--prune", description: "then remove data that nothing needs, as `holdfast prune` does" },
+    ...PRUNE_OPTIONS.map(forPrune),
+    forPrune(GRACE),
   ],
   examples: [
     {
@@ -114,6 +122,7 @@ const forget: CommandDefinition = {
     { command: "holdfast forget 4f3c21aa", description: "Forget one snapshot." },
   ],
   exitCodes: [10, 11, 12, 20],
+  whenInterrupted: "Each snapshot is there, or can be brought back with `holdfast unforget`. Run it again to finish.",
   load: () => import("../commands/forget.ts"),
 };
 
