@@ -11,11 +11,6 @@ export const CLI_ERRORS = {
     message: "{target} is in the repository {location}: files of both would be mixed up",
     hint: "Restore into another folder.",
   },
-  CLI_TARGET_HOLDS_REPOSITORY: {
-    kind: "invalid-input",
-    message: "--delete in {target} would delete the repository {location} itself",
-    hint: "Choose with --include or --exclude what may be touched, or restore into another folder.",
-  },
 
   // Repository and password
   CLI_NO_LOCATION: {
@@ -27,6 +22,11 @@ export const CLI_ERRORS = {
     kind: "invalid-input",
     message: "no other repository is named",
     hint: "Give --from-repo LOCATION or --from-repository-file FILE.",
+  },
+  CLI_SAME_REPOSITORY: {
+    kind: "invalid-input",
+    message: "{location} is both the repository and the one of --from-repo",
+    hint: "Name two different repositories.",
   },
   CLI_FILE_UNREADABLE: { kind: "not-found", message: "{what} {path} cannot be read: {reason}" },
   CLI_PASSWORD_EMPTY: {

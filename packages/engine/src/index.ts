@@ -142,3 +142,7 @@ export { Find, type FindOptions } from "./find/find.ts";
 export type { FindProblem, FoundBatch, FoundEntry, FoundObject } from "./find/found.ts";
 export type { BlobQuery, EntryBounds, FindQuery, NameQuery } from "./find/query.ts";
 export { type BlobPlace, placesOfBlob, queryForBlobs, queryForPacks } from "./find/blob-query.ts";
+
+// Copy
+export { Copy } from "./copy/copy.ts";
+export type { CopyEvent, CopyOptions, CopyProgress, CopyResult } from "./copy/options.ts";

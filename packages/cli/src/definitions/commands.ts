@@ -1,5 +1,6 @@
 /** The program as a whole: every command, in the order of the help. */
 import { ABOUT_COMMANDS } from "./about.ts";
+import { COPYING_COMMANDS } from "./copying.ts";
 import type { CommandDefinition } from "./definition.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
@@ -26,6 +27,7 @@ export const PROGRAM: CommandDefinition = {
     FIND,
     ...RETENTION_COMMANDS,
     ...HISTORY_COMMANDS,
+    ...COPYING_COMMANDS,
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,

@@ -13,6 +13,7 @@ import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool, PackSealer, type FinishedPack } from "../packs/pack-pool.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
+import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
 import type { Repository } from "../repository/repository.ts";
 import { startAhead } from "../workers/started-threads.ts";
 import { MAX_BLOB_BYTES, type Moved, type Recompression } from "./messages.ts";
@@ -154,6 +155,16 @@ export class Transfer {
   /** Starts threads ahead of a transfer that is about to come. Only saves time. @param workers as in `TransferOptions` */
   static startThreads(workers?: number): void {
     startAhead(TRANSFER_WORKER, threadsFor(workers));
+  }
+
+  /**
+   * Takes over packs in the target that a run which was cut off has stored and not listed: their blobs need not be stored
+   * again. What was in packs that the target has lost is taken out of its index in memory.
+   * @returns how many packs were taken over, and how many are missing. @throws what the target throws; on abort the signal's reason
+   */
+  adopt(): Promise<AdoptResult> {
+    const { to, toIndex, signal } = this.#options;
+    return adoptPacks(to, toIndex, { signal, take: (pack) => this.#intake.adopt(pack) });
   }
 
   /** Moves one lot. Its last packs stay open for the next one. @throws as `transferBlobs` */

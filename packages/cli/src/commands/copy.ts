@@ -1,0 +1,67 @@
+/** `holdfast copy`: copies snapshots from another repository. */
+import { messageOf } from "@holdfast/base";
+import { Copy, type CopyResult } from "@holdfast/engine";
+import type { CommandContext, RunCommand } from "../context.ts";
+import { copyProgress } from "../copy/progress.ts";
+import { reportCopy, reportCopyEvent } from "../copy/report.ts";
+import { type TwoSessions, withTwoSessions } from "../copy/two-repositories.ts";
+import { EXIT } from "../exit.ts";
+import { showProgress } from "../output/progress.ts";
+import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
+import { packOptions } from "../values/pack-options.ts";
+
+export const run: RunCommand = async (context) => {
+  const dryRun = context.options.flag("dry-run");
+  const packs = packOptions(context.options);
+  const { result, unreadable } = await withTwoSessions(
+    context,
+    (sessions) =>
+      sessions.from.locked("read", (reading) =>
+        sessions.own.locked(dryRun ? "read" : "append", (writing) =>
+          copySnapshots(context, sessions, { ...packs, dryRun, signal: AbortSignal.any([reading, writing]) }),
+        ),
+      ),
+    { whileOpening: () => Copy.startThreads() },
+  );
+  reportCopy(result, context.output, { dryRun });
+  return result.incomplete.length + unreadable > 0 ? EXIT.incomplete : EXIT.ok;
+};
+
+type Settings = ReturnType<typeof packOptions> & { readonly dryRun: boolean; readonly signal: AbortSignal };
+
+async function copySnapshots(
+  { args, options, output, variables }: CommandContext,
+  { own, from }: TwoSessions,
+  settings: Settings,
+): Promise<{ result: CopyResult; unreadable: number }> {
+  const filter = snapshotFilter(options);
+  let unreadable = 0;
+  const onDamaged = (id: string, error: unknown): void => {
+    unreadable++;
+    output.warn(`not copied, in the other repository: ${messageOf(error)}`, { during: "copy", item: id });
+  };
+  const snapshots = await chosenSnapshots(from.repository, { names: args, filter, onDamaged }, settings);
+  const copy = new Copy({
+    ...settings,
+    from: from.repository,
+    to: own.repository,
+    snapshots,
+    onEvent: (event) => {
+      reportCopyEvent(event, output);
+      if (event.kind === "begun" && hasOtherCuts({ own, from })) output.warn(OTHER_CUTS, { during: "copy" });
+    },
+  });
+  const progress = showProgress(copyProgress(copy), output, variables);
+  try {
+    return { result: await copy.run(), unreadable };
+  } finally {
+    progress.stop();
+  }
+}
+
+const OTHER_CUTS =
+  "the two repositories cut files at different places: what is copied is not stored once with what is backed up here directly. A new repository that does is made with `holdfast init --copy-chunker-params --from-repo`";
+
+function hasOtherCuts({ own, from }: TwoSessions): boolean {
+  return own.repository.config.chunkerPolynomial !== from.repository.config.chunkerPolynomial;
+}

@@ -1,0 +1,115 @@
+/** What a copy did, for people and for programs. */
+import { type CopyEvent, type CopyResult, type StoredSnapshot, displayPath } from "@holdfast/engine";
+import type { Output } from "../output/output.ts";
+import { safeText } from "../output/safe-text.ts";
+import { formatBytes, formatElapsed, formatLocalTime, plural } from "../output/units.ts";
+import { shortId } from "../snapshot-json.ts";
+
+/** Paths that are shown of one snapshot; JSON has all that the engine lists. */
+const SHOWN_PARTS = 20;
+
+/** Something that happened, as soon as it did. */
+export function reportCopyEvent(event: CopyEvent, output: Output): void {
+  switch (event.kind) {
+    case "begun":
+      return output.message(`${plural(event.snapshots, "snapshot")} to copy`);
+    case "skipped":
+      return reportSkipped(event, output);
+    case "copied":
+      return reportCopied(event, output);
+    case "incomplete":
+      return reportIncomplete(event, output);
+    case "lost": {
+      const { type, id, reason } = event.blob;
+      const item = `${type} blob ${id}`;
+      return output.warn(`${item} cannot be read in the other repository: ${safeText(reason)}`, {
+        during: "copy",
+        item,
+      });
+    }
+    case "damaged":
+      return output.warn(`${event.what}: ${safeText(event.reason)}`, { during: "copy", item: event.what });
+  }
+}
+
+function reportSkipped({ source, target }: Extract<CopyEvent, { kind: "skipped" }>, output: Output): void {
+  if (output.settings.json) {
+    if (output.settings.verbosity === 0) return;
+    output.printJson({ message_type: "snapshot_skipped", source_snapshot_id: source.id, snapshot_id: target.id });
+  } else output.message(`${describe(source)} is there already, as ${shortId(target.id)}`, 1);
+}
+
+function reportCopied({ source, id }: Extract<CopyEvent, { kind: "copied" }>, output: Output): void {
+  if (output.settings.json) {
+    output.printJson({ message_type: "snapshot_copied", source_snapshot_id: source.id, snapshot_id: id });
+  } else output.print(`${describe(source)} copied as ${shortId(id)}`);
+}
+
+function reportIncomplete({ source, losses }: Extract<CopyEvent, { kind: "incomplete" }>, output: Output): void {
+  const { parts, isCutShort } = losses;
+  if (output.settings.json) {
+    output.errorJson({
+      message_type: "error",
+      code: "snapshot-incomplete",
+      item: source.id,
+      message: `${describe(source)} was not copied: the other repository has lost parts of it`,
+      lost: parts.map(({ kind, path, reason }) => ({ kind, path, reason })),
+      lost_omitted: isCutShort,
+    });
+    return;
+  }
+  output.error(
+    `${output.color("31", "not copied:")} ${describe(source)}, of which the other repository has lost parts:`,
+  );
+  for (const { path, reason } of parts.slice(0, SHOWN_PARTS))
+    output.error(`  ${displayPath(path)}: ${safeText(reason)}`);
+  const more = parts.length - SHOWN_PARTS;
+  if (more > 0) output.error(`  and ${isCutShort ? "at least " : ""}${plural(more, "more", "more")}`);
+}
+
+function describe({ id, snapshot }: StoredSnapshot): string {
+  return `snapshot ${shortId(id)} of ${snapshot.paths.map(displayPath).join(", ")} at ${formatLocalTime(snapshot.timeNs)}`;
+}
+
+export function reportCopy(result: CopyResult, output: Output, { dryRun }: { dryRun: boolean }): void {
+  if (output.settings.json) output.printJson(summaryJson(result, dryRun));
+  else for (const line of summaryLines(result, dryRun)) output.printProse(line);
+}
+
+function summaryLines(result: CopyResult, dryRun: boolean): string[] {
+  const { copied, skipped, incomplete, blobs, bytes, adoptedPacks } = result;
+  const there = skipped.length === 0 ? "" : `, ${skipped.length} ${skipped.length === 1 ? "is" : "are"} there already`;
+  if (copied.length + incomplete.length === 0) {
+    return [skipped.length === 0 ? "no snapshot was chosen" : `nothing to copy${there}`];
+  }
+  return [
+    ...(dryRun ? copied.map(({ source }) => `would copy ${describe(source)}`) : []),
+    `${dryRun ? "would copy" : "copied"} ${plural(copied.length, "snapshot")}${there}`,
+    `${dryRun ? "would read" : "moved"} ${plural(blobs, "blob")} (${formatBytes(bytes)}) in ${formatElapsed(result.elapsedMs)}`,
+    ...(adoptedPacks === 0 ? [] : [`used ${plural(adoptedPacks, "pack")} that an interrupted run had stored`]),
+    ...(incomplete.length === 0
+      ? []
+      : [
+          `${plural(incomplete.length, "snapshot")} could not be copied whole and so not at all`,
+          "hint: run `holdfast check --read-data` on the other repository; `holdfast repair packs --from-repo` brings back what this one still has",
+        ]),
+  ];
+}
+
+function summaryJson(result: CopyResult, dryRun: boolean): unknown {
+  return {
+    message_type: "summary",
+    dry_run: dryRun ? true : undefined,
+    copied: result.copied.map(({ source, id }) => ({ source_snapshot_id: source.id, snapshot_id: id })),
+    snapshots_copied: result.copied.length,
+    snapshots_skipped: result.skipped.length,
+    snapshots_incomplete: result.incomplete.length,
+    blobs: result.blobs,
+    bytes: result.bytes,
+    bytes_stored: result.storedBytes,
+    new_packs: result.newPacks,
+    adopted_packs: result.adoptedPacks,
+    lost_blobs: result.lostBlobs,
+    total_duration: result.elapsedMs / 1000,
+  };
+}

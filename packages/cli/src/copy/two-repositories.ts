@@ -1,0 +1,57 @@
+/** Commands that work with two repositories: their own, and the one of --from-repo. */
+import { stat } from "node:fs/promises";
+import { displayPath } from "@holdfast/engine";
+import type { CommandContext } from "../context.ts";
+import { cliError } from "../errors.ts";
+import { type Session, type SessionOptions, withSession } from "../repository-session.ts";
+
+/** The repository of the command, and the one of --from-repo. */
+export interface TwoSessions {
+  readonly own: Session;
+  readonly from: Session;
+}
+
+/**
+ * Opens both, runs `work`, and closes them.
+ * @param options for the command's own repository; what is read from the other is checked by whoever uses it
+ * @throws CLI_SAME_REPOSITORY, CLI_NO_OTHER_LOCATION, and what opening throws
+ */
+export function withTwoSessions<T>(
+  context: CommandContext,
+  work: (sessions: TwoSessions) => Promise<T>,
+  options: SessionOptions = {},
+): Promise<T> {
+  return withSession(
+    context,
+    (from) =>
+      withSession(
+        context,
+        async (own) => {
+          await refuseSame({ own, from });
+          return work({ own, from });
+        },
+        options,
+      ),
+    { whose: "from" },
+  );
+}
+
+/** A second copy of the files of a repository has its id as well, so that the place decides. */
+async function refuseSame({ own, from }: TwoSessions): Promise<void> {
+  const [first, second] = [own.repository, from.repository];
+  if (first.config.id !== second.config.id) return;
+  const { location } = first.backend;
+  if (location === second.backend.location || (await isSameFolder(location, second.backend.location))) {
+    throw cliError("CLI_SAME_REPOSITORY", { location: displayPath(location) });
+  }
+}
+
+async function isSameFolder(first: string, second: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([first, second].map((path) => stat(path, { bigint: true })));
+    return a?.dev === b?.dev && a?.ino === b?.ino;
+  } catch {
+    // Not folders: then their addresses differ, and that is all that is known.
+    return false;
+  }
+}
