@@ -1,7 +1,7 @@
 /** Repositories for tests, in memory and without a password, and a way to store any trees in them. */
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { newMasterKey } from "../src/crypto/master-key.ts";
-import { parseId, type Id } from "../src/format/id.ts";
+import { parseId, type BlobType, type Id } from "../src/format/id.ts";
 import { encodeNode, type TreeNode } from "../src/format/node.ts";
 import type { SnapshotFields } from "../src/format/snapshot.ts";
 import { TreeEncoder } from "../src/format/tree.ts";
@@ -86,6 +86,11 @@ export class Author {
     const encoder = new TreeEncoder();
     for (const each of nodes) encoder.append(encodeNode(each));
     return this.#writer.put("tree", encoder.finish());
+  }
+
+  /** A blob of any bytes. */
+  raw(type: BlobType, bytes: Uint8Array): Promise<Id> {
+    return this.#writer.put(type, bytes);
   }
 
   /** Writes all that is still in memory. */

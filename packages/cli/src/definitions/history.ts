@@ -49,7 +49,7 @@ const rewrite: CommandDefinition = {
   description: [
     "Makes new snapshots of the given ones, or of all that match the filters: without what the patterns exclude, or with nothing but what they include, or with another host or time. The new snapshots have the tag rewrite and stand beside the old ones. With --forget they take their place.",
     "A snapshot in which nothing is to be changed is left alone. One that cannot be rewritten without losing something, or that a hold keeps, is refused, and the others are rewritten all the same.",
-    "Old snapshots that were replaced can be brought back with `holdfast unforget` for some days. To erase for good what was left out, run `holdfast prune --grace 0` after it, which erases everything else that was forgotten, too. Copies elsewhere have to be rewritten as well.",
+    "Old snapshots that were replaced can be brought back with `holdfast unforget` for some days. To erase for good what was left out, run `holdfast prune --grace 0 --max-unused 0` after it, which erases everything else that was forgotten, too. Copies elsewhere have to be rewritten as well.",
   ],
   arguments: [{ name: "snapshot", description: "only these snapshots", variadic: true, completes: "nothing" }],
   options: [

@@ -63,7 +63,9 @@ function giveHints(result: RewriteResult, request: RewriteRequest, output: Outpu
   if (!forget || result.forgotten.length === 0) return;
   output.message("hint: `holdfast unforget` brings the old snapshots back, until a prune some days later");
   if (request.exclude.length > 0 || request.include.length > 0) {
-    output.message("hint: `holdfast prune --grace 0` erases for good what was left out, and what else was forgotten");
+    output.message(
+      "hint: `holdfast prune --grace 0 --max-unused 0` erases for good what was left out, and what else was forgotten",
+    );
   }
 }
 
