@@ -24,16 +24,15 @@ export const run: RunCommand = async (context) => {
     context,
     (session) =>
       session.locked("look", async (signal) => {
-        const { target, include, exclude } = settings;
-        const choosesNothing = [include, exclude].every((patterns) => (patterns ?? []).length === 0);
-        const deletesAll = settings.delete === true && choosesNothing;
-        spareRepository({ location: session.repository.backend.location, target, deletesAll });
+        const { location } = session.repository.backend;
+        const spare = spareRepository({ location, target: settings.target });
+        if (spare.length > 0) output.message(`the repository itself is left alone: ${displayPath(location)}`);
         const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
         const { timeNs, hostname } = stored.snapshot;
         const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
         output.message(`restoring snapshot ${shortId(stored.id)} ${origin} to ${displayPath(settings.target)}`);
         const root = place.kind === "tree" ? place.id : place.node;
-        return runRestore(context, new Restore(session.repository, index, root, { ...settings, signal }));
+        return runRestore(context, new Restore(session.repository, index, root, { ...settings, spare, signal }));
       }),
     { whileOpening: () => Restore.startThreads() },
   );

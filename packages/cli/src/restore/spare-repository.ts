@@ -10,18 +10,20 @@ export interface RestorePlaces {
   readonly location: string;
   /** Absolute path of the folder to restore into; it need not exist. */
   readonly target: string;
-  /** Whether all that the snapshot lacks is deleted there, and no pattern says what may be touched. */
-  readonly deletesAll: boolean;
 }
 
-/** @throws CLI_TARGET_IN_REPOSITORY, CLI_TARGET_HOLDS_REPOSITORY */
-export function spareRepository({ location, target, deletesAll }: RestorePlaces): void {
-  if (!isAbsolute(location)) return;
+/**
+ * The paths inside the target that a restore must leave alone.
+ * @throws CLI_TARGET_IN_REPOSITORY
+ */
+export function spareRepository({ location, target }: RestorePlaces): string[] {
+  if (!isAbsolute(location)) return [];
   const repository = realPath(location);
   const into = realPath(target);
-  const details = { target: displayPath(target), location: displayPath(location) };
-  if (isWithin(into, repository)) throw cliError("CLI_TARGET_IN_REPOSITORY", details);
-  if (deletesAll && isWithin(repository, into)) throw cliError("CLI_TARGET_HOLDS_REPOSITORY", details);
+  if (isWithin(into, repository)) {
+    throw cliError("CLI_TARGET_IN_REPOSITORY", { target: displayPath(target), location: displayPath(location) });
+  }
+  return isWithin(repository, into) ? [repository.slice(into === "/" ? 0 : into.length)] : [];
 }
 
 /** Without symbolic links, as far as the path exists. */

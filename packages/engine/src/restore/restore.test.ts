@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -323,6 +324,33 @@ describe("what stands in the target already", () => {
     const { counts } = await restore(snapshot, target, { overwrite: "never" });
     expect(readFileSync(join(target, "b"), "utf8")).toBe("other");
     expect(counts).toMatchObject({ filesTotal: 1, filesRestored: 1, filesSkipped: 0, othersSkipped: 1 });
+  });
+
+  test("what is spared is neither written nor deleted, nor replaced together with a folder above it", async () => {
+    const target = newFolder();
+    mkdirSync(join(target, "disk/repository/data"), { recursive: true });
+    mkdirSync(join(target, "mnt/usb"), { recursive: true });
+    for (const path of ["disk/repository/config", "disk/repository/data/pack", "disk/extra", "mnt/usb/config"]) {
+      writeFileSync(join(target, path), "mine");
+    }
+    const snapshot = await made(async (author) => [
+      await author.folder("disk", [await author.folder("repository", [await author.file("config", ["theirs"])])]),
+      await author.file("mnt", ["a file where a folder is"]),
+    ]);
+    const spare = ["/disk/repository", "/mnt/usb"];
+    for (const options of [{}, { include: [{ lines: ["/disk", "/mnt"], ignoreCase: false }] }]) {
+      expect(codes(await restore(snapshot, target, { ...options, spare, delete: true, overwrite: "always" }))).toEqual(
+        [],
+      );
+      for (const path of ["disk/repository/config", "disk/repository/data/pack", "mnt/usb/config"]) {
+        expect(readFileSync(join(target, path), "utf8")).toBe("mine");
+      }
+      expect(existsSync(join(target, "disk/extra"))).toBe(false);
+    }
+    // A folder above that the snapshot does not have at all.
+    const empty = await made(async (author) => [await author.file("other", ["o"])]);
+    await restore(empty, target, { spare, delete: true });
+    expect(existsSync(join(target, "disk/repository/data/pack"))).toBe(true);
   });
 
   test("a dry run tells what would be done and changes nothing", async () => {

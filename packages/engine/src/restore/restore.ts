@@ -59,6 +59,8 @@ export interface RestoreOptions {
   readonly owner?: boolean;
   /** Worker threads; default: one for each core, from 2 to 8. */
   readonly workers?: number;
+  /** Paths inside the target, beginning with "/", that are neither written nor deleted, whatever the snapshot has there. */
+  readonly spare?: readonly string[];
   /** Aborts within about a second. Files that are not complete are removed. */
   readonly signal: AbortSignal;
   onProblem?(problem: RestoreProblem): void;
@@ -159,9 +161,9 @@ export class Restore {
   }
 
   #rules(): RestoreRules {
-    const { include = [], exclude = [], paths, overwrite = "always", owner, onEntry } = this.#options;
+    const { include = [], exclude = [], paths, spare = [], overwrite = "always", owner, onEntry } = this.#options;
     return {
-      selection: { includes: include, excludes: exclude, paths },
+      selection: { includes: include, excludes: exclude, paths, spared: spare },
       overwrite,
       delete: this.#options.delete ?? false,
       sparse: this.#options.sparse ?? false,

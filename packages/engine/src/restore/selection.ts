@@ -15,6 +15,8 @@ export interface SelectionRules {
   readonly excludes: readonly PatternLines[];
   /** Exactly these paths and what is below them; for many files, where patterns would be slow. */
   readonly paths: readonly string[] | undefined;
+  /** Never touched, whatever else is said: no entry at or below these paths, and nothing takes the place of a folder above. */
+  readonly spared?: readonly string[];
 }
 
 /** What is to be done with one entry. */
@@ -32,6 +34,7 @@ export class RestoreSelection {
   readonly #excludes: readonly PatternSet[];
   readonly #paths: ReadonlySet<string> | undefined;
   readonly #foldersAbove: ReadonlySet<string>;
+  readonly #spared: readonly string[];
 
   /** @throws ENGINE_PATTERN_INVALID */
   constructor(rules: SelectionRules) {
@@ -39,6 +42,7 @@ export class RestoreSelection {
     this.#excludes = parseSets(rules.excludes);
     this.#paths = rules.paths === undefined ? undefined : new Set(rules.paths);
     this.#foldersAbove = foldersAbove(rules.paths ?? []);
+    this.#spared = rules.spared ?? [];
   }
 
   /** True when everything is taken. */
@@ -48,6 +52,7 @@ export class RestoreSelection {
 
   /** @param path begins with "/" */
   select(path: string, isFolder: boolean): Selected {
+    if (this.#spared.length > 0 && this.#spares(path, isFolder)) return NOTHING;
     if (this.#excludes.some((set) => set.matches(path))) return NOTHING;
     let selected = true;
     let descend = isFolder;
@@ -62,6 +67,12 @@ export class RestoreSelection {
       descend &&= named || this.#foldersAbove.has(path);
     }
     return { selected, descend };
+  }
+
+  #spares(path: string, isFolder: boolean): boolean {
+    return this.#spared.some(
+      (spared) => path === spared || path.startsWith(`${spared}/`) || (!isFolder && spared.startsWith(`${path}/`)),
+    );
   }
 
   #isNamed(path: string): boolean {
