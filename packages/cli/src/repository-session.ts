@@ -63,7 +63,7 @@ export class Session {
     try {
       return await withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, held);
     } catch (error) {
-      if (mode !== "look" || isHeld || !isHoldfastError(error, "ENGINE_LOCKED")) throw error;
+      if (mode !== "look" || isHeld || !isHoldfastError(error) || error.kind !== "locked") throw error;
       output.warn(`${error.message}; reading without a lock: what is being removed meanwhile may be missing`, {
         during: "lock",
       });

@@ -74,6 +74,11 @@ export const ENGINE_ERRORS = {
     message: "the repository is locked {mode}: process {pid} of {user} on {host}, since {since}",
     hint: "Wait, use --retry-lock 10m, or run `holdfast unlock` if that process is gone.",
   },
+  ENGINE_LOCK_UNREADABLE: {
+    kind: "locked",
+    message: "the lock {id} cannot be read and may be anybody's: it counts as exclusive until it is 30 minutes old",
+    hint: "Wait, or remove it with `holdfast unlock --remove-all` if nobody works on the repository.",
+  },
   ENGINE_LOCK_LOST: {
     kind: "locked",
     message: "the lock of this run was removed or could not be refreshed for {minutes} minutes",

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { isHoldfastError, Secret } from "@holdfast/base";
+import { bytesSource } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { encodeLockFile } from "../format/lock-file.ts";
 import { formatGoTime } from "../format/go-time.ts";
@@ -103,6 +104,15 @@ describe("locks", () => {
       expect(await removeLocks(repo, { all: false, signal })).toBe(0);
       expect(await removeLocks(repo, { all: true, signal })).toBe(1);
     }
+  });
+
+  test("one that cannot be read may be anybody's: it is respected, and removed only with all others", async () => {
+    const repo = await repository();
+    await repo.backend.save({ type: "lock", name: "ab".repeat(32) }, bytesSource(Buffer.from("garbage")), { signal });
+    const taken = withLock(repo, { exclusive: false, signal }, () => Promise.resolve());
+    await expect(taken).rejects.toMatchObject({ code: "ENGINE_LOCK_UNREADABLE", kind: "locked" });
+    expect(await removeLocks(repo, { all: false, signal })).toBe(0);
+    expect(await removeLocks(repo, { all: true, signal })).toBe(1);
   });
 
   test("a retry gets the lock once the holder is done", async () => {

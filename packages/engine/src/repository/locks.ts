@@ -30,6 +30,8 @@ export interface LockInfo {
   readonly pid: number;
   readonly timeNs: bigint;
   readonly stale: boolean;
+  /** False for a damaged lock file: whose it is is not known. */
+  readonly readable: boolean;
 }
 
 export interface LockOptions {
@@ -44,7 +46,7 @@ export interface LockOptions {
 /**
  * Takes a lock, runs `work`, and removes the lock whatever happens. The signal given to `work` aborts when the caller's does
  * and when the lock is lost.
- * @throws ENGINE_LOCKED, ENGINE_LOCK_LOST, and what `work` throws
+ * @throws ENGINE_LOCKED, ENGINE_LOCK_UNREADABLE, ENGINE_LOCK_LOST, and what `work` throws
  */
 export async function withLock<T>(
   repository: Repository,
@@ -156,14 +158,15 @@ async function readLock(
   try {
     const lock = decodeLockFile(await repository.loadDocument("lock", id, { signal }));
     const { exclusive, hostname: host, username, pid, timeNs } = lock;
-    return { id, exclusive, hostname: host, username, pid, timeNs, stale: isStale(lock, receivedAtMs) };
+    return { id, exclusive, hostname: host, username, pid, timeNs, stale: isStale(lock, receivedAtMs), readable: true };
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     if (error.kind === "not-found") return undefined;
     if (error.kind !== "corrupt") throw error;
     const unknown = { exclusive: true, hostname: "an unknown host", username: "an unknown user", pid: 0 };
     const timeNs = BigInt(Math.floor(receivedAtMs ?? Date.now())) * 1_000_000n;
-    return { id, ...unknown, timeNs, stale: Date.now() - (receivedAtMs ?? Date.now()) > STALE_MS };
+    const stale = Date.now() - (receivedAtMs ?? Date.now()) > STALE_MS;
+    return { id, ...unknown, timeNs, stale, readable: false };
   }
 }
 
@@ -257,6 +260,7 @@ function lockLost(silentMs: number): Error {
 }
 
 function lockedBy(lock: LockInfo): Error {
+  if (!lock.readable) return engineError("ENGINE_LOCK_UNREADABLE", { id: lock.id });
   return engineError("ENGINE_LOCKED", {
     mode: lock.exclusive ? "exclusively" : "by a running command",
     pid: lock.pid,
