@@ -21,7 +21,7 @@ export function planRetention(candidates: readonly Candidate[], options: Retenti
     const entries = entriesOf(members, zone);
     groups.push(decideGroup({ key, title: titleOf(members, options), entries }, { ...options, zone }));
   }
-  groups.sort((a, b) => (a.key < b.key ? -1 : 1));
+  groups.sort((a, b) => compare(a.title, b.title) || compare(a.key, b.key));
   const plain = groups.map(({ key, title, verdicts }) => ({ key, title, verdicts }));
   const stops = findStops(groups, { ...options, zone });
   const doubts = stops.length > 0 ? [] : clockDoubts(groups, { ...options, zone });
@@ -38,4 +38,8 @@ function titleOf([first]: readonly Candidate[], { grouping }: RetentionOptions):
   if (grouping.includes("tags"))
     parts.push(first?.tags.length === 0 ? "no tags" : `tags ${[...(first?.tags ?? [])].sort().join(", ")}`);
   return parts.length === 0 ? "all snapshots" : parts.join(", ");
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
