@@ -38,7 +38,7 @@ export const run: RunCommand = (context) => {
       if (extent !== "plan" && isStopped(plan)) throw stopped(plan);
       warnOfStops(context, plan, extent);
       if (extent === "execute") await forgetAll(context, repository, plan.remove, signal);
-      conclude(context, plan, extent);
+      conclude(context, plan, { extent, canUndo: pruning?.graceMs !== 0 });
       if (pruning !== undefined) await runPrune(context, repository, { signal, ...pruning });
       return plan.stops.length > 0 && extent !== "plan" ? EXIT.incomplete : EXIT.ok;
     }),
@@ -151,12 +151,16 @@ function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: 
   }
 }
 
-function conclude({ output }: CommandContext, { groups, remove, hash }: ForgetPlan, extent: Extent): void {
+function conclude(
+  { output }: CommandContext,
+  { groups, remove, hash }: ForgetPlan,
+  { extent, canUndo }: { extent: Extent; canUndo: boolean },
+): void {
   if (output.settings.json) return;
   const count = plural(remove.length, "snapshot");
   if (extent === "execute") {
     output.print(remove.length === 0 ? "nothing to forget" : `forgot ${count}`);
-    if (remove.length > 0)
+    if (remove.length > 0 && canUndo)
       output.message("hint: `holdfast unforget` brings them back, as long as no prune came after the grace period");
     return;
   }
