@@ -44,7 +44,7 @@ describe("which snapshots are needed", () => {
     ["no grace", 0, START + 4 * DAY, [], ["early", "late"]],
     ["no grace, and a clock that is slow", 0, START, [], ["early", "late"]],
     ["a clock that is slow: forgotten in the future", DEFAULT_GRACE_MS, START - DAY, ["early", "late"], []],
-  ] as const)("%s", async ([, graceMs, nowMs, inGrace, expired]) => {
+  ] as const)("are still to be had, or expired: %s", async ([, graceMs, nowMs, inGrace, expired]) => {
     const { repository } = await made();
     expect(await hosts(repository, graceMs, nowMs)).toEqual({ live: ["live"], inGrace, expired });
   });
