@@ -3,7 +3,6 @@
  * they arrive; so a snapshot gives way only to snapshots that are at least as trustworthy as itself.
  */
 import { arrivedMs, claimedMs, type Entry, instantText } from "./entry.ts";
-import { clockText } from "./periods.ts";
 import type { Zone } from "./zone.ts";
 
 /** Clocks that are this far apart are taken to agree. */
@@ -15,15 +14,11 @@ const LATE_AFTER_MS = 24 * 3_600_000;
 export function suspicionOf(entry: Entry, { nowMs, zone }: { nowMs: number; zone: Zone }): string | undefined {
   const { candidate, local } = entry;
   const claimed = claimedMs(candidate);
-  const place = "so it takes the place of no other, and no rule removes it";
   if (claimed > arrivedMs(candidate) + TOLERANCE_MS) {
     const arrived = instantText(arrivedMs(candidate), { zone, ownOffset: local.offsetSeconds });
-    return `suspicious: it says that it was taken on ${clockText(local)}, but it was here on ${arrived} already, ${place}`;
+    return `suspicious: it arrived on ${arrived}, before the time that it claims`;
   }
-  if (claimed > nowMs + TOLERANCE_MS) {
-    return `suspicious: it says that it was taken on ${clockText(local)}, which is still to come, ${place}`;
-  }
-  return undefined;
+  return claimed > nowMs + TOLERANCE_MS ? "suspicious: it claims a time that is still to come" : undefined;
 }
 
 /** Whether it arrived long after the time that it claims: copied, changed later, or invented. */

@@ -7,12 +7,10 @@ const UNITS = [
   ["minute", 1],
 ] as const;
 
-/** A length of time in the largest unit that divides it, or with one digit behind the point: `7 days`, `36 hours`, `2.5 days`. */
+/** A length of time in the largest unit of which it has two, or just one: `7 days`, `36 hours`, `1 hour`, `2.5 days`. */
 export function durationText(ms: number): string {
   const minutes = Math.round(ms / MINUTE_MS);
-  const exact = UNITS.find(([, size]) => minutes >= size && minutes % size === 0);
-  if (exact !== undefined) return counted(minutes / exact[1], exact[0]);
-  const [unit, size] = UNITS.find(([, least]) => minutes >= least * 2) ?? UNITS[2];
+  const [unit, size] = UNITS.find(([, each]) => minutes >= 2 * each || minutes === each) ?? ["minute", 1];
   return counted(Math.round((minutes / size) * 10) / 10, unit);
 }
 
