@@ -226,7 +226,7 @@ export const ENGINE_ERRORS = {
   // Index
   ENGINE_INDEX_DAMAGED: {
     kind: "corrupt",
-    message: "index {id} is damaged: {reason}",
+    message: "index {id} cannot be used: {reason}",
     hint: "Run `holdfast repair index` first. Without the whole index, what is there would be taken for lost.",
   },
   ENGINE_INDEX_FULL: {

@@ -121,7 +121,11 @@ export type Content = Record<string, string>;
 /** What a snapshot holds below a folder of it, read blob by blob. @throws what damage throws */
 export async function contentOfSnapshot(repository: Repository, tree: Id, below: string): Promise<Content> {
   const blobs = new BlobReader(repository, await loadIndex(repository, { signal: NEVER }));
-  const trees = new TreeReader(blobs);
+  return contentOfTree(blobs, new TreeReader(blobs), tree, below);
+}
+
+/** The same with readers that are there already. */
+export async function contentOfTree(blobs: BlobReader, trees: TreeReader, tree: Id, below: string): Promise<Content> {
   const content: Content = {};
   const walk = async (id: Id, path: string): Promise<void> => {
     for (const node of await trees.load(id, { signal: NEVER })) {

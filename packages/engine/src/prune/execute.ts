@@ -8,14 +8,13 @@ import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { type LostTransfer, withTransfer } from "../transfer/transfer.ts";
+import { FEW_BLOBS, FEW_BYTES, moveFew } from "./move-few.ts";
 import { verifyIndex, writeIndex } from "./new-index.ts";
 import { packSizeOf, type PruneProgress } from "./options.ts";
 import type { PrunePlan, PruneWork } from "./plan.ts";
 import { recorded, type WrittenFile } from "./written-files.ts";
 
-/** Moving less than this is not worth a second thread. */
-const ONE_THREAD_BELOW_BYTES = 2 * 1024 * 1024;
-const LISTED_PACKS = 1_000;
+const NAMED_PACKS = 20;
 
 interface ExecuteOptions {
   readonly signal: AbortSignal;
@@ -100,11 +99,32 @@ class Execution {
 
   /** Moves what is needed out of the packs that are packed anew. */
   async #repack(): Promise<void> {
-    const { options, index } = this.#work;
     const { blobs, bytes, packs } = this.#plan;
     if (packs.repack === 0) return;
     const total = blobs.repack - blobs.repackRemove;
-    const isLittle = bytes.repack - bytes.repackRemove < ONE_THREAD_BELOW_BYTES;
+    const isLittle = total <= FEW_BLOBS && bytes.repack - bytes.repackRemove <= FEW_BYTES;
+    if (isLittle && (this.#work.options.workers ?? 0) === 0) await this.#moveFew(total);
+    else await this.#moveMany(total);
+  }
+
+  async #moveFew(total: number): Promise<void> {
+    const { index, options } = this.#work;
+    const settings = {
+      signal: this.#signal,
+      packSizeBytes: packSizeOf(options),
+      compression: options.compression ?? "auto",
+      onBlob: () => this.#tell("repack", ++this.#result.movedBlobs, total),
+    };
+    try {
+      this.#result.movedBytes = await moveFew(this.#repository, index, this.#work.moves(), settings);
+    } catch (error) {
+      if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
+      throw engineError("ENGINE_PRUNE_DAMAGED", { blobs: 1, reason: error.message }, error);
+    }
+  }
+
+  async #moveMany(total: number): Promise<void> {
+    const { options, index } = this.#work;
     const lost: LostTransfer[] = [];
     const settings = {
       from: this.#repository,
@@ -114,7 +134,7 @@ class Execution {
       packSizeBytes: packSizeOf(options),
       compression: options.compression ?? "auto",
       recompress: "uncompressed",
-      ...(isLittle ? { workers: 1 } : options.workers === undefined ? {} : { workers: Math.max(1, options.workers) }),
+      ...(options.workers === undefined ? {} : { workers: Math.max(1, options.workers) }),
       signal: this.#signal,
       onProgress: (moved: { blobs: number }) => this.#tell("repack", moved.blobs, total),
       onLost: (blob: LostTransfer) => lost.push(blob),
@@ -162,6 +182,19 @@ class Execution {
       signal: this.#signal,
       onDone: () => this.#tell("write-index", ++done, total),
     });
+    try {
+      await this.#verify(isStaying);
+    } catch (error) {
+      // An index file that does not come back as it was stored would stand in everybody's way.
+      if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "internal")) throw error;
+      await this.#takeBack();
+      throw error.kind === "internal" ? error : engineError("ENGINE_PRUNE_UNSAFE", { reason: error.message }, error);
+    }
+  }
+
+  /** The last look at what is new before anything that it replaces goes. */
+  async #verify(isStaying: (pack: number) => boolean): Promise<void> {
+    const { index } = this.#work;
     await this.#verifyStored();
     const newPacks = new Set(this.#idsWritten("pack"));
     const willStay = (id: Id): boolean => {
@@ -175,7 +208,7 @@ class Execution {
     });
   }
 
-  /** What was stored must be there before anything that it replaces goes: a store may report success and have nothing. */
+  /** A store may report success and have nothing. */
   async #verifyStored(): Promise<void> {
     await forEachConcurrent(
       this.#written,
@@ -295,9 +328,6 @@ class Execution {
 
 function damaged({ index }: PruneWork, lost: readonly LostTransfer[]): Error {
   const packs = new Set(lost.map(({ entry }) => index.packId(index.locationAt(entry)?.pack as number)));
-  return engineError("ENGINE_PRUNE_DAMAGED", {
-    blobs: lost.length,
-    packs: [...packs].slice(0, LISTED_PACKS),
-    reason: lost[0]?.reason,
-  });
+  const reason = `${lost[0]?.reason}; packs ${[...packs].slice(0, NAMED_PACKS).join(", ")}`;
+  return engineError("ENGINE_PRUNE_DAMAGED", { blobs: lost.length, packs: [...packs], reason });
 }

@@ -2,6 +2,7 @@
  * Finds out which blobs snapshots need, as bits over the entries of the blob index. Each tree is read once. What is to be read is
  * queued by pack, and a pack's trees are followed together, so that a pack is seldom loaded twice.
  */
+import { availableParallelism } from "node:os";
 import { isHoldfastError } from "@holdfast/base";
 import { loadInto } from "@holdfast/storage";
 import { idToBytes, type Id } from "../format/id.ts";
@@ -23,7 +24,8 @@ interface MarkOptions {
   readonly signal: AbortSignal;
   /** Sizes of the packs in the store, by their number in the index; negative for one that is not there. */
   readonly packBytes: Float64Array;
-  readonly workers: number;
+  /** Threads; as many as are worth it if absent. */
+  readonly workers: number | undefined;
   /** Called after each pack. */
   readonly onTrees?: ((trees: number) => void) | undefined;
 }
@@ -44,7 +46,7 @@ export async function markUsed(
   options: MarkOptions,
 ): Promise<UsedBlobs> {
   const used = SharedBitmap.create(index.count);
-  const workers = index.count < ALONE_BELOW_BLOBS ? 0 : options.workers;
+  const workers = options.workers ?? (index.count < ALONE_BELOW_BLOBS ? 0 : Math.max(2, availableParallelism()));
   const pool = createMarkPool({ key: repository.masterKey, index, used }, workers);
   const marking = new Marking(repository, index, used, { ...options, pool, atOnce: workers + 1 });
   try {

@@ -33,7 +33,7 @@ export interface PruneOptions {
   readonly packSizeBytes?: number;
   /** Of blobs that are compressed now. */
   readonly compression?: CompressionMode;
-  /** Threads; the number of cores if absent, at least 2. */
+  /** Threads, 0 for none where there is little to move; as many as are worth it if absent. */
   readonly workers?: number;
   readonly unlistedGraceMs?: number;
   /** Milliseconds since 1970; now if absent. */

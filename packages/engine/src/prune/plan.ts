@@ -139,8 +139,7 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
   const canCompress = repository.config.version >= 2;
   if (options.repackUncompressed === true && !canCompress) throw engineError("ENGINE_PRUNE_VERSION");
   const needed = await neededSnapshots(repository, { signal, graceMs, nowMs });
-  const workers = options.workers ?? Math.max(2, availableParallelism());
-  const { index, files } = await loadAll(repository, options, workers);
+  const { index, files } = await loadAll(repository, options);
   const facts = new PackFacts(index);
   onProgress?.({ phase: "packs", done: 0, total: index.packCount });
   for await (const file of repository.files("pack", { signal })) facts.addFile(index, file);
@@ -152,7 +151,7 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
     {
       signal,
       packBytes: facts.fileBytes,
-      workers,
+      workers: options.workers,
       onTrees: (trees) => onProgress?.({ phase: "trees", done: trees, total: 0 }),
     },
   );
@@ -185,8 +184,7 @@ export function* prunedPacks({ work }: PrunePlan, action: "remove" | "repack"): 
 /** The whole index, and the files that it was read from: only these may be removed. */
 async function loadAll(
   repository: Repository,
-  { signal, onProgress }: PruneOptions,
-  workers: number,
+  { signal, onProgress, workers = Math.max(2, availableParallelism()) }: PruneOptions,
 ): Promise<{ index: BlobIndex; files: Id[] }> {
   const files: Id[] = [];
   let sealedBytes = 0;
