@@ -60,7 +60,7 @@ function atOffset(timeNs: bigint, offsetSeconds: number): LocalTime {
 }
 
 /** Whole seconds since 1970, rounded down. */
-export function floorSeconds(timeNs: bigint): number {
+function floorSeconds(timeNs: bigint): number {
   return Number((timeNs - fractionNs(timeNs)) / NS_PER_SECOND);
 }
 
