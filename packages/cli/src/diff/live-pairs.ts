@@ -1,10 +1,12 @@
 /** Which places of a snapshot `diff --live` compares with which paths. */
 import { resolve } from "node:path";
+import { isHoldfastError } from "@holdfast/base";
 import {
-  type Id,
   type LivePair,
+  type PathTarget,
   type StoredSnapshot,
   type TreeReader,
+  engineError,
   displayPath,
   resolvePath,
 } from "@holdfast/engine";
@@ -28,23 +30,42 @@ export async function livePairs(
   { stored, subfolder, paths }: Choice,
   { signal }: { signal: AbortSignal },
 ): Promise<LivePair[]> {
-  const root: Id = stored.snapshot.tree;
   if (subfolder !== "") {
     const [path] = paths;
-    if (path === undefined || paths.length > 1)
-      throw usage("with SNAPSHOT:FOLDER give the one path to compare it with");
-    return [{ place: await resolvePath(trees, root, subfolder, { signal }), path: resolve(path) }];
+    if (path === undefined || paths.length > 1) {
+      const problem = "with SNAPSHOT:FOLDER give the one path to compare it with";
+      throw cliError("CLI_USAGE", { problem, help: "holdfast help diff" });
+    }
+    return [{ place: await resolvePath(trees, stored.snapshot.tree, subfolder, { signal }), path: resolve(path) }];
   }
   const chosen = paths.length > 0 ? paths.map((path) => resolve(path)) : stored.snapshot.paths;
-  const relative = chosen.find((path) => !path.startsWith("/"));
-  if (relative !== undefined) {
-    throw usage(`'${displayPath(relative)}' in the snapshot is no absolute path: give SNAPSHOT:FOLDER and a path`);
-  }
   const pairs: LivePair[] = [];
-  for (const path of chosen) pairs.push({ place: await resolvePath(trees, root, path, { signal }), path });
+  for (const path of chosen) pairs.push({ place: await placeOf(trees, stored, path, signal), path });
   return pairs;
 }
 
-function usage(problem: string): Error {
-  return cliError("CLI_USAGE", { problem, help: "holdfast help diff" });
+/**
+ * What a backup was given as a relative path stands in the snapshot without the folders above: for a path at or below one that
+ * the snapshot was made of, these are left out one by one.
+ */
+async function placeOf(
+  trees: TreeReader,
+  { snapshot }: StoredSnapshot,
+  path: string,
+  signal: AbortSignal,
+): Promise<PathTarget> {
+  const target = snapshot.paths.find((each) => path === each || path.startsWith(each === "/" ? each : `${each}/`));
+  const folders = target?.split("/").filter((name) => name !== "") ?? [];
+  const candidates = [path];
+  for (let left = 1; left < folders.length; left++) {
+    candidates.push(`/${folders.slice(left).join("/")}${path.slice(target?.length ?? 0)}`);
+  }
+  for (const candidate of candidates) {
+    try {
+      return await resolvePath(trees, snapshot.tree, candidate, { signal });
+    } catch (error) {
+      if (!isHoldfastError(error, "ENGINE_PATH_NOT_FOUND")) throw error;
+    }
+  }
+  throw engineError("ENGINE_PATH_NOT_FOUND", { path: displayPath(path) });
 }

@@ -72,6 +72,7 @@ export async function diffLive(
 ): Promise<LiveDiff> {
   const comparison = new LiveComparison(repository, index, options);
   for (const pair of pairs) await comparison.run(pair);
+  options.signal.throwIfAborted();
   return comparison.result;
 }
 
@@ -90,10 +91,10 @@ class LiveComparison {
 
   constructor(repository: Repository, index: BlobIndex, options: LiveDiffOptions) {
     this.#trees = new TreeSource(repository, index);
-    this.#content = new LiveContent(index, options.signal);
     this.#excludes = options.excludes.map(({ lines, ignoreCase }) => PatternSet.parse(lines, { ignoreCase }));
     this.#options = options;
     this.#pauses = new Pauses(options.signal);
+    this.#content = new LiveContent(index, this.#pauses);
   }
 
   async run({ place, path }: LivePair): Promise<void> {

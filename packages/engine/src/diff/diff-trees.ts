@@ -48,6 +48,7 @@ export async function diffTrees(
 ): Promise<TreeDiff> {
   const comparison = new Comparison(repository, index, options);
   await comparison.run(from, to);
+  options.signal.throwIfAborted();
   return comparison.result();
 }
 

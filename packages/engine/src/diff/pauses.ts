@@ -1,7 +1,7 @@
 /** Lets others run now and then during long work that has nothing to wait for, so that an interruption is noticed. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-const STEPS_PER_LOOK = 512;
+const STEPS_PER_LOOK = 64;
 const LONGEST_MS = 50;
 
 export class Pauses {
@@ -17,6 +17,11 @@ export class Pauses {
   step(): Promise<void> | undefined {
     if (++this.#steps < STEPS_PER_LOOK) return undefined;
     this.#steps = 0;
+    return this.look();
+  }
+
+  /** The same for pieces that may take long. */
+  look(): Promise<void> | undefined {
     return performance.now() - this.#restedAtMs < LONGEST_MS ? undefined : this.#rest();
   }
 
