@@ -110,6 +110,7 @@ describe("forget by rules", () => {
     [["forget", "--keep-last", "1", "--plan-only", "--execute", "0".repeat(64)], "exclude each other"],
     [["unforget"], "say what is to be brought back"],
     [["unforget", "--all", "abc"], "exclude each other"],
+    [["unforget", "--all", "--give-up", "--incomplete"], "exclude each other"],
   ] as const)("%j is a mistake on the command line", async ([args, expected]) => {
     const { code, stderr } = await base.run(...args);
     expect(code).toBe(2);
@@ -212,6 +213,23 @@ describe("unforget", () => {
     expect((await repository.run("unforget", "--list")).stderr).toContain("there are no forgotten snapshots");
     expect((await repository.run("unforget", old)).code).toBe(0);
     expect(namesIn(repository, "holdfast/forgotten")).toEqual([]);
+  });
+
+  test("--give-up lets a prune free the data at once, but not of what is held", async () => {
+    const repository = copyOf(base);
+    const [first = "", second = ""] = base.ids as readonly string[];
+    expect((await repository.run("forget", first, second)).code).toBe(0);
+    damage(join(repository.path, "holdfast/forgotten", first));
+    const stopped = await repository.run("prune");
+    expect(stopped.code).toBe(20);
+    expect(stopped.stderr).toContain(`holdfast unforget --give-up ${first}`);
+    expect((await repository.run("unforget", "--give-up", first)).stdout).toContain("gave up 1 forgotten snapshot");
+    expect((await repository.run("prune")).code).toBe(0);
+    expect((await repository.run("hold", "add", second, "--reason", "case 7")).code).toBe(0);
+    const held = await repository.run("unforget", "--all", "--give-up");
+    expect(held.code).toBe(1);
+    expect(held.stderr).toContain("case 7");
+    expect(namesIn(repository, "holdfast/forgotten")).toEqual([second]);
   });
 
   test("--all brings back those that meet the filter", async () => {

@@ -138,6 +138,11 @@ export const ENGINE_ERRORS = {
     message: "hold {id} cannot be read, so nothing is removed: {reason}",
     hint: "Copy the file holdfast/holds/{id} back from another copy of the repository, or end the hold with `holdfast hold release {id}`.",
   },
+  ENGINE_FORGOTTEN_DAMAGED: {
+    kind: "corrupt",
+    message: "forgotten snapshot {id} cannot be read, so nothing is removed: {reason}",
+    hint: "Copy the file holdfast/forgotten/{id} back from another copy of the repository, or give the snapshot up with `holdfast unforget --give-up {id}`.",
+  },
   ENGINE_NOT_FORGOTTEN: {
     kind: "not-found",
     message: "no forgotten snapshot matches '{text}'",

@@ -107,8 +107,14 @@ export {
 
 // Forget, and bring back
 export { type HoldFields, type HoldSelector, isDate } from "./format/hold.ts";
-export { type ForgottenSnapshot, forgetSnapshots, listForgotten, unforgetSnapshots } from "./forget/forgotten.ts";
-export { type Hold, addHold, heldError, holdsOf, listHolds, releaseHold, requireNotHeld } from "./forget/holds.ts";
+export {
+  type ForgottenSnapshot,
+  forgetSnapshots,
+  giveUpForgotten,
+  listForgotten,
+  unforgetSnapshots,
+} from "./forget/forgotten.ts";
+export { type Hold, addHold, heldError, holdsOf, listHolds, releaseHold } from "./forget/holds.ts";
 export { type MissingPart, type SnapshotLosses, findLosses } from "./forget/losses.ts";
 export { type ChangedSnapshot, type TagChange, tagSnapshots } from "./forget/tag.ts";
 export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forget/needed.ts";

@@ -1,13 +1,14 @@
-/** `holdfast unforget`: lists forgotten snapshots, and brings them back. */
-import { messageOf } from "@holdfast/base";
+/** `holdfast unforget`: lists forgotten snapshots, brings them back, or gives them up. */
 import {
   type ForgottenSnapshot,
+  type Hold,
   type Id,
   type Repository,
   type SnapshotLosses,
-  findFileId,
   findLosses,
-  listForgotten,
+  giveUpForgotten,
+  heldError,
+  holdsOf,
   listHolds,
   loadIndex,
   unforgetSnapshots,
@@ -15,23 +16,25 @@ import {
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
+import { chosenForgotten } from "../forget/chosen-forgotten.ts";
 import { printLosses } from "../forget/print-losses.ts";
 import { forgottenJson, forgottenTable } from "../forget/show-forgotten.ts";
 import { plural } from "../output/units.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
 import { shortId } from "../snapshot-json.ts";
 
 export const run: RunCommand = (context) => {
   requireChoice(context);
   const isListing = context.options.flag("list");
-  const mode = isListing ? "look" : context.options.flag("dry-run") ? "read" : "append";
+  const isGivingUp = context.options.flag("give-up");
+  const changing = isGivingUp ? "exclusive" : "append";
+  const mode = isListing ? "look" : context.options.flag("dry-run") ? "read" : changing;
   return withSession(
     context,
     (session) =>
       session.locked(mode, (signal) => {
-        const work = isListing ? list : bringBack;
+        const work = isListing ? list : isGivingUp ? giveUp : bringBack;
         return work(context, session.repository, signal);
       }),
     // What a cache on this machine still has says nothing of the repository.
@@ -50,21 +53,51 @@ function requireChoice({ options, args }: CommandContext): void {
     const reason = "either all come back, or those that are named";
     throw cliError("CLI_OPTIONS_CONFLICT", { first: "--all", second: "named snapshots", reason });
   }
+  if (options.flag("give-up") && options.flag("incomplete")) {
+    const reason = "one gives snapshots up, the other brings them back";
+    throw cliError("CLI_OPTIONS_CONFLICT", { first: "--give-up", second: "--incomplete", reason });
+  }
 }
 
 async function list(context: CommandContext, repository: Repository, signal: AbortSignal): Promise<number> {
   const { output } = context;
-  const { found, damaged } = await chosen(context, repository, signal);
+  const { found, damaged } = await chosenForgotten(context, repository, signal);
   const holds = await listHolds(repository, { signal, onDamaged: () => {} });
   if (output.settings.json) output.printJson(found.map((each) => forgottenJson(each, holds)));
   else if (found.length > 0) for (const line of forgottenTable(found, holds, output.width)) output.print(line);
-  else if (damaged === 0) output.message("there are no forgotten snapshots");
-  return damaged > 0 ? EXIT.damage : EXIT.ok;
+  else if (damaged.length === 0) output.message("there are no forgotten snapshots");
+  return damaged.length > 0 ? EXIT.damage : EXIT.ok;
+}
+
+async function giveUp(context: CommandContext, repository: Repository, signal: AbortSignal): Promise<number> {
+  const { options, output, args } = context;
+  const holds = await listHolds(repository, { signal });
+  const { found, damaged } = await chosenForgotten(context, repository, signal);
+  // Whether a filter would meet what cannot be read is not known.
+  const unreadable = args.length > 0 ? damaged : [];
+  for (const each of found) requireNotHeld(each.id, holdsOf(holds, each));
+  for (const id of unreadable) {
+    requireNotHeld(
+      id,
+      holds.filter(({ selector }) => selector.ids?.includes(id) === true),
+    );
+  }
+  const ids = [...found.map(({ id }) => id), ...unreadable];
+  const isDry = options.flag("dry-run");
+  if (!isDry) await giveUpForgotten(repository, ids, { signal });
+  if (output.settings.json) {
+    output.printJson({ message_type: "summary", dry_run: isDry ? true : undefined, given_up_snapshots: ids });
+  } else output.print(`${isDry ? "would give" : "gave"} up ${plural(ids.length, "forgotten snapshot")}`);
+  return EXIT.ok;
+}
+
+function requireNotHeld(id: Id, holds: readonly Hold[]): void {
+  if (holds.length > 0) throw heldError(id, holds);
 }
 
 async function bringBack(context: CommandContext, repository: Repository, signal: AbortSignal): Promise<number> {
   const { options, output } = context;
-  const { found, present, damaged } = await chosen(context, repository, signal);
+  const { found, present, damaged } = await chosenForgotten(context, repository, signal);
   const losses = await inspect(context, repository, found, signal);
   printLosses(output, losses);
   const lacking = new Set<Id>(losses.map(({ id }) => id));
@@ -80,7 +113,7 @@ async function bringBack(context: CommandContext, repository: Repository, signal
       incomplete_snapshots: [...lacking],
     });
   } else printResult(context, { wanted, left, isDry });
-  return lacking.size > 0 || damaged > 0 ? EXIT.damage : EXIT.ok;
+  return lacking.size > 0 || damaged.length > 0 ? EXIT.damage : EXIT.ok;
 }
 
 function printResult(
@@ -97,36 +130,6 @@ function printResult(
   output.message(
     `hint: ${plural(left, "snapshot")} cannot come back whole; with --incomplete they do, and \`holdfast repair snapshots\` saves what is left of them`,
   );
-}
-
-interface Chosen {
-  readonly found: readonly ForgottenSnapshot[];
-  /** Named ones that are snapshots as well: a run was cut off while it moved them. */
-  readonly present: readonly Id[];
-  /** How many cannot be read. */
-  readonly damaged: number;
-}
-
-/** Those that are named, else all that meet the filter. */
-async function chosen(
-  { args, options, output }: CommandContext,
-  repository: Repository,
-  signal: AbortSignal,
-): Promise<Chosen> {
-  const ids = new Set<Id>();
-  for (const text of args) ids.add(await findFileId(repository, "forgotten", text, { signal }));
-  const damaged = new Set<Id>();
-  const onDamaged = (id: Id, error: unknown): void => {
-    if (ids.size > 0 && !ids.has(id)) return;
-    damaged.add(id);
-    output.warn(`forgotten snapshot ${id} cannot be read: ${messageOf(error)}`, { during: "unforget", item: id });
-  };
-  const filter = ids.size > 0 ? {} : snapshotFilter(options);
-  const all = await listForgotten(repository, { signal, filter, onDamaged });
-  if (ids.size === 0) return { found: all, present: [], damaged: damaged.size };
-  const found = all.filter(({ id }) => ids.has(id));
-  const present = [...ids].filter((id) => !damaged.has(id) && !found.some((each) => each.id === id));
-  return { found, present, damaged: damaged.size };
 }
 
 async function inspect(

@@ -138,6 +138,10 @@ const unforget: CommandDefinition = {
     { flags: "--list", description: "list the forgotten snapshots" },
     { flags: "--all", description: "all of them that meet --host, --tag and --path" },
     {
+      flags: "--give-up",
+      description: "do not bring them back but give them up, so that a prune frees their data now",
+    },
+    {
       flags: "--incomplete",
       description: "also those of which data is gone; `holdfast repair snapshots` then saves what is left",
     },
@@ -147,6 +151,7 @@ const unforget: CommandDefinition = {
   examples: [
     { command: "holdfast unforget --list", description: "Show what can be brought back, and until when." },
     { command: "holdfast unforget 4f3c21aa", description: "Bring one back." },
+    { command: "holdfast unforget --give-up 4f3c21aa", description: "Let the next prune remove its data." },
   ],
   exitCodes: [10, 11, 12, 20],
   load: () => import("../commands/unforget.ts"),

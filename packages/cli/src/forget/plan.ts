@@ -56,7 +56,16 @@ export function planByName(
   { floors, grouping, zone }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
-  const plan = planRetention(candidates, { rules: NO_RULE, floors, limits: NO_LIMITS, grouping, zone, nowMs });
+  // Spares are against snapshots that take the place of others; here a person says which one goes.
+  const namedFloors = { ...floors, spares: 0 };
+  const plan = planRetention(candidates, {
+    rules: NO_RULE,
+    floors: namedFloors,
+    limits: NO_LIMITS,
+    grouping,
+    zone,
+    nowMs,
+  });
   const isNamed = (id: string): boolean => named.has(id as Id);
   const groups = plan.groups
     .map(({ verdicts, ...group }) => ({ ...group, verdicts: verdicts.filter(({ id }) => isNamed(id)) }))

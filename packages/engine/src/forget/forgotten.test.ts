@@ -15,7 +15,7 @@ import { oneFault } from "../../test/faults/one-fault.ts";
 import { idOf, parseId, type Id } from "../format/id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listSnapshots } from "../repository/snapshots.ts";
-import { forgetSnapshots, listForgotten, unforgetSnapshots } from "./forgotten.ts";
+import { forgetSnapshots, giveUpForgotten, listForgotten, unforgetSnapshots } from "./forgotten.ts";
 
 const NOWHERE = parseId("ab".repeat(32));
 let good: Good;
@@ -173,6 +173,15 @@ describe("bringing back", () => {
     }
     expect(ends).toBe(8);
   });
+});
+
+test("what is given up cannot be brought back, also when it is damaged", async () => {
+  const repository = await copyOf(good.repository);
+  await forgetSnapshots(repository, [first, second], { signal: NEVER });
+  await flipBit(repository.backend, { type: "forgotten", name: first }, 40);
+  await giveUpForgotten(repository, [first, NOWHERE], { signal: NEVER });
+  expect(await forgottenIds(repository)).toEqual([second]);
+  expect(await liveIds(repository)).toEqual([]);
 });
 
 describe("the list of forgotten snapshots", () => {

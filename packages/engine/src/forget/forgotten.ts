@@ -111,6 +111,19 @@ export async function unforgetSnapshots(
   await forEachConcurrent(new Set(ids), PARALLEL_CALLS, bringBack, { signal });
 }
 
+/**
+ * Gives forgotten snapshots up, also those that cannot be read: they cannot be brought back, and the next prune frees their
+ * data. Needs an exclusive lock. Holds are the caller's matter.
+ * @throws what the backend throws
+ */
+export async function giveUpForgotten(
+  repository: Repository,
+  ids: readonly Id[],
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  for (const id of new Set(ids)) await removeIfThere(repository, "forgotten", id, signal);
+}
+
 type SnapshotType = "snapshot" | "forgotten";
 
 /** The file's bytes, checked against its name; `undefined` when there is none. */

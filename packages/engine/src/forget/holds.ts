@@ -65,17 +65,6 @@ export function holdsOf(holds: readonly Hold[], stored: StoredSnapshot): Hold[] 
   return holds.filter(({ selector }) => isSelected(selector, stored));
 }
 
-/**
- * Refuses to remove what is held. For whatever removes snapshots that are named: rewriting, repair.
- * @throws ENGINE_HELD naming the first snapshot and its holds
- */
-export function requireNotHeld(holds: readonly Hold[], snapshots: Iterable<StoredSnapshot>): void {
-  for (const stored of snapshots) {
-    const held = holdsOf(holds, stored);
-    if (held.length > 0) throw heldError(stored.id, held);
-  }
-}
-
 /** The error for a snapshot that is to be removed or changed although it is held. */
 export function heldError(snapshot: Id, held: readonly Hold[]): Error {
   return engineError("ENGINE_HELD", { snapshot, holds: held.map(describeHold), id: held[0]?.id });

@@ -67,7 +67,7 @@ describe("which snapshots are needed", () => {
 
   test.for([
     ["a snapshot", "snapshot", 0, "ENGINE_WRONG_HASH"],
-    ["a forgotten snapshot", "forgotten", 1, "ENGINE_WRONG_HASH"],
+    ["a forgotten snapshot", "forgotten", 1, "ENGINE_FORGOTTEN_DAMAGED"],
     ["a hold", "hold", undefined, "ENGINE_HOLD_DAMAGED"],
   ] as const)("%s that cannot be read stops the question", async ([, type, which, code]) => {
     const { repository, ids } = await made();

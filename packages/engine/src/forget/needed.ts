@@ -1,4 +1,7 @@
 /** Which snapshots' data must stay: those that are there, and forgotten ones that can still be brought back. */
+import { messageOf } from "@holdfast/base";
+import { engineError } from "../errors.ts";
+import type { Id } from "../format/id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
 import { listForgotten, type ForgottenSnapshot } from "./forgotten.ts";
@@ -28,7 +31,7 @@ export interface NeededSnapshots {
  * Sorts all snapshots by whether their data must stay. One forgotten at a time that the store does not know, or that has not
  * come yet, is in grace, and so is one that a hold is for. Needs an exclusive lock.
  * @throws when a snapshot, a forgotten one or a hold cannot be read, as it could need anything: ENGINE_WRONG_HASH,
- * ENGINE_UNAUTHENTIC, ENGINE_MALFORMED, ENGINE_HOLD_DAMAGED; and what the backend throws
+ * ENGINE_UNAUTHENTIC, ENGINE_MALFORMED, ENGINE_FORGOTTEN_DAMAGED, ENGINE_HOLD_DAMAGED; and what the backend throws
  */
 export async function neededSnapshots(
   repository: Repository,
@@ -38,7 +41,10 @@ export async function neededSnapshots(
   const live = await listSnapshots(repository, { signal });
   const inGrace: ForgottenSnapshot[] = [];
   const expired: ForgottenSnapshot[] = [];
-  for (const forgotten of await listForgotten(repository, { signal })) {
+  const onDamaged = (id: Id, error: unknown): never => {
+    throw engineError("ENGINE_FORGOTTEN_DAMAGED", { id, reason: messageOf(error) }, error);
+  };
+  for (const forgotten of await listForgotten(repository, { signal, onDamaged })) {
     const isHeld = holdsOf(holds, forgotten).length > 0;
     (isHeld || isInGrace(forgotten, graceMs, nowMs) ? inGrace : expired).push(forgotten);
   }
