@@ -18,6 +18,7 @@ import { type Search, searchOf, snapshotsToSearch } from "../find/options.ts";
 import { printPacks } from "../find/packs.ts";
 import { findReport } from "../find/report.ts";
 import type { Output } from "../output/output.ts";
+import { plural } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
 
@@ -59,11 +60,14 @@ async function find(
     units: options.flag("human-readable"),
     packsOf: showPacks ? ({ type, id }) => placesOfBlob(index, type, id).map(({ pack }) => pack) : undefined,
   });
+  let isAnythingFound = false;
   for await (const batch of new Find(repository, index, { query, withNodes, signal, onProblem }).run(snapshots)) {
+    isAnythingFound = true;
     report.add(batch);
     await flushed(output, signal);
   }
   report.end();
+  if (!isAnythingFound) output.message(`nothing was found in ${plural(snapshots.length, "snapshot")}`);
   if (objects && showPacks && !json) printPacks(query, index, output);
   return problems > 0 ? EXIT.damage : EXIT.ok;
 }

@@ -70,9 +70,11 @@ export class SnapshotWalk {
       const { isFound, below } = this.#descent.decide(level.wanted.mode, kept, path);
       if (isFound) entries.push(new FoundEntry(path, this.#objectsOf(level, kept), kept));
       if (!kept.isFolder) continue;
-      // What was passed over, or searched in another way, because of where it lies is not barren wherever it lies.
-      if (below !== level.wanted.mode) level.isBarren = false;
-      if (below === undefined) continue;
+      if (below === undefined) {
+        // Passed over because of where it lies; elsewhere it might not be.
+        level.isBarren = false;
+        continue;
+      }
       if (kept.tree < 0) {
         this.#reportMissing(stored, level, kept, path);
         continue;
