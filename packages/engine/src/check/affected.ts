@@ -9,6 +9,7 @@ import type { BlobReader } from "../repository/blob-reader.ts";
 import type { StoredSnapshot } from "../repository/snapshots.ts";
 import type { AffectedPath } from "./findings.ts";
 import type { Reachability } from "./reachability.ts";
+import { contentBytes, namesThereTwice } from "./tree-facts.ts";
 
 export interface AffectedParts {
   readonly index: BlobIndex;
@@ -52,11 +53,14 @@ async function walk(parts: AffectedParts, root: Id, report: (path: string, reaso
       report(path, `the folder's list of entries is lost: ${messageOf(error)}`);
       continue;
     }
+    const pathOf = (name: string): string => `${path === "/" ? "" : path}/${displayPath(name)}`;
+    for (const name of namesThereTwice(nodes))
+      report(pathOf(name), "it is there twice, and only the first is restored");
     for (const node of nodes) {
-      const below = path === "/" ? `/${displayPath(node.name)}` : `${path}/${displayPath(node.name)}`;
+      const below = pathOf(node.name);
       if (node.type === "file") {
-        const bad = (node.content ?? []).filter((id) => !isGood(parts, "data", id)).length;
-        if (bad > 0) report(below, `${bad} of ${node.content?.length ?? 0} parts of its content are lost`);
+        const reason = lossOf(parts, node);
+        if (reason !== undefined) report(below, reason);
       } else if (node.subtree !== undefined) {
         const entry = parts.index.entryOf("tree", idToBytes(node.subtree), 0);
         if (entry < 0 || !parts.reachability.isWhole(entry)) {
@@ -65,6 +69,15 @@ async function walk(parts: AffectedParts, root: Id, report: (path: string, reaso
       }
     }
   }
+}
+
+/** Why a file is not restored as it was; `undefined` when it is. */
+function lossOf(parts: AffectedParts, { content, size }: TreeNode): string | undefined {
+  const ids = content ?? [];
+  const bad = ids.filter((id) => !isGood(parts, "data", id)).length;
+  if (bad > 0) return `${bad} of ${ids.length} parts of its content are lost`;
+  const bytes = contentBytes(parts.index, ids);
+  return bytes === size ? undefined : `its content has ${bytes} bytes, and not ${size}`;
 }
 
 function isGood({ index, reachability }: AffectedParts, type: BlobType, id: Id): boolean {

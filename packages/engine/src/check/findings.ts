@@ -16,6 +16,8 @@ export type FindingCode =
   | "tree-malformed"
   | "tree-name"
   | "tree-order"
+  | "tree-duplicate"
+  | "file-size"
   | "data-missing"
   | "key-damaged";
 

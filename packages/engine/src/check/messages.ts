@@ -26,7 +26,7 @@ export interface TreeEdges {
   readonly entry: number;
   readonly subtrees: Uint32Array;
   readonly data: Uint32Array;
-  /** It names something that the index does not have. */
+  /** It names something that the index does not have, or contradicts itself. */
   readonly incomplete: boolean;
   /**
    * What is wrong with the tree. Only for trees that a snapshot needs: an interrupted run leaves trees whose data was still

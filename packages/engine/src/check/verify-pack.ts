@@ -10,6 +10,7 @@ import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import type { Decompressor } from "../platform/zstd.ts";
 import type { Finding, FindingCode } from "./findings.ts";
 import type { PackResult, TreeEdges } from "./messages.ts";
+import { namesThereTwice, plainBytes } from "./tree-facts.ts";
 
 export interface Verifier {
   readonly sealer: Sealer;
@@ -98,16 +99,21 @@ function checkTree(verifier: Verifier, entry: number, plain: Uint8Array): TreeEd
   }
   const edges = new Edges(verifier.index, what, find);
   let previous: string | undefined;
+  let isOrdered = true;
   for (const node of nodes) {
     const shown = displayPath(node.name);
     const nameProblem = nodeNameProblem(node.name);
     if (nameProblem !== undefined) find("tree-name", what, `entry '${shown}': ${nameProblem}`);
-    if (previous !== undefined && compareNames(previous, node.name) >= 0) {
-      find("tree-order", what, `entry '${shown}' is not in the order of names, or is there twice`);
-    }
+    const order = previous === undefined ? -1 : compareNames(previous, node.name);
+    if (order > 0) find("tree-order", what, `entry '${shown}' is not in the order of names`);
+    isOrdered &&= order < 0;
     previous = node.name;
     edges.add(node, shown);
   }
+  // Names in their order are all different, so that only few trees need the memory.
+  if (!isOrdered)
+    for (const name of namesThereTwice(nodes))
+      edges.contradicts("tree-duplicate", `entry '${displayPath(name)}' is there twice`);
   return { ...edges.result(), entry, findings };
 }
 
@@ -128,13 +134,22 @@ class Edges {
 
   add(node: TreeNode, shown: string): void {
     if (node.type === "dir") {
-      if (node.subtree === undefined) this.#missing("tree-malformed", `folder '${shown}' names no tree`);
+      if (node.subtree === undefined) this.contradicts("tree-malformed", `folder '${shown}' names no tree`);
       else this.#refer("tree", node.subtree, this.#subtrees, shown);
       return;
     }
     if (node.type !== "file") return;
-    if (node.content === null) this.#missing("tree-malformed", `file '${shown}' has no list of content`);
-    for (const id of node.content ?? []) this.#refer("data", id, this.#data, shown);
+    if (node.content === null) this.contradicts("tree-malformed", `file '${shown}' has no list of content`);
+    let isKnown = node.content !== null;
+    let bytes = 0;
+    for (const id of node.content ?? []) {
+      const entry = this.#refer("data", id, this.#data, shown);
+      if (entry < 0) isKnown = false;
+      else bytes += plainBytes(this.#index, entry);
+    }
+    if (isKnown && bytes !== node.size) {
+      this.contradicts("file-size", `file '${shown}' has ${node.size} bytes, its content ${bytes}`);
+    }
   }
 
   result(): Pick<TreeEdges, "subtrees" | "data" | "incomplete"> {
@@ -145,18 +160,21 @@ class Edges {
     };
   }
 
-  #refer(type: "tree" | "data", id: Id, into: number[], shown: string): void {
+  /** The tree does not say what is to be restored. */
+  contradicts(code: FindingCode, reason: string): void {
+    this.#incomplete = true;
+    this.#find(code, this.#what, reason);
+  }
+
+  /** @returns the entry of the blob in the index, or a negative number */
+  #refer(type: "tree" | "data", id: Id, into: number[], shown: string): number {
     const entry = this.#index.entryOf(type, idToBytes(id), 0);
     if (entry < 0)
-      this.#missing(
+      this.contradicts(
         type === "tree" ? "tree-missing" : "data-missing",
         `'${shown}' needs ${type} blob ${id}, which no index lists`,
       );
     else into.push(entry);
-  }
-
-  #missing(code: FindingCode, reason: string): void {
-    this.#incomplete = true;
-    this.#find(code, this.#what, reason);
+    return entry;
   }
 }

@@ -105,9 +105,12 @@ export class LossyTrees {
     if (known !== undefined) throw known;
     if (above.has(id)) throw engineError("ENGINE_MALFORMED", { what, reason: "it contains itself" });
     const bytes = await this.#parts.blobs.load("tree", id, { signal: this.#parts.signal });
+    const names = new Set<string>();
     return Array.from(treeSlices(bytes, what), ({ name, start, end }) => {
       const json = textOf(bytes, start, end);
-      return { name, json, node: parseOrReason(json, what) };
+      const isSecond = names.has(name);
+      names.add(name);
+      return { name, json, node: isSecond ? "its name is there twice" : parseOrReason(json, what) };
     });
   }
 

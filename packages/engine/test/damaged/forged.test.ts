@@ -78,7 +78,7 @@ describe("a blob of a few kilobytes that holds 10 GiB", () => {
       const { claimedBytes, declares, code } = each;
       const author = new Author(newRepository());
       const { repository } = author;
-      const tree = await author.tree([node("bomb", { content: [ID], size: 1000 }), await author.file("good", ["x"])]);
+      const tree = await author.tree([node("bomb", { content: [ID], size: claimedBytes }), await author.file("good", ["x"])]);
       await author.finish();
       const payload = bomb(10 * GIB, declares);
       const pack = await forge(repository, [{ type: "data", id: ID, payload, claimedBytes }]);
