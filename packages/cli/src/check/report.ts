@@ -15,6 +15,16 @@ const IN_PACK: ReadonlySet<FindingCode> = new Set([
 ]);
 /** Damage that `repair index` mends. */
 const IN_INDEX: ReadonlySet<FindingCode> = new Set(["index-damaged", "index-range", "pack-missing", "pack-size"]);
+/** What no index lists may be in a pack that no index lists either. */
+const LOST: ReadonlySet<FindingCode> = new Set(["tree-missing", "data-missing"]);
+/** What is left in snapshots when all of the above is mended. */
+const IN_SNAPSHOT: ReadonlySet<FindingCode> = new Set([
+  ...LOST,
+  "tree-malformed",
+  "tree-name",
+  "tree-duplicate",
+  "file-size",
+]);
 
 /** A finding, as soon as it is made. What is harmless is only told with --verbose. */
 export function reportFinding(finding: Finding, output: Output): void {
@@ -33,7 +43,6 @@ export function reportCheck(result: CheckResult, output: Output): void {
 
 function summaryLines(result: CheckResult): string[] {
   const { affected, affectedOmitted, healthy, findings } = result;
-  const packs = brokenPacks(findings);
   return [
     ...(affected.length === 0 ? [] : ["", "These files and folders cannot be restored whole:"]),
     ...affected.map(
@@ -48,14 +57,28 @@ function summaryLines(result: CheckResult): string[] {
       ? []
       : [`${plural(result.unusedBlobs, "blob")} (${formatBytes(result.unusedBytes)}) belong to no snapshot`]),
     healthy ? "no damage was found" : `damage was found: ${plural(damageCount(result), "finding")}`,
-    ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
-    ...(packs.length === 0
-      ? []
-      : [
-          `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then back up again: what the source still has is stored anew`,
-          "      what is lost for good after that: `holdfast repair snapshots`",
-        ]),
+    ...hints(findings),
   ];
+}
+
+/** The next steps, in their order. */
+function hints(findings: readonly Finding[]): string[] {
+  const packs = brokenPacks(findings);
+  if (packs.length > 0) {
+    return [
+      ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
+      `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then back up again: what the source still has is stored anew`,
+      "      what is lost for good after that: `holdfast repair snapshots`",
+    ];
+  }
+  if (needsIndexRepair(findings)) return ["hint: run `holdfast repair index`, then check again"];
+  if (!needsSnapshotRepair(findings)) return [];
+  return findings.some(({ code }) => LOST.has(code))
+    ? [
+        "hint: back up again: what the source still has is stored anew, and heals older snapshots too",
+        "      what is lost for good after that: `holdfast repair snapshots`",
+      ]
+    : ["hint: run `holdfast repair snapshots`: it makes snapshots without what is wrong"];
 }
 
 function packsRead({ packs, packsRead: read, bytesRead }: CheckResult): string[] {
@@ -73,6 +96,7 @@ function summaryJson(result: CheckResult): unknown {
     num_errors: damageCount(result),
     broken_packs: brokenPacks(result.findings),
     suggest_repair_index: needsIndexRepair(result.findings),
+    suggest_repair_snapshots: needsSnapshotRepair(result.findings),
     suggest_prune: result.unusedBlobs > 0,
     snapshots: result.snapshots,
     packs: result.packs,
@@ -92,7 +116,13 @@ function damageCount({ findings, findingsOmitted }: CheckResult): number {
 }
 
 function needsIndexRepair(findings: readonly Finding[]): boolean {
-  return findings.some(({ code }) => IN_INDEX.has(code));
+  const isUnindexed = findings.some(({ code }) => code === "pack-unindexed");
+  return findings.some(({ code }) => IN_INDEX.has(code) || (isUnindexed && LOST.has(code)));
+}
+
+/** Also when the repair of the index may bring back all: only another check can tell. */
+function needsSnapshotRepair(findings: readonly Finding[]): boolean {
+  return findings.some(({ code }) => IN_SNAPSHOT.has(code));
 }
 
 /** Ids of damaged packs, each once. */

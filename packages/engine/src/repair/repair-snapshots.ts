@@ -85,7 +85,7 @@ export async function planSnapshotRepair(
   const chosen = all.filter(
     ({ id, snapshot }) => (ids?.includes(id) ?? true) && (filter === undefined || matches(snapshot, filter)),
   );
-  const index = await loadWholeIndex(repository, signal);
+  const index = await loadIndex(repository, { signal });
   const { isPresent, unlistedPacks } = await comparePacks(repository, index, signal);
   const trees = lossyTrees(repository, { index, isPresent }, () => Promise.resolve(), signal);
   const broken: SnapshotRepair[] = [];
@@ -184,15 +184,6 @@ function lossyTrees(
   signal: AbortSignal,
 ): LossyTrees {
   return new LossyTrees({ index, isPresent, blobs: new BlobReader(repository, index), store, signal });
-}
-
-async function loadWholeIndex(repository: Repository, signal: AbortSignal): Promise<BlobIndex> {
-  return loadIndex(repository, {
-    signal,
-    onDamaged: (id, error) => {
-      throw engineError("ENGINE_INDEX_DAMAGED", { id, reason: messageOf(error) }, error);
-    },
-  });
 }
 
 async function comparePacks(

@@ -104,7 +104,9 @@ describe("loading the index", () => {
     const repo = repository();
     await saveIndex(repo, "pack", ["a"]);
     await save(repo);
-    await expect(loadIndex(repo, { signal })).rejects.toSatisfy((error) => isHoldfastError(error, code));
+    const failure: unknown = await loadIndex(repo, { signal }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "ENGINE_INDEX_DAMAGED", kind: "corrupt", cause: { code } });
+    expect(failure).toHaveProperty("hint", expect.stringContaining("`holdfast repair index`"));
     const told: string[] = [];
     const index = await loadIndex(repo, {
       signal,

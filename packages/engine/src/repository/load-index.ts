@@ -1,5 +1,6 @@
 /** Loads every index file of a repository into one blob index. */
-import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
+import { forEachConcurrent, isHoldfastError, messageOf } from "@holdfast/base";
+import { engineError } from "../errors.ts";
 import { BlobIndex } from "../index/blob-index.ts";
 import { readIndexFile } from "../index/index-file.ts";
 import type { Id } from "../format/id.ts";
@@ -14,13 +15,14 @@ export interface LoadIndexOptions {
   readonly signal: AbortSignal;
   /** Called after each file. */
   readonly onFile?: (done: number, total: number) => void;
-  /** Called for a file that cannot be used; without it the error is thrown. */
+  /** Called for a file that cannot be used; without it ENGINE_INDEX_DAMAGED is thrown. */
   readonly onDamaged?: (id: Id, error: unknown) => void;
 }
 
 /**
  * The list of files is taken before any is read: snapshots listed earlier are covered (the format's order of reading).
  * Index files that vanish meanwhile were replaced by another client's maintenance; the list is then taken again.
+ * @throws ENGINE_INDEX_DAMAGED, and what the backend throws
  */
 export async function loadIndex(repository: Repository, options: LoadIndexOptions): Promise<BlobIndex> {
   for (let attempt = 1; ; attempt++) {
@@ -53,8 +55,8 @@ async function loadListed(repository: Repository, { signal, onFile, onDamaged }:
         readIndexFile(json, index, { what: `index ${id}` });
         releaseBytes(json);
       } catch (error) {
-        if (onDamaged === undefined || inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt")
-          throw error;
+        if (inner.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
+        if (onDamaged === undefined) throw engineError("ENGINE_INDEX_DAMAGED", { id, reason: messageOf(error) }, error);
         onDamaged(id, error);
       }
       onFile?.(++done, files.length);
