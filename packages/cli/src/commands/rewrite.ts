@@ -1,4 +1,5 @@
 /** `holdfast rewrite`: leaves files out of snapshots that exist, and changes what is noted of them. */
+import { isHoldfastError } from "@holdfast/base";
 import {
   type Id,
   type RewriteRequest,
@@ -10,7 +11,7 @@ import {
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
-import { EXIT, exitCodeOf } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { reportOutcome, reportRequest, reportRewrite } from "../rewrite/report.ts";
@@ -91,7 +92,10 @@ function tellLeftOut(path: string, { output }: CommandContext): void {
 
 /** What was refused decides: damage before all else. A run that did all the rest did not do what it was asked. */
 function exitCode({ outcomes, unreadable }: RewriteResult): number {
-  if (unreadable.length > 0) return EXIT.damage;
-  const codes = outcomes.flatMap(({ error }) => (error === undefined ? [] : [exitCodeOf(error)]));
-  return Math.max(EXIT.ok, ...codes);
+  const refused = outcomes.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  // What is stored and cannot be found is damage here.
+  const isDamage = (error: Error): boolean =>
+    isHoldfastError(error) && (error.kind === "corrupt" || error.kind === "not-found");
+  if (unreadable.length > 0 || refused.some(isDamage)) return EXIT.damage;
+  return refused.length > 0 ? EXIT.failure : EXIT.ok;
 }
