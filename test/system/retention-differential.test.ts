@@ -28,6 +28,8 @@ const SEED = Number(process.env["HOLDFAST_RETENTION_SEED"] ?? 1);
 const PER_REPOSITORY = 500;
 const POLICIES = 12;
 const MINUTE = 60_000;
+/** Zones of the machine on which restic runs. */
+const LOCAL_ZONES = ["UTC", "Europe/Berlin", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"];
 
 const { signal } = new AbortController();
 const TREE = parseId("0".repeat(64));
@@ -67,12 +69,12 @@ interface ResticGroup {
 /** For each snapshot restic's reasons to keep it; none for one that it removes. */
 type Decisions = ReadonlyMap<string, readonly string[]>;
 
-function resticDecides(place: string, { texts, grouping }: InventedPolicy): Decisions {
+function resticDecides(place: string, { texts, grouping }: InventedPolicy, localZone: string): Decisions {
   const words = Object.entries(texts).flatMap(([name, value]) =>
     [value].flat().map((text) => `--${name}=${text === "unlimited" ? resticVersion.unlimited : text}`),
   );
   const args = ["forget", "--dry-run", "--json", "--no-lock", `--group-by=${grouping.join(",")}`, ...words];
-  const text = succeed(restic(place, args, { env: { TZ: "UTC" } }));
+  const text = succeed(restic(place, args, { env: { TZ: localZone } }));
   const decisions = new Map<string, readonly string[]>();
   for (const { keep, remove, reasons } of JSON.parse(text.split("\n")[0] ?? "") as ResticGroup[]) {
     for (const [at, { id }] of (keep ?? []).entries()) decisions.set(id, reasons[at]?.matches ?? []);
@@ -81,13 +83,18 @@ function resticDecides(place: string, { texts, grouping }: InventedPolicy): Deci
   return decisions;
 }
 
-function planAsRestic(candidates: readonly Candidate[], { texts, grouping }: InventedPolicy): RetentionPlan {
+function planAsRestic(
+  candidates: readonly Candidate[],
+  { texts, grouping }: InventedPolicy,
+  localZone: string,
+): RetentionPlan {
   return planRetention(candidates, {
     rules: parseRetentionOptions(texts),
     floors: { ...NO_FLOORS, oldestWhileUnfilled: resticVersion.keepsOldest },
     limits: NO_LIMITS,
     grouping,
     zone: "snapshot",
+    localZone,
     nowMs: Date.now(),
     times: "believed",
   });
@@ -119,11 +126,12 @@ describe.skipIf(!has("restic"))("retention", () => {
         seen.snapshots += candidates.length;
         for (let n = 0; n < POLICIES; n++) {
           const policy = inventPolicy(chance);
-          const theirs = resticDecides(place, policy);
-          const plan = planAsRestic(candidates, policy);
+          const localZone = chance.pick(LOCAL_ZONES);
+          const theirs = resticDecides(place, policy, localZone);
+          const plan = planAsRestic(candidates, policy, localZone);
           const verdicts = plan.groups.flatMap((group) => group.verdicts);
           const own = new Map(verdicts.map(({ id, matches }) => [id, matches]));
-          if (!sameDecisions(own, theirs)) expect.fail(report(policy, { candidates, own, theirs }));
+          if (!sameDecisions(own, theirs)) expect.fail(report(policy, localZone, { candidates, own, theirs }));
           for (const { id, keep } of verdicts) expect(keep).toBe(theirs.get(id)?.length !== 0);
           seen.policies++;
           seen.judged += verdicts.length;
@@ -146,6 +154,7 @@ function sameDecisions(own: Decisions, theirs: Decisions): boolean {
 /** Everything that is needed to look at the first difference. */
 function report(
   { texts, grouping }: InventedPolicy,
+  localZone: string,
   { candidates, own, theirs }: { candidates: readonly Candidate[]; own: Decisions; theirs: Decisions },
 ): string {
   const differing = candidates.find(({ id }) => own.get(id)?.join() !== theirs.get(id)?.join());
@@ -155,7 +164,7 @@ function report(
       const time = new Temporal.ZonedDateTime(each.timeNs, offsetName(each.offsetSeconds));
       return `${time.toString()} ${each.paths.join()} [${each.tags.join()}] restic: ${theirs.get(each.id)?.join()} own: ${own.get(each.id)?.join()}`;
     });
-  const head = `seed ${SEED}, ${JSON.stringify(texts)}, grouped by ${grouping.join()}: ${own.size} and ${theirs.size} snapshots`;
+  const head = `seed ${SEED}, ${JSON.stringify(texts)}, grouped by ${grouping.join()}, in ${localZone}: ${own.size} and ${theirs.size} snapshots`;
   return [head, ...history].join("\n");
 }
 

@@ -6,9 +6,14 @@ import { zoneOf } from "./zone.ts";
 const NS_PER_MS = 1_000_000n;
 
 /** @param span years, months, days, hours */
-function before(text: string, span: readonly [number, number, number, number], zoneName = "snapshot"): string {
+function before(
+  text: string,
+  span: readonly [number, number, number, number],
+  zoneName = "snapshot",
+  localZone?: string,
+): string {
   const time = Temporal.ZonedDateTime.from(text);
-  const zone = zoneOf(zoneName);
+  const zone = zoneOf(zoneName, localZone);
   const local = zone.localTime(time.epochNanoseconds, time.offsetNanoseconds / 1e9);
   const [years, months, days, hours] = span;
   const ns = instantBefore(time.epochNanoseconds, local, { years, months, days, hours }, zone);
@@ -54,6 +59,19 @@ describe("where clocks are changed", () => {
 
   test("a snapshot's own offset knows no change", () => {
     expect(before("2026-03-29T12:00:00+02:00[Europe/Berlin]", [0, 0, 1, 0])).toBe("2026-03-28T10:00:00Z");
+  });
+});
+
+describe("a snapshot's own offset, on a machine in Berlin", () => {
+  test.for([
+    ["is Berlin's: by its clock", "2026-03-29T12:00:00+02:00[+02:00]", "2026-03-28T11:00:00Z"],
+    ["is another: as it is", "2026-03-29T12:00:00+01:00[+01:00]", "2026-03-28T11:00:00Z"],
+    ["is another in winter: as it is", "2026-01-29T12:00:00+02:00[+02:00]", "2026-01-28T10:00:00Z"],
+    ["is none: as it is", "2026-03-29T12:00:00Z[UTC]", "2026-03-28T12:00:00Z"],
+    ["to an hour that came twice: as Go decides", "2026-10-26T02:30:00+01:00[+01:00]", "2026-10-25T01:30:00Z"],
+    ["to an hour that was left out: as Go decides", "2026-03-30T02:30:00+02:00[+02:00]", "2026-03-29T01:30:00Z"],
+  ] as const)("%s", ([, from, expected]) => {
+    expect(before(from, [0, 0, 1, 0], "snapshot", "Europe/Berlin")).toBe(expected);
   });
 });
 

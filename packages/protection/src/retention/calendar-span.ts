@@ -22,7 +22,7 @@ export function spanText({ years, months, days, hours }: CalendarSpan): string {
 /**
  * The instant that lies a span before another one, in nanoseconds since 1970. The date goes back by the calendar, at the
  * same time of day, then the hours by elapsed time. A day that its month does not have counts on into the next month, as in
- * Go: 31 March less a month is 3 March. Where the zone's clock was changed, see `Zone.earliestInstant`: more is kept.
+ * Go: 31 March less a month is 3 March. Where the zone's clock was changed, see `Zone.instantOf`.
  * @param local the wall clock at `timeNs`
  */
 export function instantBefore(timeNs: bigint, local: LocalTime, span: CalendarSpan, zone: Zone): bigint {
@@ -33,6 +33,6 @@ export function instantBefore(timeNs: bigint, local: LocalTime, span: CalendarSp
     date.getUTCDate() - span.days,
   );
   if (Number.isNaN(date.getTime())) return BEGINNING;
-  const seconds = zone.earliestInstant({ ...local, days: date.getTime() / DAY_MS }) - span.hours * HOUR;
+  const seconds = zone.instantOf({ ...local, days: date.getTime() / DAY_MS }, timeNs) - span.hours * HOUR;
   return BigInt(seconds) * NS_PER_SECOND + fractionNs(timeNs);
 }

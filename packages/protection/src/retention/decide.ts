@@ -15,7 +15,7 @@ import { zoneOf } from "./zone.ts";
  */
 export function planRetention(candidates: readonly Candidate[], options: RetentionOptions): RetentionPlan {
   requireRules(options.rules);
-  const zone = zoneOf(options.zone);
+  const zone = zoneOf(options.zone, options.localZone);
   const groups: DecidedGroup[] = [];
   for (const [key, members] of Map.groupBy(candidates, (candidate) => groupKey(candidate, options.grouping))) {
     const entries = entriesOf(members, zone);

@@ -148,6 +148,11 @@ export interface RetentionOptions {
   readonly grouping: SnapshotGrouping;
   /** Where days begin: at each snapshot's own offset, as for restic (`snapshot`), or in a zone of the IANA (`Europe/Berlin`). */
   readonly zone: string;
+  /**
+   * The zone of this machine. With `snapshot`, restic's durations go back by it from a snapshot that has its offset; give it
+   * to decide as a restic that runs on this machine, to the hour at which clocks are changed.
+   */
+  readonly localZone?: string | undefined;
   readonly nowMs: number;
   /**
    * Whether the times that snapshots claim are compared with their arrival and the clock (`checked`, the default), or
