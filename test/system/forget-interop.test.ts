@@ -1,9 +1,9 @@
 /** Forgetting, bringing back and tagging while restic works on the same repository. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { differences, has, holdfast, restic, succeed } from "./programs.ts";
+import { has, holdfast, restic, succeed } from "./programs.ts";
 import { makeQuickRepository } from "./quick-repository.ts";
 
 // A dozen processes in each test.
@@ -51,7 +51,9 @@ class Lab {
   backUp(content: string | undefined, day: string): void {
     if (content !== undefined) writeFileSync(join(this.source, "file"), content);
     const before = this.ids();
-    succeed(restic(this.repository, ["backup", "-q", "--host", "box", "--time", `${day} 12:00:00`, this.source]));
+    // What lies above is not in it: the folder of all temporary files changes at any time.
+    const args = ["backup", "-q", "--host", "box", "--time", `${day} 12:00:00`, "."];
+    succeed(restic(this.repository, args, { cwd: this.source }));
     const time = new Date(`${day}T12:00:00Z`);
     for (const id of this.ids())
       if (!before.includes(id)) utimesSync(join(this.repository, "snapshots", id), time, time);
@@ -97,10 +99,7 @@ describe.skipIf(!has("restic"))("with restic on one repository", () => {
     expect(lab.listed("restic").map(({ id }) => id)).toContain(first);
     succeed(lab.restic("check", "--read-data"));
     succeed(lab.restic("restore", first, "--target", join(folder, "turns-restored")));
-    writeFileSync(join(lab.source, "file"), `as of ${DAYS[0]}`);
-    expect(
-      differences(join(folder, "turns-restored", lab.source), lab.source).replaceAll(/^\S*[tT]\S* .*\n?/gm, ""),
-    ).toBe("");
+    expect(readFileSync(join(folder, "turns-restored/file"), "utf8")).toBe(`as of ${DAYS[0]}`);
   });
 
   test("the same rules keep the same snapshots, without floors", () => {
