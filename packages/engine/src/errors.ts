@@ -159,7 +159,7 @@ export const ENGINE_ERRORS = {
     kind: "corrupt",
     message:
       "data that {snapshots} snapshots need is not in the repository, so nothing is removed. {paths} paths lack something: {named}",
-    hint: "Run `holdfast check` for all of it, then `holdfast repair index`. What stays lost: back up again, or `holdfast repair snapshots --forget`; forgotten snapshots are given up by `holdfast prune --grace 0`. Then prune.",
+    hint: "Run `holdfast check` for all of it, then `holdfast repair index`. Back up again: that stores anew what is still there. What stays lost: `holdfast repair snapshots --forget`. Then prune.",
   },
   ENGINE_PRUNE_PACKS: {
     kind: "corrupt",

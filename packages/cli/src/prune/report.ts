@@ -69,14 +69,19 @@ function planLines(plan: PrunePlan): string[] {
   ];
 }
 
-function notes({ packs }: PrunePlan): string[] {
+function notes({ packs, snapshots }: PrunePlan): string[] {
   return [
+    ...(snapshots.isForgottenComplete
+      ? []
+      : [
+          "forgotten snapshots can no longer be brought back whole: another program has pruned, or the index lacks something (see `holdfast unforget --list`)",
+        ]),
     ...(packs.missing === 0
       ? []
       : [`${plural(packs.missing, "pack")} that the index lists in vain, and nothing needs, will be listed no more`]),
-    ...(packs.unlistedYoung === 0
+    ...(packs.unlistedLeft === 0
       ? []
-      : [`${plural(packs.unlistedYoung, "pack")} that no index lists stay for now: younger than an hour`]),
+      : [`${plural(packs.unlistedLeft, "pack")} that no index lists stay: younger than an hour, or needed perhaps`]),
   ];
 }
 
@@ -104,7 +109,7 @@ function summaryJson(plan: PrunePlan, result: PruneResult | undefined): unknown 
       partly_used: packs.partlyUsed,
       unused: packs.unused,
       unreferenced: packs.unlisted,
-      unreferenced_young: packs.unlistedYoung,
+      unreferenced_left: packs.unlistedLeft,
       missing: packs.missing,
       total: packs.total,
       keep: packs.keep,
@@ -112,7 +117,11 @@ function summaryJson(plan: PrunePlan, result: PruneResult | undefined): unknown 
       remove: packs.remove,
       remove_total: packs.removeTotal,
     },
-    snapshots: { live: snapshots.live, forgotten: snapshots.inGrace },
+    snapshots: {
+      live: snapshots.live,
+      forgotten: snapshots.inGrace,
+      forgotten_complete: snapshots.isForgottenComplete,
+    },
     expired_snapshots: plan.expired,
     ...(result === undefined
       ? {

@@ -30,19 +30,28 @@ interface MarkOptions {
   readonly onTrees?: ((trees: number) => void) | undefined;
 }
 
+/** Trees that are followed, and what is not there of them. */
+export interface Roots {
+  /** The trees of snapshots. Nothing may be removed when these need something that is in no index, or cannot be read. */
+  readonly live: Iterable<Id>;
+  /** Those of forgotten ones. Other programs do not know these, and may have removed what only they need. */
+  readonly forgotten: Iterable<Id>;
+}
+
 /** What is needed, as far as it could be followed. */
 export interface UsedBlobs {
   /** An entry for every needed blob; of several copies the first in the index. */
   readonly used: SharedBitmap;
-  /** False when something that is needed is in no index, or cannot be read. Then nothing may be removed. */
-  readonly isComplete: boolean;
+  /** False when something that they need is in no index, or cannot be read. */
+  readonly isLiveComplete: boolean;
+  readonly isForgottenComplete: boolean;
 }
 
 /** @throws what the backend throws; damage makes the result incomplete */
 export async function markUsed(
   repository: Repository,
   index: BlobIndex,
-  trees: Iterable<Id>,
+  { live, forgotten }: Roots,
   options: MarkOptions,
 ): Promise<UsedBlobs> {
   const used = SharedBitmap.create(index.count);
@@ -50,9 +59,9 @@ export async function markUsed(
   const pool = createMarkPool({ key: repository.masterKey, index, used }, workers);
   const marking = new Marking(repository, index, used, { ...options, pool, atOnce: workers + 1 });
   try {
-    for (const tree of trees) marking.addRoot(tree);
-    await marking.run();
-    return { used, isComplete: marking.isComplete };
+    const isLiveComplete = await marking.follow(live);
+    const isForgottenComplete = await marking.follow(forgotten);
+    return { used, isLiveComplete, isForgottenComplete };
   } finally {
     await pool.stop();
   }
@@ -65,7 +74,7 @@ interface Parts extends MarkOptions {
 }
 
 class Marking {
-  isComplete = true;
+  #isComplete = true;
   readonly #repository: Repository;
   readonly #index: BlobIndex;
   readonly #used: SharedBitmap;
@@ -84,14 +93,20 @@ class Marking {
     this.#options = options;
   }
 
-  addRoot(tree: Id): void {
-    const entry = this.#index.entryOf("tree", idToBytes(tree), 0);
-    if (entry < 0) this.isComplete = false;
-    else if (this.#used.add(entry)) this.#want(entry);
+  /** Marks these trees and all that they lead to. @returns whether all of it is there */
+  async follow(trees: Iterable<Id>): Promise<boolean> {
+    this.#isComplete = true;
+    for (const tree of trees) {
+      const entry = this.#index.entryOf("tree", idToBytes(tree), 0);
+      if (entry < 0) this.#isComplete = false;
+      else if (this.#used.add(entry)) this.#want(entry);
+    }
+    await this.#run();
+    return this.#isComplete;
   }
 
-  /** Follows everything. The first failure ends it, once all that was started has ended. */
-  async run(): Promise<void> {
+  /** Follows what is queued. The first failure ends it, once all that was started has ended. */
+  async #run(): Promise<void> {
     const failure = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, failure.signal]);
     const running = new Set<Promise<void>>();
@@ -99,7 +114,7 @@ class Marking {
       for (const [pack, places] of this.#queue) {
         if (running.size >= this.#options.atOnce || signal.aborted) break;
         this.#queue.delete(pack);
-        const task: Promise<void> = this.#follow(pack, Uint32Array.from(places), signal)
+        const task: Promise<void> = this.#followPack(pack, Uint32Array.from(places), signal)
           .catch((error: unknown) => failure.abort(error))
           .finally(() => running.delete(task));
         running.add(task);
@@ -109,7 +124,7 @@ class Marking {
     signal.throwIfAborted();
   }
 
-  async #follow(pack: number, places: Uint32Array, signal: AbortSignal): Promise<void> {
+  async #followPack(pack: number, places: Uint32Array, signal: AbortSignal): Promise<void> {
     const sizeBytes = this.#options.packBytes[pack] ?? -1;
     const result =
       sizeBytes < 0 || sizeBytes > MAX_PACK_BYTES
@@ -120,7 +135,7 @@ class Marking {
       return;
     }
     this.#trees += result.trees - result.unreadable.length;
-    if (result.missing.length > 0) this.isComplete = false;
+    if (result.missing.length > 0) this.#isComplete = false;
     for (const entry of result.elsewhere) this.#want(entry);
     for (const { entry } of result.unreadable) this.#tryOtherCopy(entry, pack);
     this.#options.onTrees?.(this.#trees);
@@ -155,7 +170,7 @@ class Marking {
     this.#failed.set(entry, failed.add(pack));
     const copies = this.#index.findAll("tree", idToBytes(this.#index.idAt(entry)), 0);
     const other = copies.find((copy) => !failed.has(copy.pack));
-    if (other === undefined) this.isComplete = false;
+    if (other === undefined) this.#isComplete = false;
     else this.#want(entry, other);
   }
 }

@@ -203,6 +203,41 @@ describe("a blob that is stored twice", () => {
   });
 });
 
+describe("a forgotten snapshot of which another program has removed data", () => {
+  async function withLack(): Promise<Repository> {
+    const { repository } = await withForgotten();
+    const known = new Set(await namesOf(repository.backend, "forgotten"));
+    const copy = through(repository, await copyOf(repository.backend));
+    // restic's prune sees no forgotten snapshot, and so does this one.
+    for (const name of known) await copy.removeFile("forgotten", name as Id, { signal });
+    await prune(copy);
+    for (const name of known) {
+      const bytes = await loadBytes(repository.backend, { type: "forgotten", name }, undefined, { signal });
+      await copy.backend.save({ type: "forgotten", name }, bytesSource(bytes), { signal });
+    }
+    return copy;
+  }
+
+  test("stops nothing", async () => {
+    const repository = await withLack();
+    const before = await contentOfAll(repository);
+    const { plan: made } = await prune(repository, { graceMs: HOUR });
+    expect(made.snapshots).toEqual({ live: 1, inGrace: 1, isForgottenComplete: false });
+    expect(await namesOf(repository.backend, "forgotten")).toHaveLength(1);
+    expect(await contentOfAll(repository)).toEqual(before);
+  });
+
+  test("keeps packs that no index lists, which may hold what it lacks", async () => {
+    const repository = await withLack();
+    await repository.backend.save({ type: "pack", name: "ab".repeat(32) }, bytesSource(new Uint8Array(100)), {
+      signal,
+    });
+    const made = await plan(repository, { graceMs: HOUR });
+    expect(made.packs).toMatchObject({ unlisted: 0, unlistedLeft: 1 });
+    expect((await plan(repository)).packs).toMatchObject({ unlisted: 1, unlistedLeft: 0 });
+  });
+});
+
 describe("packs that no index lists", () => {
   async function withUnlisted(): Promise<{ repository: Repository; timed: TimedBackend }> {
     const made = newRepository();
@@ -218,7 +253,7 @@ describe("packs that no index lists", () => {
     const { repository } = await withUnlisted();
     const options = { unlistedGraceMs: HOUR, nowMs: 21 * HOUR };
     const { plan: made, result } = await prune(repository, options);
-    expect(made.packs).toMatchObject({ unlisted: 1, unlistedYoung: 0, removeTotal: 1 });
+    expect(made.packs).toMatchObject({ unlisted: 1, unlistedLeft: 0, removeTotal: 1 });
     expect(made.rewritesIndex).toBe(false);
     expect(result).toMatchObject({ removedPacks: 1, removedBytes: 100, newIndexes: 0 });
     await expectClean(repository);
@@ -228,7 +263,7 @@ describe("packs that no index lists", () => {
     const { repository } = await withUnlisted();
     for (const nowMs of [20.5 * HOUR, 19 * HOUR]) {
       const made = await plan(repository, { unlistedGraceMs: HOUR, nowMs });
-      expect(made).toMatchObject({ isNeeded: false, packs: { unlisted: 0, unlistedYoung: 1 } });
+      expect(made).toMatchObject({ isNeeded: false, packs: { unlisted: 0, unlistedLeft: 1 } });
     }
   });
 });
@@ -302,7 +337,7 @@ describe("nothing is planned", () => {
   test.for([
     { type: "index", code: "ENGINE_INDEX_DAMAGED" },
     { type: "snapshot", code: "ENGINE_WRONG_HASH" },
-    { type: "forgotten", code: "ENGINE_WRONG_HASH" },
+    { type: "forgotten", code: "ENGINE_FORGOTTEN_DAMAGED" },
   ] as const)("when a file is damaged: $type", async ({ type, code }) => {
     const { repository } = await withForgotten();
     await damage(repository, type, await firstOf(repository, type));

@@ -9,6 +9,7 @@ import { DEFAULT_GRACE_MS, neededSnapshots, type NeededSnapshots } from "../forg
 import type { BlobIndex } from "../index/blob-index.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { StoredSnapshot } from "../repository/snapshots.ts";
 import type { EntriesOfPack } from "../transfer/transfer.ts";
 import { decide, KEEP, REMOVE, REPACK, UNLIST, type Decisions, type StayingUnused } from "./decide.ts";
 import { entriesByPack } from "./entries-by-pack.ts";
@@ -30,7 +31,12 @@ const THREADS_FROM_INDEX_BYTES = 400 * 1024;
 /** What a prune will do. `work` is for its execution, all else for printing. */
 export interface PrunePlan extends PruneTotals {
   /** Snapshots whose data stays: those that are there, and forgotten ones that can be brought back. */
-  readonly snapshots: { readonly live: number; readonly inGrace: number };
+  readonly snapshots: {
+    readonly live: number;
+    readonly inGrace: number;
+    /** False when data of forgotten ones is gone: another program has pruned, which does not know them. */
+    readonly isForgottenComplete: boolean;
+  };
   /** Forgotten snapshots that cannot be brought back any more. Their files are removed. */
   readonly expired: readonly Id[];
   readonly staysUnused: StayingUnused;
@@ -143,29 +149,31 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
   const facts = new PackFacts(index);
   onProgress?.({ phase: "packs", done: 0, total: index.packCount });
   for await (const file of repository.files("pack", { signal })) facts.addFile(index, file);
-  const snapshots = [...needed.live, ...needed.inGrace];
-  const { used, isComplete } = await markUsed(
-    repository,
-    index,
-    snapshots.map(({ snapshot }) => snapshot.tree),
-    {
-      signal,
-      packBytes: facts.fileBytes,
-      workers: options.workers,
-      onTrees: (trees) => onProgress?.({ phase: "trees", done: trees, total: 0 }),
-    },
-  );
-  if (!isComplete) throw await lostBlobs(repository, index, snapshots, { signal });
-  const usage = new PackUsage(index, facts, used);
+  const treesOf = (snapshots: readonly StoredSnapshot[]): Id[] => snapshots.map(({ snapshot }) => snapshot.tree);
+  const roots = { live: treesOf(needed.live), forgotten: treesOf(needed.inGrace) };
+  const marked = await markUsed(repository, index, roots, {
+    signal,
+    packBytes: facts.fileBytes,
+    workers: options.workers,
+    onTrees: (trees) => onProgress?.({ phase: "trees", done: trees, total: 0 }),
+  });
+  if (!marked.isLiveComplete) throw await lostBlobs(repository, index, needed.live, { signal });
+  const usage = new PackUsage(index, facts, marked.used);
   if (usage.lostPacks.length > 0) throw lostPacks(index, facts, usage.lostPacks);
   const decisions = decide(facts, usage, { options, canCompress });
-  const unlisted = byAge(facts.unlisted, nowMs - (options.unlistedGraceMs ?? DEFAULT_UNLISTED_GRACE_MS));
+  // What a forgotten snapshot lacks may be in packs that no index lists: `repair index` would find it.
+  const oldBefore = nowMs - (options.unlistedGraceMs ?? DEFAULT_UNLISTED_GRACE_MS);
+  const unlisted = byAge(facts.unlisted, marked.isForgottenComplete ? oldBefore : Number.NEGATIVE_INFINITY);
   const totals = totalsOf({ facts, usage, decisions, unlisted });
   const rewritesIndex = decisions.actions.some((action) => action !== KEEP) || hasTooMany(files.length, index.count);
   const expired = needed.expired.map(({ id }) => id);
   return {
     ...totals,
-    snapshots: { live: needed.live.length, inGrace: needed.inGrace.length },
+    snapshots: {
+      live: needed.live.length,
+      inGrace: needed.inGrace.length,
+      isForgottenComplete: marked.isForgottenComplete,
+    },
     expired,
     staysUnused: decisions.staysUnused,
     indexFiles: files.length,
@@ -202,9 +210,9 @@ async function loadAll(
 }
 
 /** Packs received before `oldBefore`, and where the store does not tell, are remains of runs that ended long ago. */
-function byAge(packs: readonly UnlistedPack[], oldBefore: number): { old: UnlistedPack[]; young: UnlistedPack[] } {
-  const isOld = ({ receivedAtMs }: UnlistedPack): boolean => receivedAtMs === undefined || receivedAtMs <= oldBefore;
-  return { old: packs.filter(isOld), young: packs.filter((pack) => !isOld(pack)) };
+function byAge(packs: readonly UnlistedPack[], oldBefore: number): { old: UnlistedPack[]; left: UnlistedPack[] } {
+  const isOld = ({ receivedAtMs = Number.MIN_SAFE_INTEGER }: UnlistedPack): boolean => receivedAtMs <= oldBefore;
+  return { old: packs.filter(isOld), left: packs.filter((pack) => !isOld(pack)) };
 }
 
 function hasTooMany(files: number, blobs: number): boolean {

@@ -32,9 +32,9 @@ export interface PrunePacks {
   readonly used: number;
   readonly partlyUsed: number;
   readonly unused: number;
-  /** Packs that no index lists: removed, and left because they are young. */
+  /** Packs that no index lists: removed, and left, because they are young or may hold what a forgotten snapshot lacks. */
   readonly unlisted: number;
-  readonly unlistedYoung: number;
+  readonly unlistedLeft: number;
   /** Listed, not in the store, and not needed. */
   readonly missing: number;
   readonly total: number;
@@ -54,7 +54,7 @@ interface Parts {
   readonly facts: PackFacts;
   readonly usage: PackUsage;
   readonly decisions: Decisions;
-  readonly unlisted: { readonly old: readonly UnlistedPack[]; readonly young: readonly UnlistedPack[] };
+  readonly unlisted: { readonly old: readonly UnlistedPack[]; readonly left: readonly UnlistedPack[] };
 }
 
 export function totalsOf({ facts, usage, decisions, unlisted }: Parts): PruneTotals {
@@ -93,9 +93,9 @@ export function totalsOf({ facts, usage, decisions, unlisted }: Parts): PruneTot
     packs: {
       ...packs,
       unlisted: unlisted.old.length,
-      unlistedYoung: unlisted.young.length,
+      unlistedLeft: unlisted.left.length,
       missing: actions[UNLIST] as number,
-      total: packs.used + packs.partlyUsed + packs.unused + unlisted.old.length + unlisted.young.length,
+      total: packs.used + packs.partlyUsed + packs.unused + unlisted.old.length + unlisted.left.length,
       keep: actions[KEEP] as number,
       repack: actions[REPACK] as number,
       remove: actions[REMOVE] as number,

@@ -45,6 +45,10 @@ export class TreeReferences {
   #keyStart = 0;
   #keyEnd = 0;
   #keyIsEscaped = false;
+  readonly #readContentId = (): void => {
+    this.#readId();
+    this.#sink.data(this.#id);
+  };
 
   constructor(sink: ReferenceSink) {
     this.#sink = sink;
@@ -70,17 +74,20 @@ export class TreeReferences {
     if (!hasNodes) throw engineError("ENGINE_MALFORMED", { what, reason: `it has no list "nodes"` });
   }
 
+  /** The hot loop: an object like others, without a callback for each of its keys. */
   #readNode(): void {
-    this.#readObject(() => {
-      if (this.#isKey(CONTENT)) this.#readList(() => this.#readContentId());
+    this.#expect(OPEN_OBJECT, "an object");
+    if (this.#take(CLOSE_OBJECT)) return;
+    do {
+      this.#readKey();
+      this.#expect(COLON, "a colon");
+      this.#skipSpace();
+      if (this.#keyEnd - this.#keyStart !== CONTENT.length && !this.#keyIsEscaped) this.#skipValue();
+      else if (this.#isKey(CONTENT)) this.#readList(this.#readContentId);
       else if (this.#isKey(SUBTREE)) this.#readSubtree();
       else this.#skipValue();
-    });
-  }
-
-  #readContentId(): void {
-    this.#readId();
-    this.#sink.data(this.#id);
+    } while (this.#take(COMMA));
+    this.#expect(CLOSE_OBJECT, "a comma or the end of an object");
   }
 
   #readSubtree(): void {
@@ -218,8 +225,10 @@ export class TreeReferences {
   }
 
   #take(byte: number): boolean {
-    this.#skipSpace();
-    if (this.#bytes[this.#at] !== byte) return false;
+    if (this.#bytes[this.#at] !== byte) {
+      this.#skipSpace();
+      if (this.#bytes[this.#at] !== byte) return false;
+    }
     this.#at++;
     return true;
   }
@@ -230,6 +239,8 @@ export class TreeReferences {
 
   #skipSpace(): void {
     let byte = this.#bytes[this.#at];
+    // Few programs write any.
+    if ((byte as number) > 0x20) return;
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = this.#bytes[++this.#at];
   }
 
