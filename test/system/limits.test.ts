@@ -98,6 +98,22 @@ describe.skipIf(!isRoot)("a repository that is read-only (needs root)", { timeou
   });
 });
 
+describe.skipIf(!isRoot)("a place for restored files that is read-only (needs root)", { timeout: 60_000 }, () => {
+  test("is called so", () => {
+    const repository = join(folder, "to read-only");
+    const disk = join(folder, "read-only target");
+    makeQuickRepository(repository);
+    succeed(holdfast(repository, ["backup", join(source, "file 1")]));
+    mountMemory(disk, "size=1m");
+    remount(disk, "ro");
+    for (const target of [join(disk, "new"), join(disk, "new/below/it")]) {
+      const { status, stderr } = holdfast(repository, ["restore", "latest", "--target", target]);
+      expect(stderr).toContain("EROFS: read-only file system");
+      expect(status).toBe(1);
+    }
+  });
+});
+
 describe.skipIf(!canBeNobody)("a user without rights (needs root, setpriv, and a program that others may read)", () => {
   test("is told which part of the repository is closed to them", () => {
     const repository = join(folder, "closed");

@@ -429,7 +429,9 @@ describe("deleting what the snapshot lacks", () => {
 
 test.each([
   ["relative/path", /absolute/],
-  ["/dev/null", /./],
+  ["/dev/null", /it is not a folder/],
+  ["/dev/null/below/it", /ENOTDIR: not a directory/],
+  ["/proc/nothing/here", /ENOENT: no such file or directory/],
 ])("the target %s is refused", async (target, reason) => {
   const run = restore(await made(async () => []), target);
   await expect(run).rejects.toSatisfy(

@@ -10,11 +10,14 @@
  */
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, realpathSync, unlinkSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { posix } from "node:path";
+import { systemCode } from "@holdfast/base";
 import { engineError } from "../errors.ts";
 import { decodePath, displayPath, fsPath } from "../filesystem/path-bytes.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import { systemReason } from "../platform/libc.ts";
 import type { Repository } from "../repository/repository.ts";
 import { Counters } from "../workers/counters.ts";
 import { AnchoredFolder, hasProc, whereIs } from "./anchored-folder.ts";
@@ -180,20 +183,40 @@ export class Restore {
     const selectsAll = new RestoreSelection(rules.selection).isAll;
     try {
       if (!target.startsWith("/")) throw new Error("it is not an absolute path");
-      if (!dryRun) mkdirSync(fsPath(target), { recursive: true, mode: 0o700 });
+      if (!dryRun) makeWithParents(target);
       else if (!existsSync(fsPath(target))) return { path: withoutSlash(target), isEmpty: true };
       const path = withoutSlash(realPathOf(target));
       if (path === "" && rules.delete && selectsAll) throw engineError("ENGINE_DELETE_EVERYTHING");
       return { path, isEmpty: readdirSync(fsPath(target), "buffer").length === 0 };
     } catch (error) {
       if (!(error instanceof Error) || "kind" in error) throw error;
-      throw engineError("ENGINE_TARGET_UNUSABLE", { target: displayPath(target), reason: error.message }, error);
+      throw engineError("ENGINE_TARGET_UNUSABLE", { target: displayPath(target), reason: systemReason(error) }, error);
     }
   }
 }
 
 function threadsFor(workers: number | undefined): number {
   return workers ?? Math.max(MIN_WORKERS, Math.min(MAX_WORKERS, availableParallelism()));
+}
+
+/** One folder after the other: Node's own way to do so says "not found" on a read-only file system. */
+function makeWithParents(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (error) {
+    const parent = posix.dirname(path);
+    if (systemCode(error) !== "ENOENT" || parent === path) throw error;
+    makeWithParents(parent);
+    makeFolder(path);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(fsPath(path), { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
 }
 
 function realPathOf(target: string): string {
