@@ -22,7 +22,6 @@ interface Parts {
   readonly signal: AbortSignal;
   /** Called for each entry that is left out; of trees that several snapshots share, once. */
   readonly onLeftOut?: ((path: string) => void) | undefined;
-  readonly known?: KnownResults;
 }
 
 /** How much work it was. */
@@ -43,13 +42,12 @@ interface Sums {
 
 export class TreeRewriter {
   readonly #parts: Parts;
-  readonly #known: KnownResults;
+  readonly #known = new KnownResults();
   readonly #pauses: Pauses;
   readonly #counts = { treesRead: 0, treesRewritten: 0 };
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#known = parts.known ?? new KnownResults();
     this.#pauses = new Pauses(parts.signal);
   }
 
