@@ -97,6 +97,14 @@ export {
 } from "./repair/repair-packs.ts";
 export type { Loss } from "./repair/lossy-trees.ts";
 export {
+  type NeededBlob,
+  type RefillPlan,
+  type RefillResult,
+  executeRefill,
+  planRefill,
+  remainingLosses,
+} from "./repair/refill.ts";
+export {
   type SnapshotRepair,
   type SnapshotRepairPlan,
   type SnapshotRepairResult,

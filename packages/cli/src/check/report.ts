@@ -68,6 +68,7 @@ function hints(findings: readonly Finding[]): string[] {
     return [
       ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
       `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then back up again: what the source still has is stored anew`,
+      "      if there is another copy of the repository, add --from-repo LOCATION: what it still has comes back",
       "      what is lost for good after that: `holdfast repair snapshots`",
     ];
   }
@@ -75,6 +76,7 @@ function hints(findings: readonly Finding[]): string[] {
   if (!needsSnapshotRepair(findings)) return [];
   return findings.some(({ code }) => LOST.has(code))
     ? [
+        "hint: if there is another copy of the repository: `holdfast repair packs --from-repo LOCATION` brings back what it has",
         "hint: back up again: what the source still has is stored anew, and heals older snapshots too",
         "      what is lost for good after that: `holdfast repair snapshots`",
       ]

@@ -1,56 +1,129 @@
-/** `holdfast repair packs`: saves what is left in damaged packs. */
+/** `holdfast repair packs`: saves what is left in damaged packs, and takes what is lost from another repository. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
 import {
-  type LostBlob,
   type Id,
   type PackRepairPlan,
+  type RefillPlan,
+  type RefillResult,
   type Repository,
   executePackRepair,
+  executeRefill,
   findFileId,
   isId,
   planPackRepair,
+  planRefill,
+  remainingLosses,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { withTwoSessions } from "../copy/two-repositories.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
-import { safeText } from "../output/safe-text.ts";
-import { formatBytes, plural } from "../output/units.ts";
+import {
+  lostBlobs,
+  type PackRepairReport,
+  printPackPlan,
+  printPackResult,
+  printRefillPlan,
+} from "../repair/pack-report.ts";
 import { stepProgress } from "../repair/step-progress.ts";
+import { type Session, withSession } from "../repository-session.ts";
+import { namedLocation } from "../repository-location.ts";
 import { packOptions } from "../values/pack-options.ts";
-import { withSession } from "../repository-session.ts";
 
-type Result = Awaited<ReturnType<typeof executePackRepair>>;
+interface Parts {
+  readonly own: Session;
+  readonly other: Repository | undefined;
+  readonly signal: AbortSignal;
+}
 
-export const run: RunCommand = (context) =>
-  withSession(
+export const run: RunCommand = async (context) => {
+  const packs = packOptions(context.options);
+  const mode = context.options.flag("dry-run") ? "read" : "exclusive";
+  const work = async (parts: Parts): Promise<number> => {
+    const report = await repairPacks(context, parts, packs);
+    printPackResult(context.output, report);
+    return lostBlobs(report).length + report.losses.length > 0 ? EXIT.damage : EXIT.ok;
+  };
+  const settings = { trustCache: false };
+  if ((await namedLocation(context, "from")) === undefined) {
+    if (context.args.length === 0) throw needsIds();
+    const alone = (own: Session): Promise<number> =>
+      own.locked(mode, (signal) => work({ own, other: undefined, signal }));
+    return withSession(context, alone, settings);
+  }
+  return withTwoSessions(
     context,
-    (session) => {
-      const dryRun = context.options.flag("dry-run");
-      const packs = packOptions(context.options);
-      return session.locked(dryRun ? "read" : "exclusive", async (signal) => {
-        const ids = await packIds(session.repository, context.args, signal);
-        const steps = stepProgress(context, "packs read");
-        const onPack = (done: number, total: number): void => steps.tell({ done, total });
-        const plan = await planPackRepair(session.repository, ids, { signal, onPack }).finally(() => steps.stop());
-        printPlan(context, plan);
-        const onBackup = (id: Id, bytes: Uint8Array): Promise<void> => keepCopy(context, id, bytes, signal);
-        const result = dryRun
-          ? undefined
-          : await executePackRepair(session.repository, plan, { signal, onBackup, ...packs });
-        printResult(context, plan, result);
-        return lostBlobs(plan).length > 0 ? EXIT.damage : EXIT.ok;
-      });
-    },
-    { trustCache: false },
+    ({ own, from }) =>
+      from.locked("read", (reading) =>
+        own.locked(mode, (writing) =>
+          work({ own, other: from.repository, signal: AbortSignal.any([reading, writing]) }),
+        ),
+      ),
+    settings,
   );
+};
 
-/** A whole id need not be in the store: then only the index is cleaned. */
-async function packIds(repository: Repository, texts: readonly string[], signal: AbortSignal): Promise<Id[]> {
+async function repairPacks(
+  context: CommandContext,
+  { own, other, signal }: Parts,
+  packs: ReturnType<typeof packOptions>,
+): Promise<PackRepairReport> {
+  const { repository } = own;
+  const hasOther = other !== undefined;
+  const plan = await readPacks(context, repository, { signal, withSuspects: hasOther });
+  printPackPlan(context.output, plan);
+  const refill = await refillPlan(context, repository, plan, { other, signal });
+  if (other !== undefined && refill !== undefined) printRefillPlan(context.output, refill);
+  if (context.options.flag("dry-run")) {
+    const isAll = hasOther || refill === undefined;
+    const losses = isAll ? [] : await remainingLosses(repository, refill, { signal, isExecuted: false });
+    return { packs: plan, refill, hasOther, done: undefined, refilled: undefined, losses };
+  }
+  const refilled = refill === undefined ? undefined : await takeOver(context, repository, refill, { signal, ...packs });
+  const onBackup = (id: Id, bytes: Uint8Array): Promise<void> => keepCopy(context, id, bytes, signal);
+  const done = await executePackRepair(repository, plan, { signal, ...packs, onBackup });
+  const losses = refill === undefined ? [] : await remainingLosses(repository, refill, { signal, isExecuted: true });
+  return { packs: plan, refill, hasOther, done, refilled, losses };
+}
+
+/** What snapshots lack, and what of it the other repository has. Nothing is looked for where nothing is lost. */
+async function refillPlan(
+  context: CommandContext,
+  repository: Repository,
+  plan: PackRepairPlan,
+  { other, signal }: { readonly other: Repository | undefined; readonly signal: AbortSignal },
+): Promise<RefillPlan | undefined> {
+  if (other === undefined && plan.packs.every(({ lost }) => lost.length === 0)) return undefined;
+  const steps = stepProgress(context, "folders examined");
+  const onTrees = (done: number): void => steps.tell({ done, total: done });
+  return planRefill(repository, plan, other, { signal, onTrees }).finally(() => steps.stop());
+}
+
+function takeOver(
+  context: CommandContext,
+  repository: Repository,
+  refill: RefillPlan,
+  settings: { readonly signal: AbortSignal } & ReturnType<typeof packOptions>,
+): Promise<RefillResult> {
+  const steps = stepProgress(context, "blobs taken over");
+  const onProgress = ({ blobs }: { blobs: number }): void =>
+    steps.tell({ done: blobs, total: Math.max(blobs, refill.blobs) });
+  return executeRefill(repository, refill, { ...settings, onProgress }).finally(() => steps.stop());
+}
+
+async function readPacks(
+  context: CommandContext,
+  repository: Repository,
+  options: { readonly signal: AbortSignal; readonly withSuspects: boolean },
+): ReturnType<typeof planPackRepair> {
   const ids: Id[] = [];
-  for (const text of texts) ids.push(isId(text) ? text : await findFileId(repository, "pack", text, { signal }));
-  return ids;
+  // A whole id need not be in the store: then only the index is cleaned.
+  for (const text of context.args) ids.push(isId(text) ? text : await findFileId(repository, "pack", text, options));
+  const steps = stepProgress(context, "packs read");
+  const onPack = (done: number, total: number): void => steps.tell({ done, total });
+  return planPackRepair(repository, ids, { ...options, onPack }).finally(() => steps.stop());
 }
 
 async function keepCopy(
@@ -71,42 +144,7 @@ async function keepCopy(
   output.message(`kept a copy of the pack as ${path}`);
 }
 
-function printPlan({ output }: CommandContext, { packs }: PackRepairPlan): void {
-  if (output.settings.json) return;
-  for (const { id, sizeBytes, unreadable, salvagedBlobs, salvagedBytes, lost } of packs) {
-    const state =
-      sizeBytes === undefined ? " (not in the store)" : unreadable === undefined ? "" : ` (${safeText(unreadable)})`;
-    const gone = lost.filter(({ hasOtherCopy }) => !hasOtherCopy).length;
-    output.print(
-      `pack ${id}${state}: ${plural(salvagedBlobs, "blob")} (${formatBytes(salvagedBytes)}) can be saved, ${plural(gone, "blob")} lost`,
-    );
-  }
-}
-
-/** Blobs of which no good copy is left. */
-function lostBlobs({ packs }: Pick<PackRepairPlan, "packs">): LostBlob[] {
-  return packs.flatMap((pack) => pack.lost).filter(({ hasOtherCopy }) => !hasOtherCopy);
-}
-
-function printResult({ output }: CommandContext, { packs }: PackRepairPlan, result: Result | undefined): void {
-  const lost = lostBlobs({ packs });
-  if (output.settings.json) {
-    output.printJson({
-      message_type: "summary",
-      dry_run: result === undefined ? true : undefined,
-      salvaged_blobs: result?.salvagedBlobs ?? 0,
-      removed_packs: result?.removedPacks ?? [],
-      lost_blobs: lost.map(({ type, id, reason }) => ({ type, id, reason })),
-    });
-    return;
-  }
-  if (result === undefined) output.print("dry run: nothing was changed");
-  else
-    output.print(
-      `saved ${plural(result.salvagedBlobs, "blob")}, removed ${plural(result.removedPacks.length, "pack")}`,
-    );
-  if (lost.length > 0)
-    output.message(
-      "hint: run `holdfast repair snapshots --forget` to make snapshots without what is lost; back up again first, which may bring it back",
-    );
+function needsIds(): Error {
+  const problem = "name the packs that are damaged, or another repository with --from-repo";
+  return cliError("CLI_USAGE", { problem, help: "holdfast help repair packs" });
 }

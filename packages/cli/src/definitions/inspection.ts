@@ -1,6 +1,6 @@
 /** Definitions of the commands that look inside the repository, find damage and mend it. */
 import type { CommandDefinition } from "./definition.ts";
-import { DRY_RUN, SNAPSHOT_FILTERS } from "./filter-options.ts";
+import { DRY_RUN, FROM_REPOSITORY_OPTIONS, SNAPSHOT_FILTERS } from "./filter-options.ts";
 
 const GROUP = "Checking and mending:";
 
@@ -51,20 +51,22 @@ const repair: CommandDefinition = {
     },
     {
       name: "packs",
-      summary: "save what is left in damaged packs",
+      summary: "save what is left in damaged packs, and take what is lost from another repository",
       description: [
         "Copies the blobs that can still be read out of damaged packs into new ones, and removes the damaged packs.",
+        "With --from-repo, whatever snapshots need and this repository has lost is taken from the other one, as far as it has it: from damaged packs, from packs that are missing or cut off, and what is in no pack any more. Every blob is checked, so that it is the very same again. The other repository may have another key, as one that was made with `holdfast copy` has.",
+        "At the end the files are named that cannot be restored whole.",
       ],
       arguments: [
         {
           name: "id",
-          description: "damaged packs, as `holdfast check` names them",
-          required: true,
+          description: "damaged packs, as `holdfast check` names them; none are needed with --from-repo",
           variadic: true,
           completes: "nothing",
         },
       ],
       options: [
+        ...FROM_REPOSITORY_OPTIONS,
         {
           flags: "--keep-in <folder>",
           description: "folder for copies of the packs, as pack-ID, before anything is changed",
@@ -72,6 +74,12 @@ const repair: CommandDefinition = {
           completes: "folder",
         },
         DRY_RUN,
+      ],
+      examples: [
+        {
+          command: "holdfast repair packs 5b1c09ee --from-repo /mnt/usb/backup",
+          description: "Mend a pack with what a second repository has.",
+        },
       ],
       exitCodes: [10, 11, 12, 20],
       load: () => import("../commands/repair-packs.ts"),

@@ -318,7 +318,7 @@ test("an index of the target that is damaged ends the copy before anything is wr
   const [name] = await namesOf(to.backend, "index");
   await flipBit(to.backend, { type: "index", name: name as string }, 40);
   const recording = new RecordingBackend(to.backend);
-  await expect(copy(good.repository, through(to, recording))).rejects.toEqual(failsWith("ENGINE_WRONG_HASH"));
+  await expect(copy(good.repository, through(to, recording))).rejects.toEqual(failsWith("ENGINE_INDEX_DAMAGED"));
   expect(recording.saves).toEqual([]);
 });
 

@@ -11,6 +11,7 @@ import type { BlobIndex } from "../index/blob-index.ts";
 import { entriesByPack } from "../prune/entries-by-pack.ts";
 import { markUsed, type UsedBlobs } from "../prune/mark-used.ts";
 import { loadIndex } from "../repository/load-index.ts";
+import { packSizes } from "../repository/pack-sizes.ts";
 import { listSnapshots, saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { type EntriesOfPack, Transfer, type TransferOptions, withTransfer } from "../transfer/transfer.ts";
 import { CopiedSnapshots, lastingName } from "./already-copied.ts";
@@ -109,12 +110,7 @@ export class Copy {
       this.#tell({ kind: "damaged", what: `index ${id} of the source`, reason: messageOf(error) });
     const fromIndex = await loadIndex(from, { signal, onDamaged });
     const toIndex = await loadIndex(to, { signal });
-    const packBytes = new Float64Array(fromIndex.packCount).fill(-1);
-    for await (const { id, sizeBytes } of from.files("pack", { signal })) {
-      const pack = fromIndex.packNumber(id);
-      if (pack !== undefined) packBytes[pack] = sizeBytes;
-    }
-    return { fromIndex, toIndex, packBytes };
+    return { fromIndex, toIndex, packBytes: await packSizes(from, fromIndex, { signal }) };
   }
 
   #transferOptions({ fromIndex, toIndex }: Indexes): TransferOptions {
@@ -146,26 +142,26 @@ export class Copy {
   }
 
   async #copyLot(transfer: Transfer, indexes: Indexes, lot: readonly StoredSnapshot[]): Promise<void> {
-    const { used, isComplete } = await this.#needs(indexes, lot);
+    const { used, isLiveComplete } = await this.#needs(indexes, lot);
     const lacking = this.#choose(indexes, used);
     this.#progress.phase = "copying";
     const lost = await moveFromAnyCopy(transfer, indexes.fromIndex, lacking, this.#lost);
     await transfer.settle();
     this.#lostBlobs += lost.length;
     for (const blob of lost) this.#tell({ kind: "lost", blob });
-    const whole = isComplete && lost.length === 0 ? lot : await this.#wholeOnes(indexes.toIndex, lot);
+    const whole = isLiveComplete && lost.length === 0 ? lot : await this.#wholeOnes(indexes.toIndex, lot);
     for (const source of whole) await this.#saveSnapshot(source);
   }
 
   /** Everything that these snapshots refer to, by the source's trees. */
   #needs({ fromIndex, packBytes }: Indexes, lot: readonly StoredSnapshot[]): Promise<UsedBlobs> {
     this.#progress.phase = "trees";
-    const roots = lot.map(({ snapshot }) => snapshot.tree);
+    const roots = { live: lot.map(({ snapshot }) => snapshot.tree), forgotten: [] };
     const before = this.#progress.trees;
     return markUsed(this.#options.from, fromIndex, roots, {
       signal: this.#options.signal,
       packBytes,
-      workers: this.#workers,
+      workers: undefined,
       onTrees: (trees) => {
         this.#progress.trees = before + trees;
       },

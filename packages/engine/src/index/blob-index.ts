@@ -220,6 +220,12 @@ export class BlobIndex {
     return forgotten;
   }
 
+  /** Takes one copy of a blob out of the index, as `forgetPacks` does with those of a whole pack. */
+  forgetEntry(n: number): void {
+    this.#checkEntry(n);
+    this.#mutex.run(() => this.#blobs.forget(n));
+  }
+
   /** True when the blob is stored or claimed. */
   has(type: BlobType, id: Uint8Array, idOffset: number): boolean {
     return this.#blobs.find(id, idOffset, kindOf(type)) >= 0;

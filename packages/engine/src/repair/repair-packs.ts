@@ -14,6 +14,7 @@ import { filesThatList, readIndexFiles, removeIfThere, replaceIndexFiles, type I
 import { loadPack, type LoadedPack } from "./load-pack.ts";
 import { openPackHeader } from "./pack-header-reader.ts";
 import { salvage, type LostCopy, type SalvagedBlob } from "./salvage.ts";
+import { suspectPacks } from "./suspect-packs.ts";
 
 /** A blob whose copy in a damaged pack cannot be used. */
 export interface LostBlob {
@@ -54,18 +55,20 @@ interface PlanOptions {
 
 /**
  * Reads the packs and finds out what can be saved. Nothing is written. The repository must be locked exclusively by the
- * caller, from here until the plan is executed.
+ * caller, from here until the plan is executed. `withSuspects` adds packs that the index lists and that do not exist, or are
+ * cut off.
  * @throws ENGINE_ID_NOT_FOUND for a pack that neither store nor index knows; damage of an index file (`repair index` comes
  * first); what the backend throws; on abort the signal's reason
  */
 export async function planPackRepair(
   repository: Repository,
   ids: readonly Id[],
-  { signal, onPack }: PlanOptions,
+  { signal, onPack, withSuspects = false }: PlanOptions & { readonly withSuspects?: boolean },
 ): Promise<PackRepairPlan> {
   const files = await readSoundIndex(repository, signal);
   const places = new BlobPlaces(repository, files.index);
-  const chosen = new Set(ids);
+  const suspects = withSuspects ? await suspectPacks(repository, files.index, { signal }) : [];
+  const chosen = new Set([...ids, ...suspects]);
   const packs: PackRepair[] = [];
   for (const id of chosen) {
     const pack = await loadPack(repository, id, { signal });
@@ -75,7 +78,7 @@ export async function planPackRepair(
     packs.push(planPack(places, chosen, pack));
     onPack?.(packs.length, chosen.size);
   }
-  const numbers = ids.map((id) => files.index.packNumber(id)).filter((number) => number !== undefined);
+  const numbers = [...chosen].map((id) => files.index.packNumber(id)).filter((number) => number !== undefined);
   return { packs, rewrittenIndexes: filesThatList(files, new Set(numbers)), index: files.index };
 }
 
@@ -108,7 +111,9 @@ export async function executePackRepair(
   const replacement = { rewrite: plan.rewrittenIndexes, drop, add: [], remove: plan.rewrittenIndexes };
   await replaceIndexFiles(repository, replacement, { signal });
   const removedPacks: Id[] = [];
-  for (const id of drop) if (await removeIfThere(repository, "pack", id, signal)) removedPacks.push(id);
+  for (const { id, sizeBytes } of plan.packs) {
+    if (sizeBytes !== undefined && (await removeIfThere(repository, "pack", id, signal))) removedPacks.push(id);
+  }
   return { salvagedBlobs, removedPacks };
 }
 
