@@ -20,6 +20,7 @@ export class Interruption {
   readonly #beforeExit: () => void;
   readonly #terminals = STANDARD_STREAMS.filter((stream) => isatty(stream));
   #exitCode: number | undefined;
+  #isOutputLost = false;
 
   constructor(beforeExit: () => void) {
     this.#beforeExit = beforeExit;
@@ -38,6 +39,11 @@ export class Interruption {
   /** True when there is nobody to read messages about the end. */
   get isQuiet(): boolean {
     return this.#exitCode === OUTPUT_CLOSED;
+  }
+
+  /** Throws the reason of the abort when results could not be written: a run that has ended since has not succeeded. */
+  throwIfOutputFailed(): void {
+    if (this.#isOutputLost) this.#controller.signal.throwIfAborted();
   }
 
   /** Listens until the process ends: also after the run, for what still holds the process. */
@@ -69,6 +75,7 @@ export class Interruption {
 
   #outputFailed(error: unknown): void {
     if (this.#exitCode !== undefined) return;
+    this.#isOutputLost = true;
     const isClosed = systemCode(error) === "EPIPE";
     this.#exitCode = isClosed ? OUTPUT_CLOSED : 1;
     const reason = error instanceof Error ? error.message : String(error);

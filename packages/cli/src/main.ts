@@ -32,7 +32,7 @@ export async function main(argv: string[]): Promise<number> {
       code = await run(parsed, { options, variables, output, signal: interruption.signal });
     } else code = answer(parsed, output);
     await output.flush();
-    if (interruption.isQuiet) code = interruption.exitCode ?? code;
+    interruption.throwIfOutputFailed();
   } catch (error) {
     output.live?.end();
     code = failureCode(error, interruption);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
@@ -89,6 +89,18 @@ describe("output", () => {
     expect(stderr).toBe("");
     expect(code).toBe(141);
   });
+
+  test.skipIf(!existsSync("/dev/full"))(
+    "results that cannot be written are a failure, also at the very end",
+    async () => {
+      for (const words of [["snapshots"], ["snapshots", "--json"], ["man", "backup"], ["help"], ["version"]]) {
+        const ending = words.join(" ");
+        const { stderr, code } = await shell(`exec "$0" "$@" ${ending} > /dev/full`, variables);
+        expect(stderr).toContain("standard output cannot be written: ENOSPC");
+        expect(code).toBe(1);
+      }
+    },
+  );
 
   test("names cannot steer the terminal, and arguments that are not UTF-8 are exact", async () => {
     const source = join(folder, "odd");

@@ -115,18 +115,20 @@ export class Output {
     return this.settings.color ? `\u001b[${code}m${text}\u001b[0m` : text;
   }
 
-  /** Writes what is still held back. */
+  /** Writes what is still held back, and waits until all is written or has failed; a failure is an event of the stream. */
   async flush(): Promise<void> {
-    if (this.#write()) return;
-    await new Promise<void>((resolve) => this.#out.write("", () => resolve()));
+    this.#write();
+    const failure = await new Promise((resolve) => this.#out.write("", resolve));
+    // The event comes a turn later than the answer.
+    if (failure instanceof Error) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  #write(): boolean {
-    if (this.#buffer === "") return true;
+  #write(): void {
+    if (this.#buffer === "") return;
     const text = this.#buffer;
     this.#buffer = "";
     if (this.#out.isTTY === true) this.live?.clear();
-    return this.#out.write(text);
+    this.#out.write(text);
   }
 
   #printError(text: string): void {
