@@ -48,11 +48,12 @@ export const ENGINE_ERRORS = {
   ENGINE_CONFIG_BROKEN: {
     kind: "corrupt",
     message: "the repository's config file is damaged: {reason}",
-    hint: "Copy the file `config` back from another copy of this repository; it never changes.",
+    hint: "Copy the file `config` back from another copy of this repository; only an upgrade by `migrate` ever changes it.",
   },
   ENGINE_VERSION_UNSUPPORTED: {
     kind: "unsupported",
     message: "repository version {version} is not supported (1 and 2 are)",
+    hint: "Use the program that made it, or a newer version of Holdfast. Nothing was changed.",
   },
   ENGINE_WRONG_PASSWORD: {
     kind: "wrong-key",
@@ -63,6 +64,12 @@ export const ENGINE_ERRORS = {
     kind: "corrupt",
     message: "the repository at {location} has no key file that can be read",
     hint: "Copy the folder `keys` back from another copy of this repository.",
+  },
+  ENGINE_KEYS_LEFT: {
+    kind: "wrong-key",
+    message:
+      "the password fits none of the {tried} key files that were tried; {left} more were not, as each takes its time",
+    hint: "Give the name of your key's file in the folder `keys`, or its beginning, with --key-hint. Files there that nobody made do not belong to the repository.",
   },
   ENGINE_KEY_IN_USE: {
     kind: "invalid-input",

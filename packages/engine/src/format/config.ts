@@ -1,5 +1,5 @@
 /**
- * The repository's `config` file: written once by `init`, never changed (restic: doc/design.rst, "Repository
+ * The repository's `config` file: written by `init`, replaced only by an upgrade (restic: doc/design.rst, "Repository
  * Layout").
  */
 import { isHoldfastError, messageOf } from "@holdfast/base";
