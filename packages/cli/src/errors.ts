@@ -34,6 +34,16 @@ export const CLI_ERRORS = {
     message: "the password is empty",
     hint: "Give a password, or --insecure-no-password for a repository that anybody who reaches it may read.",
   },
+  CLI_PASSWORD_MISSING: {
+    kind: "invalid-input",
+    message: "the {what} was not given, and standard input, where it was asked for, is at its end",
+    hint: "Give --password-file, --password-command or HOLDFAST_PASSWORD (for the other repository --from-password-file, for a new password --new-password-file), or run this on a terminal to type it.",
+  },
+  CLI_PASSWORD_FILE: {
+    kind: "not-found",
+    message: "the password file {path} cannot be read: {reason}",
+    hint: "{from} names it: correct the path, or the permissions of the file, which this user must be able to read.",
+  },
   CLI_PASSWORDS_DIFFER: { kind: "invalid-input", message: "the two passwords are not the same" },
   CLI_PASSWORD_STDIN: {
     kind: "invalid-input",

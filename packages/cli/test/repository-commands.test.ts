@@ -67,6 +67,41 @@ describe("opening a repository", () => {
     expect(results[0]?.stdout).toMatch(/^[0-9a-f]{64}\n$/);
   });
 
+  test.skipIf(!isInstalled("restic"))(
+    "white space around a password in a file is what restic takes it for",
+    async () => {
+      const file = (name: string, content: string | Buffer): string => {
+        const path = join(folder, name);
+        writeFileSync(path, content);
+        return path;
+      };
+      const place = join(folder, "spaces");
+      await makeRepository({ HOLDFAST_REPOSITORY: place, HOLDFAST_PASSWORD: "secret" });
+      const good = ["secret\n", " secret\r\n", "secret \n", Buffer.from("\ufeffsecret", "utf16le")];
+      const bad = ["secret\ufeff\n"];
+      for (const [n, content] of [...good, ...bad].entries()) {
+        const path = file(`spaced ${n}`, content);
+        const isGood = n < good.length;
+        const own = await holdfast(["list", "keys", "-r", place, "-p", path]);
+        const restic = await program("restic", ["list", "keys", "-r", place, "-p", path, "--no-cache", "-q"]);
+        expect([own.code === 0, restic.code === 0], JSON.stringify(content)).toEqual([isGood, isGood]);
+      }
+    },
+  );
+
+  test("what is no password says how to give one", async () => {
+    const none = await holdfast(["snapshots", "-r", repo]);
+    expect(none.code).toBe(1);
+    expect(none.stderr).toMatch(/the repository password was not given.*\nhint: Give --password-file/);
+    const empty = await holdfast(["snapshots", "-r", repo], { input: "\n" });
+    expect(empty.stderr).toContain("the password is empty");
+    const absent = await holdfast(["snapshots", "-r", repo], { variables: { RESTIC_PASSWORD_FILE: "/nowhere" } });
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toMatch(
+      /the password file \/nowhere cannot be read: .*\nhint: RESTIC_PASSWORD_FILE names it/,
+    );
+  });
+
   test("a password command that fails is reported without what it printed", async () => {
     const { code, stderr, stdout } = await holdfast([
       "list",

@@ -24,12 +24,14 @@ export class PasswordInput {
     this.#isClaimed = true;
   }
 
-  /** @throws CLI_PASSWORD_STDIN, CLI_INTERRUPTED */
+  /** @throws CLI_PASSWORD_STDIN, CLI_PASSWORD_MISSING, CLI_INTERRUPTED */
   async ask(what: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
     if (this.#isClaimed) throw cliError("CLI_PASSWORD_STDIN");
     if (process.stdin.isTTY) return new Secret(await this.#prompt.ask(`${what}: `, { signal }));
     this.#output.message(`reading the ${what} from standard input`, 1);
-    return new Secret(await this.#nextLine());
+    const line = await this.#nextLine();
+    if (line === undefined) throw cliError("CLI_PASSWORD_MISSING", { what });
+    return new Secret(line);
   }
 
   /** Asks again on a terminal, as nobody sees what they type. @throws CLI_PASSWORDS_DIFFER */
@@ -45,12 +47,13 @@ export class PasswordInput {
     this.#lines?.reader.close();
   }
 
-  async #nextLine(): Promise<string> {
+  /** `undefined` at the end of the input. */
+  async #nextLine(): Promise<string | undefined> {
     if (this.#lines === undefined) {
       const reader = createInterface({ input: process.stdin });
       this.#lines = { reader, next: reader[Symbol.asyncIterator]() };
     }
     const { done, value } = await this.#lines.next.next();
-    return done === true ? "" : value;
+    return done === true ? undefined : value;
   }
 }

@@ -8,6 +8,7 @@ import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { Variables } from "../variables.ts";
 import { passwordFromCommand } from "./password-command.ts";
+import { passwordInFile, trimPassword } from "./password-text.ts";
 
 /** Whose password: that of the repository, or of the one that --from-repo names. */
 export type Whose = "own" | "from";
@@ -25,7 +26,8 @@ interface Given {
 /**
  * The password of an existing repository.
  * @param otherwise is asked when none is given, before the user is
- * @throws CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_FILE_UNREADABLE, CLI_OPTIONS_CONFLICT
+ * @throws CLI_PASSWORD_MISSING, CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_PASSWORD_FILE,
+ *   CLI_OPTIONS_CONFLICT
  */
 export async function repositoryPassword(
   context: Context,
@@ -51,7 +53,7 @@ export async function firstPassword(context: Context): Promise<Secret> {
 export async function newPassword(context: Context): Promise<Secret> {
   if (context.options.flag("new-insecure-no-password")) return new Secret("");
   const file = context.options.text("new-password-file");
-  if (file !== undefined) return refuseEmpty(await passwordFromFile(file, context));
+  if (file !== undefined) return refuseEmpty(await passwordFromFile(file, "--new-password-file", context));
   return refuseEmpty(await context.passwords.askNew("new password", context));
 }
 
@@ -62,8 +64,8 @@ async function givenPassword(context: Context, whose: Whose): Promise<Secret | u
     if (both.length > 1) {
       throw cliError("CLI_OPTIONS_CONFLICT", { first: both[0], second: both[1], reason: "one password is enough" });
     }
-    if (command !== undefined) return trimmed(await passwordFromCommand(command, context));
-    if (file !== undefined) return await passwordFromFile(file, context);
+    if (command !== undefined) return new Secret(trimPassword(await passwordFromCommand(command, context)));
+    if (file !== undefined) return await passwordFromFile(file, names[1], context);
     if (password !== undefined) return password;
   }
   return undefined;
@@ -90,18 +92,14 @@ function sources({ options, variables }: Context, whose: Whose): Given[] {
   return [fromOptions, ...fromVariables];
 }
 
-async function passwordFromFile(path: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
+/** @param from the option or variable that names the file */
+async function passwordFromFile(path: string, from: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
   try {
-    return trimmed(await readFile(path, { encoding: "utf8", signal }));
+    return new Secret(passwordInFile(await readFile(path, { signal })));
   } catch (error) {
     signal.throwIfAborted();
-    throw cliError("CLI_FILE_UNREADABLE", { what: "the password file", path, reason: messageOf(error) }, error);
+    throw cliError("CLI_PASSWORD_FILE", { path, from, reason: messageOf(error) }, error);
   }
-}
-
-/** As restic does: white space around the password, and a byte order mark, are not part of it. */
-function trimmed(text: string): Secret {
-  return new Secret(text.replace(/^\uFEFF/, "").trim());
 }
 
 function refuseEmpty(password: Secret): Secret {
