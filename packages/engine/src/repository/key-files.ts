@@ -15,6 +15,8 @@ import { randomBytes } from "node:crypto";
 const MAX_KEY_FILE_BYTES = 64 * 1024;
 /** Opening stops after so many keys, as each costs a key derivation. */
 const MAX_TRIED = 50;
+/** And after so many files: one that cannot be read costs little, and must not hide one that can. */
+const MAX_READ = 5_000;
 const SALT_BYTES = 64;
 
 /** Who made a key, for people. */
@@ -36,7 +38,7 @@ export interface KeyOptions extends KeyOwner {
 /**
  * Finds the key file that the password opens.
  * @param hint id, or its beginning, of the key to try first
- * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read
+ * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read; ENGINE_KEYS_LEFT when there are too many to try all
  */
 export async function findKey(
   backend: Backend,
@@ -49,8 +51,11 @@ export async function findKey(
   ids.sort((a, b) => wanted(a) - wanted(b));
   const tried: { id: Id; file: KeyFile }[] = [];
   let damage: unknown;
-  for (const id of ids.slice(0, MAX_TRIED)) {
+  let read = 0;
+  for (const id of ids) {
+    if (tried.length === MAX_TRIED || read === MAX_READ) break;
     signal.throwIfAborted();
+    read++;
     try {
       const file = await loadKeyFile(backend, id, { signal });
       tried.push({ id, file });
@@ -68,6 +73,7 @@ export async function findKey(
     const masterKey = await openKeyFile(file, password, "one-thread");
     if (masterKey !== undefined) return { id, masterKey };
   }
+  if (read < ids.length) throw engineError("ENGINE_KEYS_LEFT", { tried: read, left: ids.length - read }, damage);
   if (tried.length > 0) throw engineError("ENGINE_WRONG_PASSWORD", { tried: tried.length });
   throw engineError("ENGINE_NO_KEY", { location: backend.location }, damage);
 }

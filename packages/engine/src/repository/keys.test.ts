@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { isHoldfastError, Secret } from "@holdfast/base";
+import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
+import { newMasterKey } from "../crypto/master-key.ts";
 import { createRepository } from "./create.ts";
+import { saveKeyFile } from "./key-files.ts";
 import { addKey, changePassword, listKeys, removeKey } from "./keys.ts";
 import { openRepository } from "./open.ts";
 
@@ -47,5 +50,44 @@ describe("keys", () => {
     await expect(createRepository(backend, new Secret("x"), { signal, ...owner })).rejects.toEqual(
       failsWith("ENGINE_REPOSITORY_EXISTS"),
     );
+  });
+});
+
+describe("among many false key files", () => {
+  /** Makes the key the last one of the list. */
+  async function moveToEnd(backend: Backend, name: string, work: () => Promise<void>): Promise<void> {
+    const bytes = await loadBytes(backend, { type: "key", name }, undefined, { signal, maxBytes: 4096 });
+    await backend.remove({ type: "key", name }, { signal });
+    await work();
+    await backend.save({ type: "key", name }, bytesSource(bytes), { signal });
+  }
+
+  test("that cannot be read, the true one is found", async () => {
+    const backend = new MemoryBackend();
+    const { keyId } = await createRepository(backend, new Secret("true"), { signal, ...owner });
+    await moveToEnd(backend, keyId, async () => {
+      for (let n = 0; n < 200; n++) {
+        const name = n.toString(16).padStart(64, "0");
+        await backend.save({ type: "key", name }, bytesSource(Buffer.from("{}")), { signal });
+      }
+    });
+    expect((await openRepository(backend, new Secret("true"), { signal })).keyId).toBe(keyId);
+    await expect(openRepository(backend, new Secret("wrong"), { signal })).rejects.toEqual(
+      failsWith("ENGINE_WRONG_PASSWORD"),
+    );
+  });
+
+  test("that can be read, not all are tried, which is said, and a hint finds the true one", async () => {
+    const backend = new MemoryBackend();
+    const { keyId } = await createRepository(backend, new Secret("true"), { signal, ...owner });
+    await moveToEnd(backend, keyId, async () => {
+      for (let n = 0; n < 60; n++)
+        await saveKeyFile(backend, newMasterKey(), new Secret("false"), { signal, ...owner });
+    });
+    const failure: unknown = await openRepository(backend, new Secret("neither"), { signal }).catch((e: unknown) => e);
+    expect(failure).toMatchObject({ code: "ENGINE_KEYS_LEFT", kind: "wrong-key", details: { tried: 50, left: 11 } });
+    expect(failure).toHaveProperty("hint", expect.stringContaining("--key-hint"));
+    const keyHint = keyId.slice(0, 10);
+    expect((await openRepository(backend, new Secret("true"), { signal, keyHint })).keyId).toBe(keyId);
   });
 });
