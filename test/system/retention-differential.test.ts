@@ -101,13 +101,14 @@ function planAsRestic(
 }
 
 /** What differs between the versions of restic that may be installed. */
-const resticVersion = { unlimited: "unlimited", keepsOldest: true };
+const resticVersion = { unlimited: "unlimited", keepsOldest: true, keepsAny: true };
 
 beforeAll(() => {
   if (!has("restic")) return;
   const [, major, minor] = /^restic (\d+)\.(\d+)/.exec(succeed(run("restic", ["version"]))) ?? [];
   const isOld = Number(major) === 0 && Number(minor) < 16;
   resticVersion.keepsOldest = !isOld;
+  resticVersion.keepsAny = !isOld;
   // The old one has no such word, and takes -1 for none.
   if (isOld) resticVersion.unlimited = "1000000";
 });
@@ -125,7 +126,7 @@ describe.skipIf(!has("restic"))("retention", () => {
         seen.histories += hosts;
         seen.snapshots += candidates.length;
         for (let n = 0; n < POLICIES; n++) {
-          const policy = inventPolicy(chance);
+          const policy = inventPolicy(chance, { keepsAny: resticVersion.keepsAny });
           const localZone = chance.pick(LOCAL_ZONES);
           const theirs = resticDecides(place, policy, localZone);
           const plan = planAsRestic(candidates, policy, localZone);

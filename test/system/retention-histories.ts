@@ -131,8 +131,11 @@ function timeText(timeNs: bigint, zone: string): string {
   return `${local}${offset === "+00:00" ? "Z" : offset}`;
 }
 
-/** A policy of one or several rules. @param unlimited whether restic knows "unlimited" */
-export function inventPolicy(chance: Chance): InventedPolicy {
+/**
+ * A policy of one or several rules.
+ * @param keepsAny whether it must keep some of each group; newer versions of restic refuse to remove all
+ */
+export function inventPolicy(chance: Chance, { keepsAny }: { readonly keepsAny: boolean }): InventedPolicy {
   const counts = ["0", "1", "2", "3", "5", "8", "14", "unlimited"];
   const spans = [
     "1h",
@@ -163,8 +166,8 @@ export function inventPolicy(chance: Chance): InventedPolicy {
   }
   const lists = ["a", "keep", "a,b", "b, a", "a,keep", ""];
   if (chance.happens(0.2)) texts["keep-tag"] = Array.from({ length: chance.between(1, 2) }, () => chance.pick(lists));
-  const keepsSome = Object.values(texts).some((value) => value !== "0");
-  if (!keepsSome) texts["keep-daily"] = String(chance.between(1, 10));
+  const counting = Object.entries(texts).filter(([name, value]) => value !== "0" && (name !== "keep-tag" || !keepsAny));
+  if (counting.length === 0) texts["keep-daily"] = String(chance.between(1, 10));
   const grouping = chance.pick([
     ["host", "paths"],
     ["host", "paths"],
