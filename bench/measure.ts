@@ -1,9 +1,11 @@
-/** Runs a command and measures it: wall time, and the highest resident size of the process. */
+/** Runs a command and measures it: wall time, processor time, and the highest resident size of the process. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export interface Measurement {
   readonly seconds: number;
+  /** What it used of all cores, user and system. */
+  readonly cpuSeconds: number;
   /** Highest resident set, MiB. */
   readonly peakMiB: number;
 }
@@ -13,23 +15,34 @@ export interface Command {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Its output is a result that nobody reads, and goes nowhere; only its errors are kept. */
+  readonly discardOutput?: boolean;
 }
 
 const POLL_MS = 10;
+/** Of the kernel's clock for processor times; the same on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
 
 /** Throws with the command's own output when it fails. */
-export async function measure({ program, args, env, cwd }: Command): Promise<Measurement> {
+export async function measure(command: Command): Promise<Measurement> {
+  const { program, args, env, cwd, discardOutput = false } = command;
   const started = process.hrtime.bigint();
-  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", discardOutput ? "ignore" : "pipe", "pipe"],
+  });
   let output = "";
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-4000);
   };
-  child.stdout.on("data", keep);
-  child.stderr.on("data", keep);
+  child.stdout?.on("data", keep);
+  child.stderr?.on("data", keep);
   let peakMiB = 0;
+  let cpuSeconds = 0;
   const poll = setInterval(() => {
     peakMiB = Math.max(peakMiB, highWaterMiB(child.pid));
+    cpuSeconds = Math.max(cpuSeconds, processorSeconds(child.pid));
   }, POLL_MS);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -38,7 +51,7 @@ export async function measure({ program, args, env, cwd }: Command): Promise<Mea
     });
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     if (code !== 0) throw new Error(`${program} ${args.join(" ")}: exit code ${code}\n${output}`);
-    return { seconds, peakMiB };
+    return { seconds, cpuSeconds, peakMiB };
   } finally {
     clearInterval(poll);
   }
@@ -46,12 +59,23 @@ export async function measure({ program, args, env, cwd }: Command): Promise<Mea
 
 /** The kernel's own high-water mark, so that a poll now and then is enough. */
 function highWaterMiB(pid: number | undefined): number {
+  const kib = /VmHWM:\s+(\d+)/.exec(ofProcess(pid, "status"))?.[1];
+  return kib === undefined ? 0 : Number(kib) / 1024;
+}
+
+/** All threads together, up to the last poll before the end. */
+function processorSeconds(pid: number | undefined): number {
+  // Behind the name of the program, which may hold anything: 11 fields, then user and system time.
+  const fields = ofProcess(pid, "stat").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND;
+}
+
+/** Empty when the process has ended between two polls. */
+function ofProcess(pid: number | undefined, name: "status" | "stat"): string {
   try {
-    const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kib === undefined ? 0 : Number(kib) / 1024;
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch {
-    // The process has ended between two polls.
-    return 0;
+    return "";
   }
 }
 

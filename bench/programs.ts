@@ -12,39 +12,64 @@ export interface Program {
   checkData(repository: string): Command;
 }
 
+/** A program that works on repositories of restic's format, and so on the very same ones. */
+export interface RepositoryProgram extends Program {
+  /** A search of all snapshots; what it finds is not kept. */
+  find(repository: string, ...args: string[]): Command;
+  prune(repository: string): Command;
+  /** Makes a repository that cuts files as another does. */
+  initLike(repository: string, other: string): Command;
+  copy(repository: string, from: string): Command;
+}
+
 const PASSWORD = "bench";
 const entry = fileURLToPath(new URL("../packages/cli/bin/holdfast.cjs", import.meta.url));
 
-export function holdfast(): Program {
+/** The password of all repositories that are made. */
+export const BENCH_PASSWORD = PASSWORD;
+
+export function holdfast(): RepositoryProgram {
   const run = (repository: string, ...args: string[]): Command => ({
     program: process.execPath,
     args: [entry, "-r", repository, "--no-cache", "--quiet", ...args],
-    env: { HOLDFAST_PASSWORD: PASSWORD },
+    env: { HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_FROM_PASSWORD: PASSWORD },
   });
   return {
     name: "holdfast",
     version: firstLine(process.execPath, [entry, "--version"]),
+    ...resticCommands(run),
     init: (repository) => run(repository, "init"),
-    backup: (repository, source) => ({ ...run(repository, "backup", "."), cwd: source }),
-    restore: (repository, target) => run(repository, "restore", "latest", "--target", target),
-    checkData: (repository) => run(repository, "check", "--read-data"),
   };
 }
 
-export function restic(): Program | undefined {
+export function restic(): RepositoryProgram | undefined {
   const run = (repository: string, ...args: string[]): Command => ({
     program: "restic",
     args: ["-r", repository, "--no-cache", "--quiet", ...args],
-    env: { RESTIC_PASSWORD: PASSWORD },
+    env: { RESTIC_PASSWORD: PASSWORD, RESTIC_FROM_PASSWORD: PASSWORD },
   });
   return installed("restic", ["version"], (version) => ({
     name: "restic",
     version,
+    ...resticCommands(run),
     init: (repository) => run(repository, "init", "--repository-version", "2"),
+  }));
+}
+
+/** What both are told with the same words. */
+function resticCommands(
+  run: (repository: string, ...args: string[]) => Command,
+): Omit<RepositoryProgram, "name" | "version" | "init"> {
+  return {
     backup: (repository, source) => ({ ...run(repository, "backup", "."), cwd: source }),
     restore: (repository, target) => run(repository, "restore", "latest", "--target", target),
     checkData: (repository) => run(repository, "check", "--read-data"),
-  }));
+    find: (repository, ...args) => ({ ...run(repository, "find", ...args), discardOutput: true }),
+    prune: (repository) => run(repository, "prune"),
+    initLike: (repository, other) =>
+      run(repository, "init", "--repository-version", "2", "--from-repo", other, "--copy-chunker-params"),
+    copy: (repository, from) => run(repository, "copy", "--from-repo", from),
+  };
 }
 
 export function borg(): Program | undefined {
@@ -70,7 +95,7 @@ export function borg(): Program | undefined {
   }));
 }
 
-function installed(program: string, args: string[], make: (version: string) => Program): Program | undefined {
+function installed<T>(program: string, args: string[], make: (version: string) => T): T | undefined {
   try {
     return make(firstLine(program, args));
   } catch {

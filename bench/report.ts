@@ -1,66 +1,87 @@
-/** Writes the measurements as Markdown. */
+/**
+ * Writes the measurements as Markdown. A report that exists keeps what was not measured anew: its rows, what it says of other
+ * programs and corpora, and all text outside of the marks.
+ */
 import type { Corpus } from "./corpora.ts";
 import type { Program } from "./programs.ts";
 
-export type Row =
-  | { readonly corpus: string; readonly work: string; readonly cells: readonly Cell[] }
-  | {
-      readonly corpus: string;
-      readonly work: string;
-      readonly sizes: readonly { program: string; mebibytes: number }[];
-    };
-
-export interface Cell {
-  readonly program: string;
-  readonly seconds: number;
-  readonly peakMiB: number;
+/** One work on one corpus. */
+export interface Row {
+  readonly corpus: string;
+  readonly work: string;
+  /** What each program took, by its name. */
+  readonly cells: ReadonlyMap<string, string>;
+  /** How two programs compare, by their names. */
+  ratio(own: string, other: string): string;
 }
 
-export function writeReport(parts: {
-  machine: string;
-  runs: number;
-  corpora: readonly Corpus[];
-  programs: readonly Program[];
-  rows: readonly Row[];
-}): string {
-  const names = parts.programs.map(({ name }) => name);
+const BEGIN = "<!-- measured: begin -->";
+const END = "<!-- measured: end -->";
+const OWN = "holdfast";
+const OTHERS = ["restic", "borg"] as const;
+const COLUMNS = ["corpus", "work", OWN, ...OTHERS, ...OTHERS.map((name) => `vs ${name}`), "measured"];
+const NOTHING = "–";
+
+const INTRODUCTION = `# Benchmarks
+
+Made by \`npm run bench\` (see CONTRIBUTING.md). Source, repository and target lie in memory (tmpfs), the page cache is warm, and the programs take
+turns. Times are medians of the runs, and ratios the other program's time divided by Holdfast's: above 1, Holdfast is faster. Memory is the highest
+resident size of the process.
+`;
+
+export interface Measured {
+  /** The machine, the number of runs and the day, in one line. */
+  readonly how: string;
+  readonly corpora: readonly Corpus[];
+  readonly programs: readonly Program[];
+  readonly rows: readonly Row[];
+}
+
+/** @param existing the report as it is; `undefined` when there is none */
+export function writeReport(existing: string | undefined, measured: Measured): string {
+  const { before, notes, rows, after } = takeApart(existing ?? `${INTRODUCTION}\n${BEGIN}\n${END}\n`);
+  for (const { name, version } of measured.programs) notes.set(name, version);
+  for (const { name, description } of measured.corpora) notes.set(name, description);
+  for (const row of measured.rows) rows.set(`${row.corpus}|${row.work}`, lineOf(row, measured.how));
   const lines = [
-    "# Benchmarks",
+    BEGIN,
     "",
-    `Made by \`npm run bench\` on ${parts.machine}; source, repository and target in memory (tmpfs), page cache warm, medians of`,
-    `${parts.runs} runs in which the programs took turns. Ratios are the other program's time divided by Holdfast's: above 1,`,
-    "Holdfast is faster. Memory is the highest resident size of the process.",
+    ...[...notes].map(([name, text]) => `- ${name}: ${text}`),
     "",
-    ...parts.programs.map(({ name, version }) => `- ${name}: ${version}`),
-    ...parts.corpora.map(({ name, description }) => `- ${name}: ${description}`),
+    `| ${COLUMNS.join(" | ")} |`,
+    `|${COLUMNS.map(() => "---|").join("")}`,
+    ...rows.values(),
     "",
-    `| corpus | work | ${names.join(" | ")} | ${names
-      .slice(1)
-      .map((name) => `vs ${name}`)
-      .join(" | ")} |`,
-    `|---|---|${names.map(() => "---|").join("")}${names
-      .slice(1)
-      .map(() => "---|")
-      .join("")}`,
-    ...parts.rows.map(
-      (row) => `| ${row.corpus} | ${row.work} | ${"sizes" in row ? sizeCells(row.sizes) : timeCells(row.cells)} |`,
-    ),
-    "",
+    END,
   ];
-  return lines.join("\n");
+  return `${before}${lines.join("\n")}${after}`;
 }
 
-function timeCells(cells: readonly Cell[]): string {
-  const own = cells[0]?.seconds ?? Number.NaN;
-  const times = cells.map(({ seconds, peakMiB }) => `${seconds.toFixed(2)} s, ${Math.round(peakMiB)} MiB`);
-  const ratios = cells.slice(1).map(({ seconds }) => `${(seconds / own).toFixed(2)}×`);
-  return [...times, ...ratios].join(" | ");
+function lineOf({ corpus, work, cells, ratio }: Row, how: string): string {
+  const times = [OWN, ...OTHERS].map((name) => cells.get(name) ?? NOTHING);
+  const ratios = OTHERS.map((name) => (cells.has(name) && cells.has(OWN) ? ratio(OWN, name) : NOTHING));
+  return `| ${[corpus, work, ...times, ...ratios, how].join(" | ")} |`;
 }
 
-/** For sizes the ratio is Holdfast's size divided by the other's: below 1, Holdfast stores less. */
-function sizeCells(sizes: readonly { program: string; mebibytes: number }[]): string {
-  const own = sizes[0]?.mebibytes ?? Number.NaN;
-  const cells = sizes.map(({ mebibytes }) => `${mebibytes.toFixed(1)} MiB`);
-  const ratios = sizes.slice(1).map(({ mebibytes }) => `size ${(own / mebibytes).toFixed(3)}`);
-  return [...cells, ...ratios].join(" | ");
+/** The parts of a report. Rows and notes keep their order. */
+function takeApart(text: string): {
+  before: string;
+  notes: Map<string, string>;
+  rows: Map<string, string>;
+  after: string;
+} {
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`the report has no '${BEGIN}' with '${END}' behind it`);
+  const lines = text.slice(begin, end).split("\n");
+  const notes = new Map<string, string>();
+  for (const line of lines) {
+    const [, name, note] = /^- ([^:]+): (.*)$/.exec(line) ?? [];
+    if (name !== undefined && note !== undefined) notes.set(name, note);
+  }
+  const rows = new Map<string, string>();
+  for (const line of lines.filter((each) => each.startsWith("| ")).slice(1)) {
+    const [corpus = "", work = ""] = line.slice(2).split(" | ");
+    rows.set(`${corpus}|${work}`, line);
+  }
+  return { before: text.slice(0, begin), notes, rows, after: text.slice(end + END.length) };
 }
