@@ -58,6 +58,7 @@ export class Find {
   async *run(snapshots: readonly StoredSnapshot[]): AsyncGenerator<FoundBatch> {
     const { query, withNodes = false, workers, memoryBytes = MEMORY_BYTES, signal, onProblem } = this.#options;
     signal.throwIfAborted();
+    if (snapshots.length === 0) return;
     const ahead = this.#ahead;
     const source: TreeSource = new TreeSource(this.#repository, this.#index, {
       query,
