@@ -114,6 +114,24 @@ describe.skipIf(!isRoot)("a place for restored files that is read-only (needs ro
   });
 });
 
+describe.skipIf(!isRoot)("a first run on a disk without room (needs root)", { timeout: 60_000 }, () => {
+  test.each(["XDG_CONFIG_HOME", "XDG_DATA_HOME"])("says what to do (%s), and can be run again", (variable) => {
+    const home = join(folder, `home of ${variable}`);
+    const full = join(home, "full");
+    mountMemory(full, "size=4k");
+    writeFileSync(join(full, "filler"), Buffer.alloc(4096));
+    const [program, [entry]] = holdfastCommand("", []);
+    const words = [entry as string, "start", join(source, "file 1")];
+    const env = { HOME: home, HOLDFAST_PASSWORD: "", [variable]: full };
+    const refused = run(program, words, { env });
+    expect(refused.stderr).toContain("no space left");
+    expect(refused.stderr).not.toContain("not foreseen");
+    expect(refused.status).toBe(1);
+    remount(full, "size=64m");
+    expect(succeed(run(program, words, { env }))).toBe("");
+  });
+});
+
 describe.skipIf(!canBeNobody)("a user without rights (needs root, setpriv, and a program that others may read)", () => {
   test("is told which part of the repository is closed to them", () => {
     const repository = join(folder, "closed");

@@ -17,6 +17,11 @@ export const PROTECTION_ERRORS = {
     message: "the password file {path} cannot be used: {reason}",
     hint: "It must hold the password of the repository in its first line.",
   },
+  PROTECTION_PASSWORD_NOT_MADE: {
+    kind: "unavailable",
+    message: "the password file {path} cannot be made: {reason}",
+    hint: "No repository was made yet. Make room there, or correct the permissions, or name another folder with XDG_CONFIG_HOME, and run it again.",
+  },
   PROTECTION_NO_ROOM: {
     kind: "unavailable",
     message: "{files} files with {needed} are to be protected, and {location} has only {free} free",

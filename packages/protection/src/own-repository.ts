@@ -15,7 +15,7 @@ export interface OwnRepository {
 /**
  * The password is stored before the repository is made: a run that is cut off in between leaves a password without a
  * repository, which the next run uses, and never a repository without its password.
- * @throws PROTECTION_PASSWORD_MISSING, PROTECTION_PASSWORD_EXPOSED, and what opening a repository throws
+ * @throws PROTECTION_PASSWORD_MISSING, PROTECTION_PASSWORD_EXPOSED, PROTECTION_PASSWORD_NOT_MADE, and what opening a repository throws
  */
 export async function openOwnRepository(
   places: Places,

@@ -1,8 +1,18 @@
 /** The password that Holdfast makes for a user who gave none: random, in a file that only this user can read. */
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
-import { Secret, systemCode } from "@holdfast/base";
+import { messageOf, Secret, systemCode } from "@holdfast/base";
 import { protectionError } from "./errors.ts";
 
 /** 256 bits: nobody guesses it, and the key derivation need not save it. */
@@ -40,25 +50,57 @@ export function readPasswordFile(path: string): Secret | undefined {
   }
 }
 
-/** Makes the file with a new password, readable by its owner only. Never replaces one that is there. */
+/**
+ * Makes the file with a new password, readable by its owner only. Never replaces one that is there, and leaves none behind
+ * when it fails.
+ * @throws PROTECTION_PASSWORD_NOT_MADE
+ */
 export function createPasswordFile(path: string): Secret {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const password = randomBytes(PASSWORD_BYTES).toString("base64url");
+  try {
+    const folder = dirname(path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeNewFile(path, `${password}\n`);
+    syncFolder(folder);
+  } catch (error) {
+    const reason = systemCode(error) ?? messageOf(error);
+    throw protectionError("PROTECTION_PASSWORD_NOT_MADE", { path, reason: REASONS[reason] ?? reason }, error);
+  }
+  return new Secret(password);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space left",
+  EDQUOT: "the quota is used up",
+  EROFS: "the place is read-only",
+  // What Node's recursive mkdir says for EROFS.
+  ENOENT: "its folder cannot be made; the place may be read-only",
+  EACCES: "no permission",
+  EPERM: "no permission",
+  ENOTDIR: "something on its path is not a folder",
+};
+
+function writeNewFile(path: string, text: string): void {
   const file = openSync(path, "wx", 0o600);
   try {
     // The process's umask must not decide over a secret.
     chmodSync(path, 0o600);
-    writeSync(file, `${password}\n`);
+    writeSync(file, text);
     fsyncSync(file);
+  } catch (error) {
+    // An empty file would be taken for the password by the next run.
+    unlinkSync(path);
+    throw error;
   } finally {
     closeSync(file);
   }
-  const parent = openSync(folder, "r");
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
   try {
-    fsyncSync(parent);
+    fsyncSync(folder);
   } finally {
-    closeSync(parent);
+    closeSync(folder);
   }
-  return new Secret(password);
 }

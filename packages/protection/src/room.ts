@@ -20,11 +20,17 @@ export async function requireRoom(
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   if (bytes > free * SHARE) {
-    throw protectionError("PROTECTION_NO_ROOM", { files, needed: inGiB(bytes), free: inGiB(free), location: folder });
+    throw protectionError("PROTECTION_NO_ROOM", {
+      files,
+      needed: readable(bytes),
+      free: readable(free),
+      location: folder,
+    });
   }
   return { files, bytes };
 }
 
-function inGiB(bytes: number): string {
-  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+function readable(bytes: number): string {
+  const [unit, size] = bytes < 1024 ** 3 / 10 ? (["MiB", 1024 ** 2] as const) : (["GiB", 1024 ** 3] as const);
+  return `${(bytes / size).toFixed(1)} ${unit}`;
 }
