@@ -95,7 +95,8 @@ function ownReasons({ candidate, local }: Entry, { floors, nowMs, zone }: GroupO
   const youngest = Math.max(arrivedMs(candidate), claimedMs(candidate));
   if (floors.minAgeMs > 0 && nowMs - youngest < floors.minAgeMs) {
     const since = instantText(youngest, { zone, ownOffset: local.offsetSeconds });
-    reasons.push(`floor: it is younger than ${durationText(floors.minAgeMs)} (${since})`);
+    const what = youngest > claimedMs(candidate) ? "arrived" : "made";
+    reasons.push(`floor: it is younger than ${durationText(floors.minAgeMs)} (${what} ${since})`);
   }
   return [...reasons, ...heldReasons(candidate)];
 }

@@ -2,6 +2,8 @@
 
 const WINDOW_MS = 7 * 24 * 3_600_000;
 const FEWEST_PAUSES = 3;
+/** Backups that somebody makes by hand within minutes do not say that the source has one every few minutes. */
+const SHORTEST_PERIOD_MS = 12 * 3_600_000;
 
 interface Silence {
   /** Since the newest. */
@@ -21,6 +23,7 @@ export function unseenFor(timesMs: readonly number[], nowMs: number): Silence {
   if (newest === undefined) return { silentMs: 0, usualMs: undefined };
   const recent = timesMs.filter((ms, at) => at <= FEWEST_PAUSES || newest - ms <= WINDOW_MS);
   const pauses = recent.slice(1).map((ms, at) => (recent[at] as number) - ms);
-  const usualMs = pauses.length < FEWEST_PAUSES ? undefined : pauses.reduce((a, b) => Math.max(a, b));
+  const usualMs =
+    pauses.length < FEWEST_PAUSES ? undefined : pauses.reduce((a, b) => Math.max(a, b), SHORTEST_PERIOD_MS);
   return { silentMs: nowMs - newest, usualMs };
 }

@@ -80,6 +80,16 @@ describe("a group that is not seen any more", () => {
     expect(codes(known, limits, 1, "2026-07-02T12:00:00Z")).toEqual(["group-unseen"]);
   });
 
+  test("backups made by hand within minutes are no period", () => {
+    const quick = Array.from({ length: 5 }, (_, n) => ({
+      ...snapshot(`q${n}`, NOON),
+      timeNs: BigInt(Date.parse(later(0)) + n * 20_000) * 1_000_000n,
+      receivedAtMs: Date.parse(later(0)) + n * 20_000,
+    }));
+    expect(codes(quick, limits, 1, later(0.5))).toEqual([]);
+    expect(codes(quick, limits, 1, later(1.1))).toEqual(["group-unseen"]);
+  });
+
   test("after its history was thinned out", () => {
     const thinned = [
       ...DAILY.slice(-8),
