@@ -3,7 +3,7 @@ import { messageOf } from "@holdfast/base";
 import { Copy, type CopyResult } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { copyProgress } from "../copy/progress.ts";
-import { reportCopy, reportCopyEvent } from "../copy/report.ts";
+import { copyReporter, reportCopy } from "../copy/report.ts";
 import { type TwoSessions, withTwoSessions } from "../copy/two-repositories.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
@@ -41,13 +41,14 @@ async function copySnapshots(
     output.warn(`not copied, in the other repository: ${messageOf(error)}`, { during: "copy", item: id });
   };
   const snapshots = await chosenSnapshots(from.repository, { names: args, filter, onDamaged }, settings);
+  const report = copyReporter(output);
   const copy = new Copy({
     ...settings,
     from: from.repository,
     to: own.repository,
     snapshots,
     onEvent: (event) => {
-      reportCopyEvent(event, output);
+      report(event);
       if (event.kind === "begun" && hasOtherCuts({ own, from })) output.warn(OTHER_CUTS, { during: "copy" });
     },
   });

@@ -5,11 +5,21 @@ import { safeText } from "../output/safe-text.ts";
 import { formatBytes, formatElapsed, formatLocalTime, plural } from "../output/units.ts";
 import { shortId } from "../snapshot-json.ts";
 
-/** Paths that are shown of one snapshot; JSON has all that the engine lists. */
+/** Paths that are shown of one snapshot, and blobs of all; JSON has all that the engine lists. */
 const SHOWN_PARTS = 20;
+const SHOWN_BLOBS = 5;
 
-/** Something that happened, as soon as it did. */
-export function reportCopyEvent(event: CopyEvent, output: Output): void {
+/** Tells what happens in one copy, as soon as it does. */
+export function copyReporter(output: Output): (event: CopyEvent) => void {
+  let lost = 0;
+  return (event) => {
+    // A pack that is gone is thousands of blobs, and what people want to know is which files these are.
+    if (event.kind === "lost" && ++lost > SHOWN_BLOBS && !output.settings.json) return;
+    reportEvent(event, output);
+  };
+}
+
+function reportEvent(event: CopyEvent, output: Output): void {
   switch (event.kind) {
     case "begun":
       return output.message(`${plural(event.snapshots, "snapshot")} to copy`);
@@ -53,7 +63,7 @@ function reportIncomplete({ source, losses }: Extract<CopyEvent, { kind: "incomp
       code: "snapshot-incomplete",
       item: source.id,
       message: `${describe(source)} was not copied: the other repository has lost parts of it`,
-      lost: parts.map(({ kind, path, reason }) => ({ kind, path, reason })),
+      lost: parts.map(({ kind, path, blobs }) => ({ kind, path, blobs: blobs.length })),
       lost_omitted: isCutShort,
     });
     return;
@@ -61,8 +71,9 @@ function reportIncomplete({ source, losses }: Extract<CopyEvent, { kind: "incomp
   output.error(
     `${output.color("31", "not copied:")} ${describe(source)}, of which the other repository has lost parts:`,
   );
-  for (const { path, reason } of parts.slice(0, SHOWN_PARTS))
-    output.error(`  ${displayPath(path)}: ${safeText(reason)}`);
+  for (const { kind, path, blobs } of parts.slice(0, SHOWN_PARTS)) {
+    output.error(`  ${displayPath(path)}: ${kind === "folder" ? "all of it" : plural(blobs.length, "part")}`);
+  }
   const more = parts.length - SHOWN_PARTS;
   if (more > 0) output.error(`  and ${isCutShort ? "at least " : ""}${plural(more, "more", "more")}`);
 }
@@ -85,12 +96,14 @@ function summaryLines(result: CopyResult, dryRun: boolean): string[] {
   return [
     ...(dryRun ? copied.map(({ source }) => `would copy ${describe(source)}`) : []),
     `${dryRun ? "would copy" : "copied"} ${plural(copied.length, "snapshot")}${there}`,
-    `${dryRun ? "would read" : "moved"} ${plural(blobs, "blob")} (${formatBytes(bytes)}) in ${formatElapsed(result.elapsedMs)}`,
+    dryRun
+      ? `would move ${plural(blobs, "blob")} (${formatBytes(bytes)})`
+      : `moved ${plural(blobs, "blob")} (${formatBytes(bytes)}) in ${formatElapsed(result.elapsedMs)}`,
     ...(adoptedPacks === 0 ? [] : [`used ${plural(adoptedPacks, "pack")} that an interrupted run had stored`]),
     ...(incomplete.length === 0
       ? []
       : [
-          `${plural(incomplete.length, "snapshot")} could not be copied whole and so not at all`,
+          `${plural(incomplete.length, "snapshot")} not copied: the other repository has lost parts of ${incomplete.length === 1 ? "it" : "them"}`,
           "hint: run `holdfast check --read-data` on the other repository; `holdfast repair packs --from-repo` brings back what this one still has",
         ]),
   ];

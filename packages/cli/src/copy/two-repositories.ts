@@ -16,24 +16,27 @@ export interface TwoSessions {
  * @param options for the command's own repository; what is read from the other is checked by whoever uses it
  * @throws CLI_SAME_REPOSITORY, CLI_NO_OTHER_LOCATION, and what opening throws
  */
-export function withTwoSessions<T>(
+export async function withTwoSessions<T>(
   context: CommandContext,
   work: (sessions: TwoSessions) => Promise<T>,
   options: SessionOptions = {},
 ): Promise<T> {
-  return withSession(
-    context,
-    (from) =>
-      withSession(
-        context,
-        async (own) => {
-          await refuseSame({ own, from });
-          return work({ own, from });
-        },
-        options,
-      ),
-    { whose: "from" },
-  );
+  let isOpen = false;
+  const withOther = (from: Session): Promise<T> => {
+    isOpen = true;
+    const withOwn = async (own: Session): Promise<T> => {
+      await refuseSame({ own, from });
+      return work({ own, from });
+    };
+    return withSession(context, withOwn, options);
+  };
+  try {
+    return await withSession(context, withOther, { whose: "from" });
+  } catch (error) {
+    // What is wrong with a password does not say whose it is.
+    if (!isOpen) context.output.message("the repository of --from-repo could not be opened:");
+    throw error;
+  }
 }
 
 /** A second copy of the files of a repository has its id as well, so that the place decides. */

@@ -62,7 +62,8 @@ function lostOf({ packs }: PackRepairPlan): LostBlob[] {
 
 export function printPackResult(output: Output, report: PackRepairReport): void {
   if (output.settings.json) return output.printJson(summaryJson(report));
-  const { done, refilled, losses, hasOther } = report;
+  const { packs, done, refill, refilled, losses, hasOther } = report;
+  if (packs.packs.length === 0 && refill?.absent === 0) return;
   if (done === undefined) output.print("dry run: nothing was changed");
   else {
     const taken = hasOther ? `, took ${plural(refilled?.blobs ?? 0, "blob")} from the other repository` : "";
@@ -82,18 +83,19 @@ export function printPackResult(output: Output, report: PackRepairReport): void 
 
 /** Each path once, with the snapshots that lack it. */
 function printLosses(output: Output, losses: readonly SnapshotLosses[]): void {
-  const snapshotsOf = new Map<string, { reason: string; snapshots: string[] }>();
+  const snapshotsOf = new Map<string, { what: string; snapshots: string[] }>();
   for (const { id, parts } of losses) {
-    for (const { path, reason } of parts) {
-      const known = snapshotsOf.get(path) ?? { reason, snapshots: [] };
+    for (const { kind, path, blobs } of parts) {
+      const what = kind === "folder" ? "all that is in it" : `${plural(blobs.length, "part")} of its content`;
+      const known = snapshotsOf.get(path) ?? { what, snapshots: [] };
       known.snapshots.push(shortId(id));
       snapshotsOf.set(path, known);
     }
   }
   if (snapshotsOf.size === 0) return;
   output.print("These files and folders cannot be restored whole:");
-  for (const [path, { reason, snapshots }] of [...snapshotsOf].slice(0, SHOWN_PATHS)) {
-    output.print(`  ${displayPath(path)} (${snapshots.join(", ")}): ${safeText(reason)}`);
+  for (const [path, { what, snapshots }] of [...snapshotsOf].slice(0, SHOWN_PATHS)) {
+    output.print(`  ${displayPath(path)} (${snapshots.join(", ")}): ${what}`);
   }
   const more = snapshotsOf.size - SHOWN_PATHS;
   if (more > 0 || losses.some(({ isCutShort }) => isCutShort)) {

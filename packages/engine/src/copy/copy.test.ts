@@ -274,6 +274,9 @@ describe("what the source has lost", () => {
       expect((await check(to)).findings).toEqual([]);
       expect(await contentOfLatest(to, folder)).toEqual(contentOfFolder(folder));
       if (type === "data") expect(events.filter(({ kind }) => kind === "lost").length).toBe(result.lostBlobs);
+      // A dry run reads trees and no data.
+      const planned = await copy(from, await newRepository(), { dryRun: true });
+      expect(planned.incomplete.length).toBe(type === "tree" ? result.incomplete.length : 0);
       // Once the source is whole again, the rest follows.
       const rest = await copy(good.repository, to);
       expect(rest.copied.length).toBe(result.incomplete.length);

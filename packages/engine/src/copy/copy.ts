@@ -12,6 +12,7 @@ import { entriesByPack } from "../prune/entries-by-pack.ts";
 import { markUsed, type UsedBlobs } from "../prune/mark-used.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import { packSizes } from "../repository/pack-sizes.ts";
+import type { Repository } from "../repository/repository.ts";
 import { listSnapshots, saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { type EntriesOfPack, Transfer, type TransferOptions, withTransfer } from "../transfer/transfer.ts";
 import { CopiedSnapshots, lastingName } from "./already-copied.ts";
@@ -77,9 +78,7 @@ export class Copy {
     this.#tell({ kind: "begun", snapshots: wanted.length });
     const indexes = await this.#loadIndexes();
     if (this.#options.dryRun) {
-      const { used } = await this.#needs(indexes, wanted);
-      this.#choose(indexes, used);
-      for (const source of wanted) this.#copied.push({ source, id: undefined });
+      await this.#planAll(indexes, wanted);
       return this.#result({ storedBytes: 0, newPacks: [] });
     }
     const result = await withTransfer(this.#transferOptions(indexes), async (transfer) => {
@@ -133,6 +132,15 @@ export class Copy {
     };
   }
 
+  /** Counts what would be moved, and finds snapshots that cannot be copied as far as the index and the trees tell. */
+  async #planAll(indexes: Indexes, wanted: readonly StoredSnapshot[]): Promise<void> {
+    const { from } = this.#options;
+    const { used, isLiveComplete } = await this.#needs(indexes, wanted);
+    this.#choose(indexes, used);
+    const whole = isLiveComplete ? wanted : await this.#wholeOnes(from, indexes.fromIndex, wanted);
+    for (const source of whole) this.#copied.push({ source, id: undefined });
+  }
+
   async #adopt(transfer: Transfer): Promise<void> {
     const { adopted, missing } = await transfer.adopt();
     this.#adoptedPacks = adopted;
@@ -142,6 +150,7 @@ export class Copy {
   }
 
   async #copyLot(transfer: Transfer, indexes: Indexes, lot: readonly StoredSnapshot[]): Promise<void> {
+    const { to } = this.#options;
     const { used, isLiveComplete } = await this.#needs(indexes, lot);
     const lacking = this.#choose(indexes, used);
     this.#progress.phase = "copying";
@@ -149,7 +158,7 @@ export class Copy {
     await transfer.settle();
     this.#lostBlobs += lost.length;
     for (const blob of lost) this.#tell({ kind: "lost", blob });
-    const whole = isLiveComplete && lost.length === 0 ? lot : await this.#wholeOnes(indexes.toIndex, lot);
+    const whole = isLiveComplete && lost.length === 0 ? lot : await this.#wholeOnes(to, indexes.toIndex, lot);
     for (const source of whole) await this.#saveSnapshot(source);
   }
 
@@ -184,10 +193,14 @@ export class Copy {
     return chosen;
   }
 
-  /** After a loss: those snapshots of which the target has everything. */
-  async #wholeOnes(toIndex: BlobIndex, lot: readonly StoredSnapshot[]): Promise<StoredSnapshot[]> {
-    const { to, signal } = this.#options;
-    const all = await findLosses(to, toIndex, lot, { signal });
+  /** After a loss: those snapshots of which a repository has everything. */
+  async #wholeOnes(
+    repository: Repository,
+    index: BlobIndex,
+    lot: readonly StoredSnapshot[],
+  ): Promise<StoredSnapshot[]> {
+    const { signal } = this.#options;
+    const all = await findLosses(repository, index, lot, { signal });
     const lossesOf = new Map(all.map((losses) => [losses.id, losses]));
     return lot.filter((source) => {
       const losses = lossesOf.get(source.id);
