@@ -28,7 +28,7 @@ export function pruneSettings(options: GivenOptions): PruneSettings {
 }
 
 /** `x%` below 100, a size, or `unlimited`; `undefined` when the text is none of them. */
-export function parseUnusedLimit(text: string): UnusedLimit | undefined {
+function parseUnusedLimit(text: string): UnusedLimit | undefined {
   if (text === "unlimited") return { kind: "unlimited" };
   const percent = /^(\d{1,2}(?:\.\d{1,6})?)%$/.exec(text)?.[1];
   if (percent !== undefined) return { kind: "percent", percent: Number(percent) };

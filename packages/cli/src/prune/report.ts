@@ -53,7 +53,11 @@ function planLines(plan: PrunePlan): string[] {
   const forgotten = inGrace === 0 ? "" : `, and of ${plural(inGrace, "forgotten one")} that can still be brought back`;
   return [
     `${kept}${forgotten}`,
-    ...(expired.length === 0 ? [] : [`gives up ${plural(expired.length, "snapshot")} forgotten long ago`]),
+    ...(expired.length === 0
+      ? []
+      : [
+          `gives up ${plural(expired.length, "forgotten snapshot")}: ${expired.length === 1 ? "it" : "they"} can no longer be brought back`,
+        ]),
     ...(shown.length === 0
       ? []
       : formatTable(

@@ -8,7 +8,7 @@ import { add, HOLDS_DATA, HOLDS_TREES, type PackFacts } from "./pack-facts.ts";
 import { SharedBitmap } from "./shared-bitmap.ts";
 
 /** Nothing needs the blob, or its pack cannot be used. */
-export const UNUSED = 0;
+const UNUSED = 0;
 /** The copy of a needed blob that is kept. */
 export const NEEDED = 1;
 /** Another copy of a needed blob. */

@@ -14,7 +14,7 @@ const result = await executePrune(repository, plan, { signal });
 const { blobs, packs: counts } = plan;
 process.stdout.write(
   JSON.stringify({
-    peakMib: process.resourceUsage().maxRSS / 1024,
+    peakMb: (process.resourceUsage().maxRSS * 1024) / 1e6,
     planSeconds: (plannedMs - startedMs) / 1000,
     executeSeconds: (performance.now() - plannedMs) / 1000,
     cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
