@@ -1,5 +1,5 @@
 /** The options that leave things out leave out the same as restic's: both programs store the same tree. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Secret } from "@holdfast/base";
 import { findSnapshot, openRepository, type Repository } from "@holdfast/engine";
@@ -200,3 +200,57 @@ function listing(tree: string): string[] {
     ]);
   return walk(tree, "");
 }
+
+describe("a repository that lies in what is backed up", () => {
+  const home = join(folder, "home of the repository");
+  const inside = join(home, "backups/repository");
+  const link = join(folder, "link to the repository");
+
+  beforeAll(() => {
+    mkdirSync(join(home, "backups"), { recursive: true });
+    writeFileSync(join(home, "file"), "content");
+    makeQuickRepository(inside);
+    symlinkSync(inside, link);
+  });
+
+  test.each([inside, link])("is left out, which is said once, whatever path names it: %s", (path) => {
+    const outcome = holdfast(path, ["backup", home]);
+    succeed(outcome);
+    expect(outcome.stderr.split(`the repository itself is left out: ${inside}\n`)).toHaveLength(2);
+    const listed = succeed(holdfast(path, ["ls", "latest"]));
+    expect(listed).toContain(`${home}/file\n`);
+    expect(listed).toContain(`${home}/backups\n`);
+    expect(listed).not.toContain(inside);
+  });
+
+  test("is named in JSON", () => {
+    expect(messages(holdfast(inside, ["backup", home, "--json"]), "repository_left_out")).toEqual([
+      { message_type: "repository_left_out", item: inside },
+    ]);
+  });
+
+  test("cannot be the only thing that is backed up", () => {
+    const { status, stderr } = holdfast(inside, ["backup", inside]);
+    expect(stderr).toContain("nothing to back up");
+    expect(status).toBe(1);
+  });
+
+  test("is stored by --include-repository, as every other folder is", () => {
+    succeed(holdfast(inside, ["backup", home, "--include-repository"]));
+    expect(succeed(holdfast(inside, ["ls", "latest"]))).toContain(`${inside}/config\n`);
+    const other = join(folder, "repository elsewhere");
+    makeQuickRepository(other);
+    succeed(holdfast(other, ["backup", home]));
+    expect(succeed(holdfast(other, ["ls", "latest"]))).toContain(`${inside}/config\n`);
+  });
+
+  test.skipIf(!has("restic"))("--include-repository changes nothing else: the tree is restic's", () => {
+    const other = join(folder, "trees");
+    makeQuickRepository(other);
+    succeed(holdfast(other, ["backup", home, "--include-repository"]));
+    succeed(restic(other, ["backup", home]));
+    const trees = JSON.parse(succeed(holdfast(other, ["snapshots", "--json"]))) as { tree: string }[];
+    expect(new Set(trees.map(({ tree }) => tree)).size).toBe(1);
+    expect(trees).toHaveLength(2);
+  });
+});

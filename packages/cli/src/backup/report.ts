@@ -26,6 +26,12 @@ export function reportProblem({ code, path, reason }: Problem, output: Output): 
   });
 }
 
+/** The repository was met in what is backed up. */
+export function reportRepository(path: string, output: Output): void {
+  if (output.settings.json) output.printJson({ message_type: "repository_left_out", item: path });
+  else output.message(`the repository itself is left out: ${displayPath(path)}`);
+}
+
 /** The summary of a finished backup: lines for people, or the `summary` of JSON. */
 export function reportBackup(result: BackupResult, output: Output, { dryRun }: { dryRun: boolean }): void {
   if (output.settings.json) {

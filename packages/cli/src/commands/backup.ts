@@ -1,9 +1,11 @@
 /** `holdfast backup`: makes a snapshot. */
-import { Backup, type BackupEvent, type BackupResult } from "@holdfast/engine";
+import { statSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { Backup, type BackupEvent, type BackupResult, fsPath, type SelectionRules } from "@holdfast/engine";
 import { backupRequest } from "../backup/options.ts";
 import { reportCounted, reportItem } from "../backup/item-report.ts";
 import { backupProgress } from "../backup/progress.ts";
-import { reportBackup, reportProblem } from "../backup/report.ts";
+import { reportBackup, reportProblem, reportRepository } from "../backup/report.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
@@ -19,7 +21,12 @@ export const run: RunCommand = async (context) => {
       const work = (signal: AbortSignal): Promise<BackupResult> =>
         runBackup(
           context,
-          new Backup(session.repository, { ...request, signal, onEvent: (event) => tell(context, event) }),
+          new Backup(session.repository, {
+            ...request,
+            rules: { ...request.rules, repository: leftOut(context, session.repository.backend.location) },
+            signal,
+            onEvent: (event) => tell(context, event),
+          }),
         );
       return dryRun ? work(context.signal) : session.locked("append", work);
     },
@@ -38,10 +45,18 @@ async function runBackup({ output, variables }: CommandContext, backup: Backup):
   }
 }
 
+/** The folder of a repository of this machine, which a backup leaves out unless it is asked not to. */
+function leftOut({ options }: CommandContext, location: string): SelectionRules["repository"] {
+  if (options.flag("include-repository") || !isAbsolute(location)) return undefined;
+  const { dev, ino } = statSync(fsPath(location), { bigint: true });
+  return { deviceId: dev, inode: ino };
+}
+
 function tell({ output }: CommandContext, event: BackupEvent): void {
   if (event.kind === "problem") reportProblem(event.problem, output);
   else if (event.kind === "item") reportItem(event.item, output);
   else if (event.kind === "counted") reportCounted(event, output);
+  else if (event.kind === "repository") reportRepository(event.path, output);
   else if (event.kind === "parent") {
     output.message(
       event.id === undefined

@@ -73,6 +73,10 @@ const backup: CommandDefinition = {
     },
     { flags: "-x, --one-file-system", description: "stay on the file systems of the given paths" },
     {
+      flags: "--include-repository",
+      description: "also store the folder of the repository itself, where it lies in the given paths",
+    },
+    {
       flags: "--files-from <file>",
       description: "read paths to store from a file, one a line, with patterns and comments; - is standard input",
       repeatable: true,

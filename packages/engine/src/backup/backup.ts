@@ -178,6 +178,7 @@ export class Backup {
       },
       onProblem: (problem) => this.#problem(problem),
       onItem: (item) => options.onEvent({ kind: "item", item }),
+      onRepository: (path) => options.onEvent({ kind: "repository", path }),
       signal: options.signal,
     });
     if (!options.dryRun) {

@@ -49,6 +49,7 @@ export interface CoordinatorParts {
   readonly workerData: Omit<BackupWorkerData, "currentPath" | "idle">;
   onProblem(problem: Problem): void;
   onItem(item: BackupItem): void;
+  onRepository(path: string): void;
   readonly signal: AbortSignal;
 }
 
@@ -204,6 +205,8 @@ export class Coordinator {
         return this.#sendPack(thread, message.pack);
       case "problem":
         return this.#parts.onProblem(message.problem);
+      case "repository":
+        return this.#parts.onRepository(message.path);
       case "items":
         for (const item of message.items) this.#parts.onItem(item);
         return;

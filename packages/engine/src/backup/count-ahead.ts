@@ -27,6 +27,7 @@ export async function countAhead(
     if (!explicit && selection.excludesPath(path)) return;
     try {
       const stat = lstatNs(path);
+      if (selection.isRepository(stat)) return;
       if (stat.type === "dir") folders.push(path);
       else if (stat.type === "file" && (explicit || !selection.excludesSize(stat.size))) {
         files++;

@@ -147,6 +147,8 @@ export type FromWorker =
   | { readonly kind: "large"; readonly ticket: number; readonly path: string; readonly sizeBytes: number }
   | { readonly kind: "needPack"; readonly pack: number }
   | { readonly kind: "problem"; readonly problem: Problem }
+  /** The repository itself was met at this path, and left out. */
+  | { readonly kind: "repository"; readonly path: string }
   | { readonly kind: "items"; readonly items: readonly BackupItem[] }
   | { readonly kind: "packed"; readonly pack: FinishedPack };
 

@@ -53,7 +53,9 @@ export type BackupEvent =
   /** The targets were counted ahead. */
   | { readonly kind: "counted"; readonly files: number; readonly bytes: number; readonly elapsedMs: number }
   | { readonly kind: "item"; readonly item: BackupItem }
-  | { readonly kind: "problem"; readonly problem: Problem };
+  | { readonly kind: "problem"; readonly problem: Problem }
+  /** The folder of the repository (`rules.repository`) was met at this path, and left out. */
+  | { readonly kind: "repository"; readonly path: string };
 
 export interface BackupProgress {
   readonly phase: BackupPhase;

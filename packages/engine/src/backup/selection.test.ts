@@ -35,6 +35,19 @@ describe("what a backup takes", () => {
     expect(selection.excludesPath(path)).toBe(excluded);
   });
 
+  test("the repository is known by device and inode, and nothing but a folder is one", () => {
+    const [here, other] = [
+      { deviceId: 1n, inode: 2n },
+      { deviceId: 1n, inode: 3n },
+    ];
+    const selection = select({ repository: here });
+    expect(selection.isRepository({ type: "dir", ...here })).toBe(true);
+    expect(selection.isRepository({ type: "dir", ...other })).toBe(false);
+    expect(selection.isRepository({ type: "dir", deviceId: 9n, inode: 2n })).toBe(false);
+    expect(selection.isRepository({ type: "file", ...here })).toBe(false);
+    expect(select({}).isRepository({ type: "dir", ...here })).toBe(false);
+  });
+
   test("a pattern that cannot be understood is refused when the rules are taken", () => {
     expect(() => select({ excludes: [{ lines: ["[a"], ignoreCase: false }] })).toThrow(
       expect.toSatisfy((error: unknown) => isHoldfastError(error, "ENGINE_PATTERN_INVALID")),

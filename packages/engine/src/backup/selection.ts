@@ -1,7 +1,11 @@
 /** Which entries of a folder a backup takes: patterns, tag files, size and file system. One instance per thread. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { fsPath } from "../filesystem/path-bytes.ts";
+import type { RawStat } from "../filesystem/read-metadata.ts";
 import { PatternSet } from "../patterns/pattern-set.ts";
+
+/** A folder as the system knows it, under whatever path it is met. */
+type FolderIdentity = Pick<RawStat, "deviceId" | "inode">;
 
 /** Plain data, so that it can be handed to workers. */
 export interface SelectionRules {
@@ -12,6 +16,8 @@ export interface SelectionRules {
   readonly largerThanBytes: number | undefined;
   /** Do not leave the file system of a target; mount points are kept as empty folders. */
   readonly oneFileSystem: boolean;
+  /** The folder of the repository, which is left out, also as a target. */
+  readonly repository?: FolderIdentity | undefined;
 }
 
 export const NO_RULES: SelectionRules = {
@@ -42,6 +48,12 @@ export class Selection {
 
   excludesSize(bytes: number): boolean {
     return this.#rules.largerThanBytes !== undefined && bytes > this.#rules.largerThanBytes;
+  }
+
+  /** True for the folder of the repository: each backup would store what the last one has written. */
+  isRepository({ type, deviceId, inode }: Pick<RawStat, "type" | keyof FolderIdentity>): boolean {
+    const { repository } = this.#rules;
+    return type === "dir" && deviceId === repository?.deviceId && inode === repository.inode;
   }
 
   /** The entries of a folder that remain when it holds a tag file: only that file. All of them otherwise. */

@@ -212,6 +212,10 @@ export class Walker {
     if (!frame.explicit && selection.excludesPath(path)) return this.#exclude(frame, at);
     const stat = lstatNs(path);
     const type = stat.type;
+    if (selection.isRepository(stat)) {
+      this.#parts.send({ kind: "repository", path });
+      return this.#exclude(frame, at);
+    }
     const foreign = frame.device !== undefined && stat.deviceId !== frame.device;
     if (!frame.explicit && type !== "dir" && (foreign || selection.excludesSize(stat.size))) {
       return this.#exclude(frame, at);
