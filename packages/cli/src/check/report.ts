@@ -72,7 +72,16 @@ function hints(findings: readonly Finding[]): string[] {
       "      what is lost for good after that: `holdfast repair snapshots`",
     ];
   }
-  if (needsIndexRepair(findings)) return ["hint: run `holdfast repair index`, then check again"];
+  if (needsIndexRepair(findings)) {
+    return [
+      "hint: run `holdfast repair index`, then check again",
+      ...(findings.some(({ code }) => code === "pack-missing")
+        ? [
+            "      if there is another copy of the repository, `holdfast repair packs --from-repo LOCATION` brings back what was in packs that are gone",
+          ]
+        : []),
+    ];
+  }
   if (!needsSnapshotRepair(findings)) return [];
   return findings.some(({ code }) => LOST.has(code))
     ? [
