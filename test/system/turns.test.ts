@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { noise } from "./odd-tree.ts";
-import { differences, has, holdfast, restic, run, succeed } from "./programs.ts";
+import { differences, has, holdfast, holdfastCommand, restic, resticCommand, run, start, succeed } from "./programs.ts";
 import { makeQuickRepository } from "./quick-repository.ts";
 import { scratchFolder } from "./scratch.ts";
 
@@ -114,5 +114,59 @@ describe.skipIf(!has("restic") || !has("rsync"))("restic and Holdfast", { timeou
       succeed(programs[program](repository, ["check", "--read-data"]));
     process.stdout.write(`${ROUNDS} rounds: ${done.holdfast} steps by Holdfast, ${done.restic} by restic\n`);
     expect(Math.min(done.holdfast, done.restic)).toBeGreaterThan(ROUNDS / 4);
+  });
+
+  test("backups by both, while Holdfast forgets and prunes: every snapshot that was made is whole", async () => {
+    const busy = join(folder, "busy");
+    const sources = ["one", "two"].map((name) => join(folder, name)) as [string, string];
+    for (const each of sources) mkdirSync(each);
+    makeQuickRepository(busy);
+    let made = 0;
+    let refused = 0;
+    // Neither waits for ever: who finds the repository locked tries again, as a scheduler would.
+    const often = async (times: number, command: () => [string, string[]]): Promise<void> => {
+      for (let n = 0; n < times; n++) {
+        const { status, stdout, stderr } = await start(...command()).outcome;
+        if (status === 0) made++;
+        else if (/lock/.test(stderr)) refused++;
+        else throw new Error(`exit code ${status}\n${stdout}\n${stderr}`);
+      }
+    };
+    const backupOf = (program: Program, of: string): [string, string[]] => {
+      for (let n = 0; n < 5; n++) writeFileSync(join(of, `file ${made % 3} ${n}`), noise(40_000, made * 10 + n));
+      const args = ["backup", of];
+      return program === "restic" ? resticCommand(busy, args) : holdfastCommand(busy, [...args, "--retry-lock", "1m"]);
+    };
+    const forget = [
+      "forget",
+      "--keep-last",
+      "2",
+      "--min-age",
+      "0",
+      "--keep-at-least",
+      "0",
+      "--allow",
+      "too-large-share",
+    ];
+    await Promise.all([
+      often(12, () => backupOf("restic", sources[0])),
+      often(12, () => backupOf("holdfast", sources[1])),
+      often(8, () =>
+        holdfastCommand(busy, [...rules, "--prune", "--grace", "0", "--max-unused", "0", "--retry-lock", "1m"]),
+      ),
+    ]);
+    process.stdout.write(`at the same time: ${made} runs, ${refused} found the repository locked\n`);
+    expect(made).toBeGreaterThan(10);
+    for (const program of ["holdfast", "restic"] as const) succeed(programs[program](busy, ["check", "--read-data"]));
+    for (const [of, by] of [
+      [sources[0], "holdfast"],
+      [sources[1], "restic"],
+    ] as const) {
+      // What is there now may be younger than the last backup that got in.
+      succeed(programs.holdfast(busy, ["backup", of]));
+      const target = join(folder, `busy ${by}`);
+      succeed(programs[by](busy, ["restore", "latest", "--path", of, "--target", target]));
+      expect(differences(of, join(target, of))).toBe("");
+    }
   });
 });

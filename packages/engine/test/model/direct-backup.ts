@@ -114,7 +114,7 @@ async function storePack(
   let offset = 0;
   for (const { type, id, plain } of blobs) {
     const compressed = compressor.compress(plain);
-    const isCompressed = compressed.length < plain.length && !random.chance(0.1);
+    const isCompressed = repository.config.version === 2 && compressed.length < plain.length && !random.chance(0.1);
     const sealed = repository.sealer.seal(isCompressed ? compressed : plain);
     entries.push({ type, id, offset, lengthBytes: sealed.length, plainBytes: isCompressed ? plain.length : 0 });
     parts.push(sealed);

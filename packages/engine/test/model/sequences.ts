@@ -60,7 +60,7 @@ class Sequence {
 
   constructor(seed: number, options: SequenceOptions, counts: Counts) {
     this.#random = new Random(seed);
-    this.#world = new World(Date.now());
+    this.#world = new World(Date.now(), this.#random.chance(0.1) ? 1 : 2);
     this.#options = options;
     this.#counts = counts;
   }

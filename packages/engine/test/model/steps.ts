@@ -134,7 +134,7 @@ function pruneOptions(world: World, random: Random): PruneOptions {
     maxUnused: random.pick(limits),
     ...(random.chance(0.3) ? { maxRepackBytes: random.below(10_000) } : {}),
     ...(random.chance(0.3) ? { smallPackBytes: random.below(5_000) } : {}),
-    repackUncompressed: random.chance(0.2),
+    repackUncompressed: random.chance(0.2) && world.repository.config.version === 2,
     repackCacheableOnly: random.chance(0.1),
     packSizeBytes: random.between(1_000, 20_000),
     unlistedGraceMs: random.chance(0.5) ? 0 : DAY_MS,

@@ -40,9 +40,9 @@ export class World {
   readonly held = new Set<Id>();
   files: Files = new Map();
 
-  constructor(startMs: number) {
+  constructor(startMs: number, version: 1 | 2) {
     this.timed = new TimedBackend(this.memory, startMs);
-    this.repository = through(newRepository(), this.timed);
+    this.repository = through(newRepository(version), this.timed);
   }
 
   get nowMs(): number {
