@@ -62,6 +62,18 @@ describe("the hints after a check", () => {
     }).toEqual({ index, packs, snapshots });
   });
 
+  test.for<[codes: FindingCode[], named: boolean]>([
+    [["pack-hash"], true],
+    [["data-missing"], true],
+    [["pack-missing"], true],
+    [["pack-unindexed", "tree-missing"], true],
+    [["index-damaged"], false],
+    [["file-size", "tree-duplicate"], false],
+    [["snapshot-damaged"], false],
+  ])("of %j name a second copy: %s", async ([codes, named]) => {
+    expect((await reported(codes)).includes("`holdfast repair packs --from-repo LOCATION`")).toBe(named);
+  });
+
   test("are in JSON too", async () => {
     expect(JSON.parse(await reported(["pack-unindexed", "tree-missing"], true))).toMatchObject({
       suggest_repair_index: true,
