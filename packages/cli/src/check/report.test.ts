@@ -66,12 +66,12 @@ describe("the hints after a check", () => {
     [["pack-hash"], true],
     [["data-missing"], true],
     [["pack-missing"], true],
-    [["pack-unindexed", "tree-missing"], true],
+    [["pack-unindexed", "tree-missing"], false],
     [["index-damaged"], false],
     [["file-size", "tree-duplicate"], false],
     [["snapshot-damaged"], false],
   ])("of %j name a second copy: %s", async ([codes, named]) => {
-    expect((await reported(codes)).includes("`holdfast repair packs --from-repo LOCATION`")).toBe(named);
+    expect((await reported(codes)).includes("--from-repo LOCATION")).toBe(named);
   });
 
   test("are in JSON too", async () => {

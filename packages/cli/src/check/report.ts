@@ -61,29 +61,32 @@ function summaryLines(result: CheckResult): string[] {
   ];
 }
 
-/** What another copy of the repository may bring back. */
-const IN_A_COPY: ReadonlySet<FindingCode> = new Set([...IN_PACK, ...LOST, "pack-missing"]);
-
 /** The next steps, in their order. */
 function hints(findings: readonly Finding[]): string[] {
-  const copy = findings.some(({ code }) => IN_A_COPY.has(code))
-    ? ["      with a second copy: `holdfast repair packs --from-repo LOCATION` brings back what that one has"]
-    : [];
   const packs = brokenPacks(findings);
   if (packs.length > 0) {
     return [
       ...(needsIndexRepair(findings) ? ["hint: run `holdfast repair index`"] : []),
       `hint: run \`holdfast repair packs ${packs.map(shortId).join(" ")}\`, then back up again: what the source still has is stored anew`,
-      ...copy,
+      "      if there is another copy of the repository, add --from-repo LOCATION: what it still has comes back",
       "      what is lost for good after that: `holdfast repair snapshots`",
     ];
   }
-  if (needsIndexRepair(findings)) return ["hint: run `holdfast repair index`, then check again", ...copy];
+  if (needsIndexRepair(findings)) {
+    return [
+      "hint: run `holdfast repair index`, then check again",
+      ...(findings.some(({ code }) => code === "pack-missing")
+        ? [
+            "      if there is another copy of the repository, `holdfast repair packs --from-repo LOCATION` brings back what was in packs that are gone",
+          ]
+        : []),
+    ];
+  }
   if (!needsSnapshotRepair(findings)) return [];
   return findings.some(({ code }) => LOST.has(code))
     ? [
+        "hint: if there is another copy of the repository: `holdfast repair packs --from-repo LOCATION` brings back what it has",
         "hint: back up again: what the source still has is stored anew, and heals older snapshots too",
-        ...copy,
         "      what is lost for good after that: `holdfast repair snapshots`",
       ]
     : ["hint: run `holdfast repair snapshots`: it makes snapshots without what is wrong"];
