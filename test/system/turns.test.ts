@@ -137,7 +137,7 @@ describe.skipIf(!has("restic") || !has("rsync"))("restic and Holdfast", { timeou
       const args = ["backup", of];
       return program === "restic" ? resticCommand(busy, args) : holdfastCommand(busy, [...args, "--retry-lock", "1m"]);
     };
-    const forget = [
+    const rules = [
       "forget",
       "--keep-last",
       "2",
