@@ -2,9 +2,8 @@
 import type { SerializedError } from "@holdfast/base";
 import type { MasterKey } from "../crypto/sealing.ts";
 import type { SharedBlobIndex } from "../index/blob-index.ts";
+import type { PackedTree } from "./packed-tree.ts";
 import type { FindQuery } from "./query.ts";
-import type { SearchedTree } from "./tree-search.ts";
-import type { WantedTree } from "./wanted-tree.ts";
 
 export interface FindWorkerData {
   readonly key: MasterKey;
@@ -20,20 +19,21 @@ export interface UnitTask {
   readonly bytes: Uint8Array;
   /** Where that part begins in the pack. */
   readonly offset: number;
-  readonly wanted: readonly WantedTree[];
+  /** The trees, by their keys. */
+  readonly wanted: Uint32Array;
 }
 
 /** Search one tree whose plain bytes are at hand. */
 export interface PlainTask {
   readonly kind: "plain";
   readonly bytes: Uint8Array;
-  readonly wanted: WantedTree;
+  readonly wanted: Uint32Array;
 }
 
 export type FindTask = UnitTask | PlainTask;
 
-/** What came of one tree. Trees in which nothing was kept have no `tree`. */
-export type TreeResult = WantedTree & ({ readonly tree?: SearchedTree } | { readonly error: SerializedError });
+/** What came of one tree: what was found in it, `undefined` when that is nothing, or what is wrong with it. */
+export type TreeResult = PackedTree | undefined | { readonly error: SerializedError };
 
 export interface FindAnswer {
   readonly kind: "searched";

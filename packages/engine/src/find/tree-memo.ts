@@ -9,8 +9,8 @@ import { keyOf, type WantedTree } from "./wanted-tree.ts";
 /** About what objects and strings take beside their characters. */
 const TREE_BYTES = 300;
 const ENTRY_BYTES = 250;
-/** JSON that was parsed and printed is kept in these forms too. */
-const COPIES_OF_JSON = 5;
+/** JSON that was parsed and printed is kept in these forms too; its text takes a byte for a character. */
+const COPIES_OF_JSON = 3;
 
 export class TreeMemo {
   readonly #maxBytes: number;

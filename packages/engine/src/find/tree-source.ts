@@ -11,6 +11,7 @@ import { TreePackCache } from "../packs/tree-pack-cache.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { TreeResult } from "./messages.ts";
+import { unpackTree } from "./packed-tree.ts";
 import type { FindQuery } from "./query.ts";
 import { SearchPool } from "./search-pool.ts";
 import { TreeMemo } from "./tree-memo.ts";
@@ -156,21 +157,20 @@ export class TreeSource {
         continue;
       }
       const { offset } = this.#units.unit(unit);
-      const task = { kind: "unit", bytes: new Uint8Array(bytes), offset, wanted: batch.wanted } as const;
-      const failed = (await this.#pool.search(task)).filter((result) => !this.#take(result));
+      const task = { kind: "unit", bytes: new Uint8Array(bytes), offset, wanted: keysOf(batch.wanted) } as const;
+      const results = await this.#pool.search(task);
+      const failed = batch.wanted.filter((wanted, n) => !this.#take(wanted, results[n]));
       for (const wanted of failed) await this.#searchSingle(wanted);
     }
   }
 
   /** A tree that could not be read with its neighbours: tries every copy of it. */
-  async #searchSingle({ entry, mode }: WantedTree): Promise<void> {
-    const wanted = { entry, mode };
+  async #searchSingle(wanted: WantedTree): Promise<void> {
     try {
-      const bytes = await this.#single.load("tree", this.#index.idAt(entry), { signal: this.#signal });
-      for (const result of await this.#pool.search({ kind: "plain", bytes, wanted })) {
-        if ("error" in result) throw HoldfastError.fromJSON(result.error);
-        this.#take(result);
-      }
+      const bytes = await this.#single.load("tree", this.#index.idAt(wanted.entry), { signal: this.#signal });
+      const [result] = await this.#pool.search({ kind: "plain", bytes, wanted: keysOf([wanted]) });
+      if (result !== undefined && "error" in result) throw HoldfastError.fromJSON(result.error);
+      this.#take(wanted, result);
     } catch (error) {
       if (this.#signal.aborted || !isDamageError(error)) throw error;
       this.#memo.setDamage(wanted, error);
@@ -179,16 +179,17 @@ export class TreeSource {
   }
 
   /** Takes what a worker found; false when it found damage. */
-  #take(result: TreeResult): boolean {
-    if ("error" in result) return false;
-    const { entry, mode, tree } = result;
-    const wanted = { entry, mode };
-    const path = this.#settle(wanted);
-    if (tree === undefined) this.#memo.setBarren(wanted);
-    else {
-      this.#memo.set(wanted, tree);
-      this.#onTree(wanted, tree, path);
+  #take(wanted: WantedTree, result: TreeResult): boolean {
+    if (result === undefined) {
+      this.#settle(wanted);
+      this.#memo.setBarren(wanted);
+      return true;
     }
+    if ("error" in result) return false;
+    const tree = unpackTree(result);
+    const path = this.#settle(wanted);
+    this.#memo.set(wanted, tree);
+    this.#onTree(wanted, tree, path);
     return true;
   }
 
@@ -219,4 +220,8 @@ export class TreeSource {
       return undefined;
     }
   }
+}
+
+function keysOf(wanted: readonly WantedTree[]): Uint32Array {
+  return Uint32Array.from(wanted, keyOf);
 }

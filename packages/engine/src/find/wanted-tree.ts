@@ -9,7 +9,11 @@ export interface WantedTree {
   readonly mode: SearchMode;
 }
 
-/** One number for a tree in a mode. Twice as many as there are entries. */
+/** One number below 2^32 for a tree in a mode. There are twice as many as entries. */
 export function keyOf({ entry, mode }: WantedTree): number {
   return entry * 2 + (mode === "everything" ? 1 : 0);
+}
+
+export function treeOfKey(key: number): WantedTree {
+  return { entry: key >>> 1, mode: (key & 1) === 1 ? "everything" : "by-name" };
 }

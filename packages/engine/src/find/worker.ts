@@ -7,8 +7,9 @@ import { BlobIndex, type BlobLocation } from "../index/blob-index.ts";
 import { Decompressor } from "../platform/zstd.ts";
 import { runWorker } from "../workers/run-worker.ts";
 import type { FindAnswer, FindTask, FindWorkerData, TreeResult, UnitTask } from "./messages.ts";
+import { packTree } from "./packed-tree.ts";
 import { TreeSearcher } from "./tree-search.ts";
-import type { WantedTree } from "./wanted-tree.ts";
+import { treeOfKey } from "./wanted-tree.ts";
 
 class TreeOpener {
   readonly #sealer: Sealer;
@@ -36,24 +37,23 @@ runWorker<FindTask, FindAnswer, FindWorkerData>((port, { key, index: shared, que
   const index = BlobIndex.attach(shared);
   const opener = new TreeOpener(key, index);
   const searcher = new TreeSearcher(query, { index, withNodes });
-  const search = (wanted: WantedTree, open: (what: string) => Uint8Array): TreeResult => {
-    const { entry, mode } = wanted;
+  const search = (wanted: number, open: (entry: number, what: string) => Uint8Array): TreeResult => {
+    const { entry, mode } = treeOfKey(wanted);
     const what = `tree ${index.idAt(entry)}`;
     try {
-      const tree = searcher.search(open(what), mode, what);
-      const isEmpty = tree.kept.length === 0 && tree.unsafeNames.length === 0;
-      return isEmpty ? { entry, mode } : { entry, mode, tree };
+      const tree = searcher.search(open(entry, what), mode, what);
+      return tree.kept.length === 0 && tree.unsafeNames.length === 0 ? undefined : packTree(tree);
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
-      return { entry, mode, error: error.toJSON() };
+      return { error: error.toJSON() };
     }
   };
   for (;;) {
     const task = port.receive();
-    const results =
+    const open =
       task.kind === "plain"
-        ? [search(task.wanted, () => task.bytes)]
-        : task.wanted.map((wanted) => search(wanted, (what) => opener.open(task, wanted.entry, what)));
-    port.send({ kind: "searched", results });
+        ? (): Uint8Array => task.bytes
+        : (entry: number, what: string): Uint8Array => opener.open(task, entry, what);
+    port.send({ kind: "searched", results: Array.from(task.wanted, (wanted) => search(wanted, open)) });
   }
 });
