@@ -24,6 +24,7 @@ const { values } = parseArgs({
     "index-millions": { type: "string", multiple: true, default: ["1", "10"] },
     without: { type: "string", multiple: true, default: [] },
     report: { type: "string" },
+    note: { type: "string" },
   },
 });
 for (const name of values.only ?? []) {
@@ -67,7 +68,8 @@ if (wanted("index")) {
   }
 }
 const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-const how = `${runs} ${runs === 1 ? "run" : "runs"}, ${machine}, ${new Date().toISOString().slice(0, 10)}`;
+const note = values.note === undefined ? "" : `, ${values.note}`;
+const how = `${runs} ${runs === 1 ? "run" : "runs"}, ${machine}, ${new Date().toISOString().slice(0, 10)}${note}`;
 const existing =
   values.report !== undefined && existsSync(values.report) ? readFileSync(values.report, "utf8") : undefined;
 const text = writeReport(existing, { how, corpora, programs, rows });
