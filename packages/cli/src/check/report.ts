@@ -18,13 +18,7 @@ const IN_INDEX: ReadonlySet<FindingCode> = new Set(["index-damaged", "index-rang
 /** What no index lists may be in a pack that no index lists either. */
 const LOST: ReadonlySet<FindingCode> = new Set(["tree-missing", "data-missing"]);
 /** What is left in snapshots when all of the above is mended. */
-const IN_SNAPSHOT: ReadonlySet<FindingCode> = new Set([
-  ...LOST,
-  "tree-malformed",
-  "tree-name",
-  "tree-duplicate",
-  "file-size",
-]);
+const IN_SNAPSHOT: ReadonlySet<FindingCode> = new Set([...LOST, "tree-malformed", "tree-name", "tree-duplicate"]);
 
 /** A finding, as soon as it is made. What is harmless is only told with --verbose. */
 export function reportFinding(finding: Finding, output: Output): void {

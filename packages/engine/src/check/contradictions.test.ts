@@ -20,7 +20,7 @@ interface Case {
   readonly reason: string;
 }
 
-const cases: Case[] = [
+const sizes: Case[] = [
   {
     what: "a file that is longer than its content",
     nodes: async (author) => [await author.file("a", ["12345", "67890"], { size: 11 })],
@@ -39,6 +39,9 @@ const cases: Case[] = [
     code: "file-size",
     reason: "file 'a' has 7 bytes, its content 0",
   },
+];
+
+const cases: Case[] = [
   {
     what: "neighbours of one name",
     nodes: async (author) => [await author.file("a", ["one"]), await author.file("a", ["two"])],
@@ -84,6 +87,19 @@ describe("a check of a tree with", () => {
     await repairAll(repository, findings);
     expect(await check(repository)).toMatchObject({ healthy: true, affected: [] });
   });
+
+  test.each(sizes)(
+    "$what names it and calls it no damage, for the content is all there; repair corrects it",
+    async (each) => {
+      const { repository } = await repositoryOf(each);
+      const { healthy, findings, affected } = await check(repository);
+      expect({ healthy, affected }).toEqual({ healthy: true, affected: [] });
+      expect(findings).toMatchObject([{ code: each.code, reason: each.reason }]);
+      await repairAll(repository, findings);
+      const live = await check(repository);
+      expect(live).toMatchObject({ healthy: true });
+    },
+  );
 
   test("sizes that cannot be known, since parts are in no index, says only that", async () => {
     const author = new Author(newRepository());

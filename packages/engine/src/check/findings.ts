@@ -21,8 +21,11 @@ export type FindingCode =
   | "data-missing"
   | "key-damaged";
 
-/** Findings that cost nothing but space or a line in the report. */
-const HARMLESS: ReadonlySet<FindingCode> = new Set(["pack-unindexed", "tree-order"]);
+/**
+ * Findings that cost nothing but space or a line in the report. A size that is not that of the content is one: older versions of
+ * restic wrote it for files that changed while they were read, and the content is all there (restic's issue 1887).
+ */
+const HARMLESS: ReadonlySet<FindingCode> = new Set(["pack-unindexed", "tree-order", "file-size"]);
 
 export interface Finding {
   readonly code: FindingCode;

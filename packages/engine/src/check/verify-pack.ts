@@ -148,7 +148,7 @@ class Edges {
       else bytes += plainBytes(this.#index, entry);
     }
     if (isKnown && bytes !== node.size) {
-      this.contradicts("file-size", `file '${shown}' has ${node.size} bytes, its content ${bytes}`);
+      this.#find("file-size", this.#what, `file '${shown}' has ${node.size} bytes, its content ${bytes}`);
     }
   }
 
