@@ -20,21 +20,26 @@ export class FoundEntry {
   /** The blobs that were searched for, each once; empty in a search by names. */
   readonly objects: readonly FoundObject[];
   readonly #kept: Kept | undefined;
+  readonly #isShared: boolean;
 
-  constructor(path: string, objects: readonly FoundObject[], kept: Kept | undefined) {
+  /** @param isShared keep what is parsed of the entry as long as what is found in its folder is kept */
+  constructor(path: string, objects: readonly FoundObject[], kept: Kept | undefined, { isShared = false } = {}) {
     this.path = path;
     this.objects = objects;
     this.#kept = kept;
+    this.#isShared = isShared;
   }
 
   /**
    * What is recorded of it, without the content; `undefined` unless the search was to keep that. An entry that several snapshots
-   * share gives the same object.
+   * share mostly gives the same object.
    */
   get node(): TreeNode | undefined {
     if (this.#kept === undefined || this.#kept.json === "") return undefined;
-    let node = NODES.get(this.#kept);
-    if (node === undefined) NODES.set(this.#kept, (node = parseNode(this.#kept.json)));
+    const known = NODES.get(this.#kept);
+    if (known !== undefined) return known;
+    const node = parseNode(this.#kept.json);
+    if (this.#isShared) NODES.set(this.#kept, node);
     return node;
   }
 }

@@ -14,6 +14,8 @@ import type { TreeSource } from "./tree-source.ts";
 import type { WantedTree } from "./wanted-tree.ts";
 
 const BATCH_ENTRIES = 1000;
+/** Entries of larger folders are parsed for each snapshot anew: a million of them would take a gigabyte. */
+const SHARED_ENTRIES = 10_000;
 
 /** A folder on the way from the root. */
 interface Level extends PlacedTree {
@@ -68,7 +70,7 @@ export class SnapshotWalk {
       level.next++;
       const path = `${level.path}/${kept.name}`;
       const { isFound, below } = this.#descent.decide(level.wanted.mode, kept, path);
-      if (isFound) entries.push(new FoundEntry(path, this.#objectsOf(level, kept), kept));
+      if (isFound) entries.push(this.#found(level, kept, path));
       if (!kept.isFolder) continue;
       if (below === undefined) {
         // Passed over because of where it lies; elsewhere it might not be.
@@ -160,9 +162,10 @@ export class SnapshotWalk {
     this.#options.onProblem({ snapshot: id, path, error });
   }
 
-  #objectsOf({ wanted }: Level, { ids, isFolder }: Kept): FoundObject[] {
-    if (ids.length === 0) return [];
-    const parentTree = this.#options.index.idAt(wanted.entry);
-    return ids.map((id) => ({ type: isFolder ? "tree" : "data", id, parentTree }));
+  #found({ wanted, tree }: Level, kept: Kept, path: string): FoundEntry {
+    const type = kept.isFolder ? "tree" : "data";
+    const parentTree = kept.ids.length === 0 ? undefined : this.#options.index.idAt(wanted.entry);
+    const objects = kept.ids.map((id): FoundObject => ({ type, id, parentTree }));
+    return new FoundEntry(path, objects, kept, { isShared: tree.kept.length <= SHARED_ENTRIES });
   }
 }
