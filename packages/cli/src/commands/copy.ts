@@ -13,15 +13,12 @@ import { packOptions } from "../values/pack-options.ts";
 export const run: RunCommand = async (context) => {
   const dryRun = context.options.flag("dry-run");
   const packs = packOptions(context.options);
-  const { result, unreadable } = await withTwoSessions(
-    context,
-    (sessions) =>
-      sessions.from.locked("read", (reading) =>
-        sessions.own.locked(dryRun ? "read" : "append", (writing) =>
-          copySnapshots(context, sessions, { ...packs, dryRun, signal: AbortSignal.any([reading, writing]) }),
-        ),
+  const { result, unreadable } = await withTwoSessions(context, (sessions) =>
+    sessions.from.locked("read", (reading) =>
+      sessions.own.locked(dryRun ? "read" : "append", (writing) =>
+        copySnapshots(context, sessions, { ...packs, dryRun, signal: AbortSignal.any([reading, writing]) }),
       ),
-    { whileOpening: () => Copy.startThreads() },
+    ),
   );
   reportCopy(result, context.output, { dryRun });
   return result.incomplete.length + unreadable > 0 ? EXIT.incomplete : EXIT.ok;

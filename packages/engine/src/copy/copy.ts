@@ -54,11 +54,6 @@ export class Copy {
     this.#workers = options.workers ?? Math.max(2, availableParallelism());
   }
 
-  /** Starts the threads of a copy that is about to come. Only saves time. @param workers as in `CopyOptions` */
-  static startThreads(workers?: number): void {
-    Transfer.startThreads(workers);
-  }
-
   progress(): CopyProgress {
     const snapshotsDone = this.#copied.length + this.#incomplete.length;
     return { ...this.#progress, snapshotsDone, elapsedMs: performance.now() - this.#startedAtMs };
@@ -76,6 +71,8 @@ export class Copy {
     this.#progress.snapshotsTotal = wanted.length;
     if (wanted.length === 0) return this.#result({ storedBytes: 0, newPacks: [] });
     this.#tell({ kind: "begun", snapshots: wanted.length });
+    // While the indexes are read. Not before it is known that there is something to do: most copies find nothing new.
+    if (!this.#options.dryRun) Transfer.startThreads(this.#workers);
     const indexes = await this.#loadIndexes();
     if (this.#options.dryRun) {
       await this.#planAll(indexes, wanted);
