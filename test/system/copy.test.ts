@@ -2,6 +2,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Secret } from "@holdfast/base";
+import { openRepository, withLock } from "@holdfast/engine";
+import { openLocal } from "@holdfast/storage";
 import { beforeAll, describe, expect, test } from "vitest";
 import { makeOddTree, noise } from "./odd-tree.ts";
 import { differences, has, holdfast, holdfastCommand, messages, PASSWORD, restic, start, succeed } from "./programs.ts";
@@ -156,6 +159,19 @@ describe("a copy", { timeout: 120_000 }, () => {
     expect([own.status, own.stderr]).toEqual([12, expect.not.stringContaining("--from-repo")]);
     expect(holdfast(newRepository(), copyArguments(join(folder, "nowhere"))).status).toBe(10);
     expect(holdfast(newRepository(), ["copy"]).status).toBe(2);
+  });
+
+  test("says which repository is locked", async () => {
+    const [locked, target] = [twin(), newRepository()];
+    const { signal } = new AbortController();
+    const repository = await openRepository(openLocal(locked), new Secret(PASSWORD), { signal });
+    await withLock(repository, { exclusive: true, signal }, async () => {
+      const from = holdfast(target, copyArguments(locked));
+      expect([from.status, from.stderr]).toEqual([11, expect.stringContaining("--from-repo could not be locked")]);
+      const own = holdfast(locked, copyArguments(origin));
+      expect([own.status, own.stderr]).toEqual([11, expect.not.stringContaining("--from-repo")]);
+      expect(holdfast(target, [...copyArguments(locked), "--no-lock"]).status).toBe(0);
+    });
   });
 
   test("of a source with a pack that cannot be read ends with code 3, and names what is lost", () => {

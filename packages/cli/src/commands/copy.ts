@@ -4,7 +4,7 @@ import { Copy, type CopyResult } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { copyProgress } from "../copy/progress.ts";
 import { copyReporter, reportCopy } from "../copy/report.ts";
-import { type TwoSessions, withTwoSessions } from "../copy/two-repositories.ts";
+import { lockedBoth, type TwoSessions, withTwoSessions } from "../copy/two-repositories.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
@@ -14,10 +14,8 @@ export const run: RunCommand = async (context) => {
   const dryRun = context.options.flag("dry-run");
   const packs = packOptions(context.options);
   const { result, unreadable } = await withTwoSessions(context, (sessions) =>
-    sessions.from.locked("read", (reading) =>
-      sessions.own.locked(dryRun ? "read" : "append", (writing) =>
-        copySnapshots(context, sessions, { ...packs, dryRun, signal: AbortSignal.any([reading, writing]) }),
-      ),
+    lockedBoth(context, sessions, dryRun ? "read" : "append", (signal) =>
+      copySnapshots(context, sessions, { ...packs, dryRun, signal }),
     ),
   );
   reportCopy(result, context.output, { dryRun });

@@ -17,7 +17,7 @@ import {
   remainingLosses,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { withTwoSessions } from "../copy/two-repositories.ts";
+import { lockedBoth, withTwoSessions } from "../copy/two-repositories.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import {
@@ -55,11 +55,9 @@ export const run: RunCommand = async (context) => {
   }
   return withTwoSessions(
     context,
-    ({ own, from }) =>
-      from.locked("read", (reading) =>
-        own.locked(mode, (writing) =>
-          work({ own, other: from.repository, signal: AbortSignal.any([reading, writing]) }),
-        ),
+    (sessions) =>
+      lockedBoth(context, sessions, mode, (signal) =>
+        work({ own: sessions.own, other: sessions.from.repository, signal }),
       ),
     settings,
   );

@@ -62,14 +62,14 @@ function reportIncomplete({ source, losses }: Extract<CopyEvent, { kind: "incomp
       message_type: "error",
       code: "snapshot-incomplete",
       item: source.id,
-      message: `${describe(source)} was not copied: the other repository has lost parts of it`,
+      message: `${describe(source)} was not copied: parts of it cannot be read in the other repository`,
       lost: parts.map(({ kind, path, blobs }) => ({ kind, path, blobs: blobs.length })),
       lost_omitted: isCutShort,
     });
     return;
   }
   output.error(
-    `${output.color("31", "not copied:")} ${describe(source)}, of which the other repository has lost parts:`,
+    `${output.color("31", "not copied:")} ${describe(source)}, of which parts cannot be read in the other repository:`,
   );
   for (const { kind, path, blobs } of parts.slice(0, SHOWN_PARTS)) {
     output.error(`  ${displayPath(path)}: ${kind === "folder" ? "all of it" : plural(blobs.length, "part")}`);
@@ -103,7 +103,7 @@ function summaryLines(result: CopyResult, dryRun: boolean): string[] {
     ...(incomplete.length === 0
       ? []
       : [
-          `${plural(incomplete.length, "snapshot")} not copied: the other repository has lost parts of ${incomplete.length === 1 ? "it" : "them"}`,
+          `${plural(incomplete.length, "snapshot")} not copied: parts of ${incomplete.length === 1 ? "it" : "them"} cannot be read in the other repository`,
           "hint: run `holdfast check --read-data` on the other repository; `holdfast repair packs --from-repo` brings back what this one still has",
         ]),
   ];

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { displayPath } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
-import { type Session, type SessionOptions, withSession } from "../repository-session.ts";
+import { type LockMode, type Session, type SessionOptions, withSession } from "../repository-session.ts";
 
 /** The repository of the command, and the one of --from-repo. */
 export interface TwoSessions {
@@ -35,6 +35,29 @@ export async function withTwoSessions<T>(
   } catch (error) {
     // What is wrong with a password does not say whose it is.
     if (!isOpen) context.output.message("the repository of --from-repo could not be opened:");
+    throw error;
+  }
+}
+
+/**
+ * Runs `work` while the other repository is locked for reading and the own one as `mode` says.
+ * @throws ENGINE_LOCKED, and what `work` throws
+ */
+export async function lockedBoth<T>(
+  context: CommandContext,
+  { own, from }: TwoSessions,
+  mode: LockMode,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  let isLocked = false;
+  const withOther = (reading: AbortSignal): Promise<T> => {
+    isLocked = true;
+    return own.locked(mode, (writing) => work(AbortSignal.any([reading, writing])));
+  };
+  try {
+    return await from.locked("read", withOther);
+  } catch (error) {
+    if (!isLocked) context.output.message("the repository of --from-repo could not be locked:");
     throw error;
   }
 }
