@@ -51,9 +51,7 @@ export class BlobReader {
     const sealed = type === "tree" ? await this.#readAhead(place, signal) : await this.#read(place, signal);
     const stored = openSealed(this.#repository.sealer, sealed, what);
     const plain =
-      place.uncompressedBytes > 0
-        ? this.#decompressor.decompressApart(stored, place.uncompressedBytes)
-        : stored;
+      place.uncompressedBytes > 0 ? this.#decompressor.decompressApart(stored, place.uncompressedBytes) : stored;
     if (idOf(plain) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
     return plain;
   }
