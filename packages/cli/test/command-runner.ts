@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
 const ENTRY = fileURLToPath(new URL("run-from-source.ts", import.meta.url));
-const NODE_OPTIONS = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const NODE_OPTIONS = ["--disable-warning=ExperimentalWarning"];
 
 export interface Ended {
   /** 128 plus the number of the signal that ended it, as shells have it. */
