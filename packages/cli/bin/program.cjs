@@ -8,6 +8,8 @@ const { homedir } = require("node:os");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
+const LAUNCHER_CHECK_MS = 500;
+
 /** Faster starts. Without a home, or where it cannot be written, the program runs all the same. */
 function cacheCompiledCode() {
   try {
@@ -17,8 +19,25 @@ function cacheCompiledCode() {
   }
 }
 
+/**
+ * Ends this process, as SIGTERM would, when the process that started it for want of a newer Node is gone: whoever ended that one
+ * by force, and could not be answered, meant the program.
+ */
+function endWithLauncher() {
+  const launcher = process.env.HOLDFAST_LAUNCHER;
+  if (launcher === undefined) return;
+  delete process.env.HOLDFAST_LAUNCHER;
+  const timer = setInterval(() => {
+    if (String(process.ppid) === launcher) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, LAUNCHER_CHECK_MS);
+  timer.unref();
+}
+
 /** Runs the command line of this process. */
 async function run() {
+  endWithLauncher();
   const program = join(__dirname, "..", "dist", "main.js");
   if (!existsSync(program)) {
     process.stderr.write("holdfast: the program is not built. Run `npm run build` in the folder of Holdfast.\n");
