@@ -30,6 +30,7 @@ import type { CommandContext } from "./context.ts";
 import { formatLocalTime, plural } from "./output/units.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
+import { surroundingsOf } from "./surroundings.ts";
 import { parseDuration } from "./values/duration.ts";
 
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
@@ -94,7 +95,7 @@ export async function withSession<T>(
   { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
 ): Promise<T> {
   const location = await repositoryLocation(context, whose);
-  const raw = await openBackend(location);
+  const raw = await openBackend(location, surroundingsOf(context));
   try {
     const password = await passwordOf(raw, context, whose);
     whileOpening?.();
@@ -125,7 +126,7 @@ export async function withSession<T>(
 
 /** The backend alone, for making a repository in it. */
 export async function withNewBackend<T>(context: CommandContext, work: (backend: Backend) => Promise<T>): Promise<T> {
-  const raw = await openBackend(await repositoryLocation(context));
+  const raw = await openBackend(await repositoryLocation(context), surroundingsOf(context));
   try {
     return await work(composeBackend(raw, composeSettings(context)));
   } finally {
