@@ -46,7 +46,8 @@ describe("records of evidence", () => {
     const proven = Array.from({ length: MAX_SUBJECTS }, (_, n) => ({ snapshot: idOf(Buffer.from(`${n}`)), tree: A }));
     await saveEvidence(repository, { ...FIELDS, proven, damaged: FIELDS.proven }, { signal });
     const { records } = await listed(repository);
-    expect(records.map((record) => record.proven.length + record.damaged.length).sort()).toEqual([1, MAX_SUBJECTS]);
+    const counts = records.map((record) => record.proven.length + record.damaged.length);
+    expect(new Set(counts)).toEqual(new Set([1, MAX_SUBJECTS]));
     expect(records.flatMap((record) => record.damaged)).toEqual(FIELDS.proven);
   });
 
