@@ -74,9 +74,9 @@ export async function protect(options: ProtectOptions): Promise<ProtectResult> {
       temporary: tmpdir(),
       signal: inner,
     });
-    const atMs = Date.now();
+    const beganAtMs = Date.now();
     const check = await runCheck(options, inner);
-    await record(options, check, atMs, inner);
+    await record(options, check, beganAtMs, inner);
     const restored = restore.restored > 0 && restore.failures.length === 0;
     return { backup, restore, check, proven: restored && check.healthy };
   });
@@ -125,14 +125,16 @@ function runCheck({ repository, onStep }: ProtectOptions, signal: AbortSignal): 
 async function record(
   { repository, identity, programVersion, hasCache = false, onUnrecorded }: ProtectOptions,
   check: CheckResult,
-  atMs: number,
+  beganAtMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const proven = subjectsOf(hasCache ? [] : check.proven);
   const damaged = subjectsOf(check.damaged);
   const { hostname } = identity;
   try {
-    const fields = { run: "check", atMs, hostname, programVersion, proven, damaged, incomplete: [] } as const;
+    // A clock may be put back meanwhile.
+    const times = { beganAtMs, endedAtMs: Math.max(beganAtMs, Date.now()) };
+    const fields = { run: "check", ...times, hostname, programVersion, proven, damaged, incomplete: [] } as const;
     await saveEvidence(repository, fields, { signal });
   } catch (error) {
     signal.throwIfAborted();

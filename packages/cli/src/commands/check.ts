@@ -21,11 +21,11 @@ export const run: RunCommand = async (context) => {
       session.locked("read", async (signal) => {
         const onFinding = (finding: Parameters<typeof reportFinding>[0]): void => reportFinding(finding, output);
         const settings = { readData, filter: snapshotFilter(options), signal, onFinding };
-        const atMs = Date.now();
+        const beganAtMs = Date.now();
         const checked = await runCheck(context, new Check(session.repository, settings));
         // What was read from copies on this machine proves nothing of the repository.
         const proven = subjectsOf(session.hasCache ? [] : checked.proven);
-        const found = { run: "check", atMs, proven, damaged: subjectsOf(checked.damaged) } as const;
+        const found = { run: "check", beganAtMs, proven, damaged: subjectsOf(checked.damaged) } as const;
         await recordEvidence(context, session, found, { signal });
         return checked;
       }),

@@ -31,7 +31,7 @@ async function copySnapshots(
   settings: Settings,
 ): Promise<{ result: CopyResult; unreadable: number }> {
   const { args, options, output, variables } = context;
-  const atMs = Date.now();
+  const beganAtMs = Date.now();
   const filter = snapshotFilter(options);
   let unreadable = 0;
   const onDamaged = (id: string, error: unknown): void => {
@@ -54,7 +54,7 @@ async function copySnapshots(
   try {
     const result = await copy.run();
     if (!settings.dryRun)
-      await carryIncomplete(context, { from, to: own }, copiesOf(result), { ...settings, run: "copy", atMs });
+      await carryIncomplete(context, { from, to: own }, copiesOf(result), { ...settings, run: "copy", beganAtMs });
     return { result, unreadable };
   } finally {
     progress.stop();

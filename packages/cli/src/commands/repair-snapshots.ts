@@ -45,14 +45,14 @@ async function repair(
   plan: SnapshotRepairPlan,
   settings: Parameters<typeof executeSnapshotRepair>[2],
 ): Promise<SnapshotRepairResult> {
-  const atMs = Date.now();
+  const beganAtMs = Date.now();
   const result = await executeSnapshotRepair(session.repository, plan, settings);
   const trees = new Map(plan.broken.map(({ stored, newTree }) => [stored.id, newTree]));
   const incomplete = result.saved.flatMap(({ old, repaired }) => {
     const tree = trees.get(old);
     return tree === undefined ? [] : [{ snapshot: repaired, tree }];
   });
-  await recordEvidence(context, session, { run: "repair", atMs, incomplete }, settings);
+  await recordEvidence(context, session, { run: "repair", beganAtMs, incomplete }, settings);
   return result;
 }
 

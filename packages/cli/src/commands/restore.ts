@@ -37,11 +37,11 @@ export const run: RunCommand = async (context) => {
         output.message(`restoring snapshot ${shortId(stored.id)} ${origin} to ${displayPath(settings.target)}`);
         const root = place.kind === "tree" ? place.id : place.node;
         const restore = new Restore(session.repository, index, root, { ...settings, spare, signal });
-        const atMs = Date.now();
+        const beganAtMs = Date.now();
         const restored = await runRestore(context, restore);
         const isWhole = subfolder === "" && spare.length === 0 && !session.hasCache;
         const found = restoreFindings(stored, restored, { ...settings, isWhole });
-        await recordEvidence(context, session, { run: "restore", atMs, ...found }, { signal });
+        await recordEvidence(context, session, { run: "restore", beganAtMs, ...found }, { signal });
         return restored;
       }),
     { whileOpening: () => Restore.startThreads() },

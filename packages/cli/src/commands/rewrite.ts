@@ -67,7 +67,7 @@ async function rewrite(
 ): Promise<RewriteResult> {
   const { args, options, output } = context;
   const { repository } = session;
-  const atMs = Date.now();
+  const beganAtMs = Date.now();
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
   for (const name of args) ids.push((await findSnapshot(repository, name, { signal, filter })).stored.id);
@@ -86,7 +86,11 @@ async function rewrite(
     onSnapshot,
     ...(namesEntries ? { onLeftOut: (path: string) => tellLeftOut(path, context) } : {}),
   }).finally(() => steps.stop());
-  await carryIncomplete(context, { from: session, to: session }, newForms(result), { signal, run: "rewrite", atMs });
+  await carryIncomplete(context, { from: session, to: session }, newForms(result), {
+    signal,
+    run: "rewrite",
+    beganAtMs,
+  });
   return result;
 }
 

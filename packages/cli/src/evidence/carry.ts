@@ -23,7 +23,7 @@ export async function carryIncomplete(
   context: Pick<CommandContext, "output">,
   { from, to }: Repositories,
   pairs: readonly MadeSnapshot[],
-  { signal, run, atMs }: Pick<EvidenceFields, "run" | "atMs"> & { readonly signal: AbortSignal },
+  { signal, run, beganAtMs }: Pick<EvidenceFields, "run" | "beganAtMs"> & { readonly signal: AbortSignal },
 ): Promise<void> {
   if (pairs.length === 0) return;
   const options = { signal, during: run };
@@ -32,5 +32,5 @@ export async function carryIncomplete(
   if (concerned.length === 0) return;
   const ofMade = from.repository === to.repository ? ofSources : await evidenceIfAny(context, to.repository, options);
   const incomplete = subjectsOf(concerned.filter((made) => !ofMade.of(made).isIncomplete));
-  await recordEvidence(context, to, { run, atMs, incomplete }, { signal });
+  await recordEvidence(context, to, { run, beganAtMs, incomplete }, { signal });
 }

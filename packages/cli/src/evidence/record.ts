@@ -7,7 +7,7 @@ import type { Session } from "../repository-session.ts";
 import { programVersion } from "../version.ts";
 
 /** What was found out, by which kind of run, and since when it looked. */
-export type Findings = Pick<EvidenceFields, "run" | "atMs"> &
+export type Findings = Pick<EvidenceFields, "run" | "beganAtMs"> &
   Partial<Pick<EvidenceFields, "proven" | "damaged" | "incomplete">>;
 
 /** Where a record goes: only under a lock, as a prune may be tidying records away. */
@@ -23,8 +23,10 @@ export async function recordEvidence(
   if (proven.length + damaged.length + incomplete.length === 0) return;
   if (!isLocked) return output.message("what this run found out is not recorded, as it held no lock", 1);
   const by = { hostname: hostname(), programVersion: `holdfast ${programVersion()}` };
+  // A clock may be put back meanwhile.
+  const endedAtMs = Math.max(run.beganAtMs, Date.now());
   try {
-    await saveEvidence(repository, { ...run, ...by, proven, damaged, incomplete }, { signal });
+    await saveEvidence(repository, { ...run, endedAtMs, ...by, proven, damaged, incomplete }, { signal });
   } catch (error) {
     signal.throwIfAborted();
     warnUnrecorded({ output }, error);

@@ -23,15 +23,9 @@ export async function saveIncompleteSnapshot(
   const { id, sealed } = repository.sealDocument(encodeSnapshot(snapshot));
   const { hostname, programVersion, tree } = snapshot;
   const incomplete = [{ snapshot: id, tree }];
-  const fields = {
-    run: "backup",
-    atMs: Date.now(),
-    hostname,
-    programVersion,
-    proven: [],
-    damaged: [],
-    incomplete,
-  } as const;
+  const nowMs = Date.now();
+  const times = { beganAtMs: nowMs, endedAtMs: nowMs };
+  const fields = { run: "backup", ...times, hostname, programVersion, proven: [], damaged: [], incomplete } as const;
   try {
     await saveEvidence(repository, fields, { signal });
   } catch (error) {

@@ -12,7 +12,8 @@ import { listEvidence, saveEvidence, type EvidenceRecord } from "./records.ts";
 const A = parseId("aa".repeat(32));
 const FIELDS: EvidenceFields = {
   run: "check",
-  atMs: 1_000,
+  beganAtMs: 1_000,
+  endedAtMs: 2_000,
   hostname: "box",
   programVersion: "holdfast 1",
   proven: [{ snapshot: A, tree: A }],

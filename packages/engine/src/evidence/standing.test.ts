@@ -15,7 +15,17 @@ let made = 0;
 function record(atMs: number, found: Partial<EvidenceFields>, receivedAtMs?: number): EvidenceRecord {
   const id = parseId((++made).toString(16).padStart(64, "0"));
   const nothing = { proven: [], damaged: [], incomplete: [] };
-  return { id, receivedAtMs, run: "check", atMs, hostname: "h", programVersion: "p", ...nothing, ...found };
+  return {
+    id,
+    receivedAtMs,
+    run: "check",
+    beganAtMs: atMs,
+    endedAtMs: atMs,
+    hostname: "h",
+    programVersion: "p",
+    ...nothing,
+    ...found,
+  };
 }
 
 const subject = (snapshot: Id, tree: Id): EvidenceSubject => ({ snapshot, tree });
@@ -67,9 +77,20 @@ describe("where the clocks of host and store differ", () => {
     const ahead = record(50 * HOUR, { proven: [subject(A, T)] }, 10 * HOUR);
     expect(standing([ahead])).toMatchObject({ provenAtMs: 10 * HOUR });
     expect(standing([ahead, damaged(20 * HOUR)])).toMatchObject({ provenAtMs: undefined, damagedAtMs: 20 * HOUR });
-    const behind = record(1, { damaged: [subject(A, T)] }, 30 * HOUR);
+    const behind = record(10 * HOUR, { damaged: [subject(A, T)] }, 30 * HOUR);
     expect(standing([proven(20 * HOUR), behind])).toMatchObject({ provenAtMs: undefined, damagedAtMs: 30 * HOUR });
     expect(standing([proven(40 * HOUR), behind])).toMatchObject({ provenAtMs: 40 * HOUR, damagedAtMs: undefined });
+  });
+
+  test("a run that began before another and ended after it has seen what that one may have missed", () => {
+    const long = { ...damaged(20), endedAtMs: 50 };
+    expect(standing([long, proven(25)])).toMatchObject({ provenAtMs: undefined, damagedAtMs: 50 });
+    expect(standing([{ ...proven(20), endedAtMs: 50 }, damaged(30)])).toMatchObject({ damagedAtMs: 30 });
+  });
+
+  test("damage that was overruled does not come back when the repository is copied without the times of its files", () => {
+    const copied = [damaged(1 * HOUR), proven(2 * HOUR)].map((each) => ({ ...each, receivedAtMs: 90 * HOUR }));
+    expect(standing(copied)).toMatchObject({ provenAtMs: 2 * HOUR, damagedAtMs: undefined });
   });
 
   test("proof that the store received in time is believed, whatever its own clock said", () => {

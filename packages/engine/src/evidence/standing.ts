@@ -26,6 +26,9 @@ export interface FoundedStanding extends Standing {
 /** Proof from further in the future than this says nothing: the clock that it goes by was wrong. */
 const TOLERANCE_MS = 5 * 60_000;
 
+/** No clock that anybody goes by is further behind. */
+const LATE_AFTER_MS = 24 * 3_600_000;
+
 /** One record's word on one snapshot. */
 interface Claim {
   readonly record: Id;
@@ -49,8 +52,8 @@ export class Evidence {
       }
       for (const subject of record.damaged) add(this.#damage, subject.tree, claim(subject, damagedAt(record)));
       for (const subject of record.incomplete) {
-        add(this.#incomplete, subject.snapshot, claim(subject, record.atMs));
-        add(this.#incompleteTrees, subject.tree, claim(subject, record.atMs));
+        add(this.#incomplete, subject.snapshot, claim(subject, record.beganAtMs));
+        add(this.#incompleteTrees, subject.tree, claim(subject, record.beganAtMs));
       }
     }
   }
@@ -106,12 +109,13 @@ export function isFromFuture(record: EvidenceRecord, nowMs: number): boolean {
 }
 
 /** Proof goes by the earlier of the two clocks, damage by the later: so no wrong clock makes a proof outlast damage. */
-function provenAt({ atMs, receivedAtMs }: EvidenceRecord): number {
-  return Math.min(atMs, receivedAtMs ?? atMs);
+function provenAt({ beganAtMs, receivedAtMs }: EvidenceRecord): number {
+  return Math.min(beganAtMs, receivedAtMs ?? beganAtMs);
 }
 
-function damagedAt({ atMs, receivedAtMs }: EvidenceRecord): number {
-  return Math.max(atMs, receivedAtMs ?? atMs);
+/** A record that arrived much later was copied with the repository, which tells nothing of when the damage was there. */
+function damagedAt({ endedAtMs, receivedAtMs = endedAtMs }: EvidenceRecord): number {
+  return receivedAtMs - endedAtMs > LATE_AFTER_MS ? endedAtMs : Math.max(endedAtMs, receivedAtMs);
 }
 
 function add(claims: Map<Id, Claim[]>, key: Id, claim: Claim): void {

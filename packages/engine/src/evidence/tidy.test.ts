@@ -17,7 +17,11 @@ const TREES = ["70", "71"].map((text) => parseId(text.repeat(32)));
 async function record(repository: Repository, atMs: number, found: Partial<EvidenceFields>): Promise<void> {
   const nothing = { proven: [], damaged: [], incomplete: [] };
   const run = (found.incomplete?.length ?? 0) > 0 ? "backup" : "check";
-  await saveEvidence(repository, { run, atMs, hostname: "h", programVersion: "p", ...nothing, ...found }, { signal });
+  await saveEvidence(
+    repository,
+    { run, beganAtMs: atMs, endedAtMs: atMs, hostname: "h", programVersion: "p", ...nothing, ...found },
+    { signal },
+  );
 }
 
 const snapshotsOf = (repository: Repository): Promise<StoredSnapshot[]> => listSnapshots(repository, { signal });
@@ -48,7 +52,7 @@ describe("tidying evidence", () => {
     await record(repository, 4, { proven: kept, damaged: gone });
     expect(await tidyEvidence(repository, { signal, nowMs: NOW })).toBe(3);
     const [left] = await listEvidence(repository, { signal, onDamaged: () => {} });
-    expect(left?.atMs).toBe(4);
+    expect(left?.beganAtMs).toBe(4);
     expect(await tidyEvidence(repository, { signal, nowMs: NOW })).toBe(0);
   });
 

@@ -13,12 +13,13 @@ import { parseId } from "./id.ts";
 const A = parseId("aa".repeat(32));
 const B = parseId("bb".repeat(32));
 const SUBJECT = `{"snapshot":"${A}","tree":"${B}"}`;
-const GOOD = `{"version":1,"run":"check","time":"2026-11-02T10:00:00.000Z","hostname":"box","program_version":"holdfast 1","proven":[${SUBJECT}]}`;
+const GOOD = `{"version":1,"run":"check","began":"2026-11-02T10:00:00.000Z","ended":"2026-11-02T11:00:00.000Z","hostname":"box","program_version":"holdfast 1","proven":[${SUBJECT}]}`;
 const read = (json: string): EvidenceFields => decodeEvidence(Buffer.from(json));
 
 const fields: EvidenceFields = {
   run: "check",
-  atMs: Date.UTC(2026, 10, 2, 10),
+  beganAtMs: Date.UTC(2026, 10, 2, 10),
+  endedAtMs: Date.UTC(2026, 10, 2, 11),
   hostname: "box",
   programVersion: "holdfast 1",
   proven: [{ snapshot: A, tree: B }],
@@ -37,7 +38,8 @@ describe("a record's document", () => {
     const subjects = fc.array(fc.record({ snapshot: id, tree: id }), { maxLength: 4 });
     const checked = fc.record({
       run: fc.constantFrom("check" as const, "restore" as const),
-      atMs: fc.integer({ min: 0, max: 4e12 }),
+      beganAtMs: fc.integer({ min: 0, max: 4e12 }),
+      endedAtMs: fc.integer({ min: 4e12, max: 5e12 }),
       hostname: fc.string({ unit: "grapheme" }),
       programVersion: fc.string(),
       proven: fc.array(fc.record({ snapshot: id, tree: id }), { minLength: 1, maxLength: 4 }),
@@ -78,6 +80,7 @@ describe("a record's document", () => {
     ["no list", GOOD.replace(`[${SUBJECT}]`, SUBJECT), "not a list of objects"],
     ["a wrong id", GOOD.replace(B, "bb"), "is not an id"],
     ["no time", GOOD.replace("2026-11-02", "soon"), "is not a time"],
+    ["an end before its beginning", GOOD.replace("T11", "T09"), "it ended before it began"],
     ["no host", GOOD.replace(`"hostname":"box",`, ""), "is not a text"],
     ["no JSON", GOOD.slice(1), "it is not JSON"],
   ] as const)("with %s is refused", ([, json, reason]) => {

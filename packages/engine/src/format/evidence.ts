@@ -27,8 +27,10 @@ export type EvidenceRun = "backup" | "check" | "restore" | "copy" | "rewrite" | 
 /** What is stored in a record of evidence. */
 export interface EvidenceFields extends Readonly<Record<Verdict, readonly EvidenceSubject[]>> {
   readonly run: EvidenceRun;
-  /** When the run began to look, in milliseconds since 1970: what was damaged later, it may not have seen. */
-  readonly atMs: number;
+  /** When the run began to look, in milliseconds since 1970: damage that came later it may not have seen. */
+  readonly beganAtMs: number;
+  /** When it had found out what it found out: damage was there by then. */
+  readonly endedAtMs: number;
   readonly hostname: string;
   readonly programVersion: string;
 }
@@ -50,14 +52,14 @@ const VERDICTS_OF: Readonly<Record<EvidenceRun, readonly Verdict[]>> = {
   rewrite: ["incomplete"],
   repair: ["incomplete"],
 };
-const KNOWN = new Set<string>(["version", "run", "time", "hostname", "program_version", ...VERDICTS]);
+const KNOWN = new Set<string>(["version", "run", "began", "ended", "hostname", "program_version", ...VERDICTS]);
 const KNOWN_OF_SUBJECT = new Set(["snapshot", "tree"]);
 
 /** The JSON that is stored. */
 export function encodeEvidence(fields: EvidenceFields): Uint8Array {
-  const { run, atMs, hostname, programVersion } = fields;
-  const time = new Date(atMs).toISOString();
-  let json = `{"version":${VERSION},"run":"${run}","time":"${time}",`;
+  const { run, hostname, programVersion } = fields;
+  const [began, ended] = [fields.beganAtMs, fields.endedAtMs].map((ms) => new Date(ms).toISOString());
+  let json = `{"version":${VERSION},"run":"${run}","began":"${began}","ended":"${ended}",`;
   json += `"hostname":${goJsonString(hostname)},"program_version":${goJsonString(programVersion)}`;
   for (const verdict of VERDICTS) {
     if (fields[verdict].length === 0) continue;
@@ -74,8 +76,8 @@ export function decodeEvidence(json: Uint8Array, what = "a record of evidence"):
   requireKnown(fields, KNOWN);
   const run = fields.text("run");
   if (!isRun(run)) throw fields.malformed(`"run" is no kind of run that is known`);
-  const time = parseGoTime(fields.text("time"));
-  if (time === undefined) throw fields.malformed(`"time" is not a time`);
+  const [beganAtMs, endedAtMs] = [instantMs(fields, "began"), instantMs(fields, "ended")];
+  if (endedAtMs < beganAtMs) throw fields.malformed("it ended before it began");
   const found = {
     proven: subjects(fields, "proven"),
     damaged: subjects(fields, "damaged"),
@@ -87,7 +89,8 @@ export function decodeEvidence(json: Uint8Array, what = "a record of evidence"):
   if (count === 0 || count > MAX_SUBJECTS) throw fields.malformed(`it names ${count} snapshots`);
   return {
     run,
-    atMs: Number(time / 1_000_000n),
+    beganAtMs,
+    endedAtMs,
     hostname: fields.text("hostname"),
     programVersion: fields.text("program_version"),
     ...found,
@@ -96,6 +99,12 @@ export function decodeEvidence(json: Uint8Array, what = "a record of evidence"):
 
 function isRun(text: string): text is EvidenceRun {
   return Object.hasOwn(VERDICTS_OF, text);
+}
+
+function instantMs(fields: JsonFields, name: string): number {
+  const ns = parseGoTime(fields.text(name));
+  if (ns === undefined) throw fields.malformed(`"${name}" is not a time`);
+  return Number(ns / 1_000_000n);
 }
 
 function subjects(fields: JsonFields, name: Verdict): EvidenceSubject[] {
