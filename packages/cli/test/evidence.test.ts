@@ -80,6 +80,12 @@ describe("a check", { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/floor: it is the newest that is verified \(\d{4}-\d\d-\d\d \d\d:\d\d\)/);
     expect(namesIn(repository, "snapshots")).toContain(proven);
     expect(namesIn(repository, "snapshots")).toHaveLength(2);
+    const named = ["forget", proven, "--min-age", "0", "--keep-at-least"];
+    const refused = await repository.run(...named, "1");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("it is the newest that is verified");
+    expect((await repository.run(...named, "0")).code).toBe(0);
+    expect(namesIn(repository, "snapshots")).not.toContain(proven);
   });
 
   test("of a part, or without a lock, proves nothing", async () => {

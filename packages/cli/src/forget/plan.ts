@@ -58,8 +58,10 @@ export function planByName(
   { floors, grouping, zone }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
-  // Spares are against snapshots that take the place of others; here a person says which one goes.
-  const namedFloors = { ...raised(floors, unreadableEvidence), spares: 0 };
+  // Spares are against snapshots that take the place of others; here a person says which one goes. Whoever wants to keep none at
+  // least means the newest that is proven as well: else that one could never go.
+  const newestVerified = floors.newestVerified && floors.atLeast > 0;
+  const namedFloors = { ...raised(floors, unreadableEvidence), newestVerified, spares: 0 };
   const plan = planRetention(candidates, {
     rules: NO_RULE,
     floors: namedFloors,
