@@ -43,11 +43,20 @@ export type LockMode = "look" | "read" | "append" | "exclusive";
 
 export class Session {
   readonly repository: Repository;
+  /** True when copies on this machine may be read in place of what is stored. */
+  readonly hasCache: boolean;
   readonly #context: CommandContext;
+  #isLocked = false;
 
-  constructor(repository: Repository, context: CommandContext) {
+  constructor(repository: Repository, context: CommandContext, { hasCache = false } = {}) {
     this.repository = repository;
+    this.hasCache = hasCache;
     this.#context = context;
+  }
+
+  /** Whether a lock is held at present. */
+  get isLocked(): boolean {
+    return this.#isLocked;
   }
 
   /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
@@ -59,7 +68,10 @@ export class Session {
     let isHeld = false;
     const held = (inner: AbortSignal): Promise<T> => {
       isHeld = true;
-      return work(inner);
+      this.#isLocked = true;
+      return work(inner).finally(() => {
+        this.#isLocked = false;
+      });
     };
     try {
       return await withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, held);
@@ -118,7 +130,9 @@ export async function withSession<T>(
     const onIndex = (loaded: BlobIndex): void => {
       index = loaded;
     };
-    return await work(new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context));
+    return await work(
+      new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true }),
+    );
   } finally {
     await raw.close();
   }

@@ -3,12 +3,15 @@ import {
   type Id,
   type Repository,
   type SnapshotFilter,
+  type Standing,
   type StoredSnapshot,
   holdsOf,
   listHolds,
   listSnapshots,
 } from "@holdfast/engine";
 import { type Candidate, candidateOf } from "@holdfast/protection";
+import type { CommandContext } from "../context.ts";
+import { readEvidence } from "../evidence/known.ts";
 
 /** The tag that keeps a snapshot as a hold does, but without further ado. */
 const PINNED_TAG = "pinned";
@@ -20,10 +23,13 @@ export interface Situation {
   readonly candidates: readonly Candidate[];
   /** Snapshots that cannot be read. */
   readonly unreadable: readonly Id[];
+  /** Records of evidence that cannot be read: each may say of one more snapshot that it is incomplete. */
+  readonly unreadableEvidence: number;
 }
 
-/** Reads snapshots and holds. @throws ENGINE_HOLD_DAMAGED, and what the backend throws */
+/** Reads snapshots, holds, and what is known of the snapshots. @throws ENGINE_HOLD_DAMAGED, and what the backend throws */
 export async function readSituation(
+  context: Pick<CommandContext, "output">,
   repository: Repository,
   { signal, filter }: { signal: AbortSignal; filter: SnapshotFilter },
 ): Promise<Situation> {
@@ -31,14 +37,25 @@ export async function readSituation(
   const unreadable: Id[] = [];
   const onDamaged = (id: Id): void => void unreadable.push(id);
   const snapshots = await listSnapshots(repository, { signal, filter, onDamaged });
+  const { evidence, unreadable: unreadableEvidence } = await readEvidence(context, repository, {
+    signal,
+    during: "forget",
+  });
   const arrivals = new Map<Id, number | undefined>();
   for await (const { id, receivedAtMs } of repository.files("snapshot", { signal })) arrivals.set(id, receivedAtMs);
   const candidates = snapshots.map((stored) =>
     candidateOf(stored, {
       receivedAtMs: arrivals.get(stored.id),
+      ...factsOf(evidence.of(stored)),
       holds: holdsOf(holds, stored).map(({ id, reason }) => ({ id, reason })),
       pinned: stored.snapshot.tags.includes(PINNED_TAG),
     }),
   );
-  return { snapshots, candidates, unreadable };
+  return { snapshots, candidates, unreadable, unreadableEvidence };
+}
+
+/** A snapshot of which something was lost since is no more complete than one that never had it. */
+function factsOf({ isIncomplete, provenAtMs, damagedAtMs }: Standing): Pick<Candidate, "complete" | "verifiedAtMs"> {
+  const complete = isIncomplete || damagedAtMs !== undefined ? false : undefined;
+  return { complete, verifiedAtMs: provenAtMs };
 }
