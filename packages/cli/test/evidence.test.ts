@@ -197,6 +197,7 @@ describe("an incomplete backup", { timeout: 120_000 }, () => {
     const second: AgedRepository = {
       path: join(folder, "second"),
       ids: [],
+      days: [],
       run: (...args) => holdfast(args, { variables: from }),
     };
     const copied = await second.run(...copy);
@@ -322,6 +323,7 @@ describe("the first run", { timeout: 120_000 }, () => {
     const started: AgedRepository = {
       path: join(folder, "started"),
       ids: [],
+      days: [],
       run: (...args) => holdfast(args, { variables }),
     };
     expect((await started.run("start", source)).code).toBe(0);

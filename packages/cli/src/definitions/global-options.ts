@@ -72,13 +72,13 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   },
   {
     flags: "--cacert <file>",
-    description: "PEM file with the certificates that servers are trusted by, instead of the system's",
+    description: "file (PEM) with the certificates that servers are trusted by, instead of the system's",
     environment: "CACERT",
     completes: "file",
   },
   {
     flags: "--tls-client-cert <file>",
-    description: "PEM file with the certificate and the key by which this machine shows a server who it is",
+    description: "file (PEM) with the certificate and the key by which this machine shows a server who it is",
     environment: "TLS_CLIENT_CERT",
     completes: "file",
   },
