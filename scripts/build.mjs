@@ -10,7 +10,8 @@ import { root } from "./workspace.ts";
 
 const PROGRAM = join(root, "packages/cli/src/main.ts");
 const WORKERS = "packages/*/src/**/*.worker.ts";
-const OURS = /[\\/]packages[\\/](?!cli[\\/])/;
+/** What every command needs. Places with large libraries are files of their own, loaded when one of them is opened. */
+const OURS = /[\\/]packages[\\/](?!cli[\\/]|storage[\\/]src[\\/]s3[\\/](?!s3-location))/;
 
 /**
  * All files of a build lie in one folder, so that `workerEntry` finds a worker beside whatever file names it, and package.json

@@ -20,6 +20,10 @@ export const tools: readonly Tool[] = [
   { program: "zsh", debianPackage: "zsh" },
   { program: "fish", debianPackage: "fish" },
   { program: "man", debianPackage: "man-db" },
+  { program: "ceph-mon", debianPackage: "ceph-mon" },
+  { program: "ceph-osd", debianPackage: "ceph-osd" },
+  { program: "radosgw", debianPackage: "radosgw" },
+  { program: "ceph", debianPackage: "ceph-common" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

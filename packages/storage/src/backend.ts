@@ -31,6 +31,8 @@ export interface FileInfo {
   readonly sizeBytes: number;
   /** When the store received the file, if it can tell. Milliseconds since 1970. */
   readonly receivedAtMs?: number;
+  /** Until when the store lets nobody delete it, if it has such a lock and was asked for this one file. Milliseconds since 1970. */
+  readonly retainedUntilMs?: number;
 }
 
 /** A body that can be replayed, so that a retry can send it again. */
@@ -58,6 +60,12 @@ export interface Capabilities {
   readonly maxConcurrency: number;
   /** After how long other machines see what was saved here; 0 where it is in everybody's next listing. */
   readonly settleMs: number;
+  /**
+   * Where it is there, each file that is saved, locks excepted, is locked for so many days: nobody can delete it for good, and
+   * `remove` only hides it. `save` has proven that it holds. `GOVERNANCE` may be lifted by whoever has that right (we do not),
+   * `COMPLIANCE` by nobody.
+   */
+  readonly objectLock?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number };
 }
 
 export interface CallOptions {
@@ -116,6 +124,13 @@ export interface Backend {
 
   /** Removes a file. @throws STORAGE_NOT_FOUND */
   remove(key: FileKey, options: CallOptions): Promise<void>;
+
+  /**
+   * Locks a file for longer, where `capabilities.objectLock` says that there are such locks; never for less than it is locked.
+   * The new time was read back when this resolves.
+   * @throws STORAGE_NOT_FOUND, STORAGE_NO_RETENTION when the store does not keep the lock, or has none
+   */
+  extendRetention?(key: FileKey, untilMs: number, options: CallOptions): Promise<void>;
 
   close(): Promise<void>;
 }

@@ -88,6 +88,11 @@ export const STORAGE_ERRORS = {
     kind: "invalid-input",
     message: "the option {option} does not understand '{value}': {expected}",
   },
+  STORAGE_NO_RETENTION: {
+    kind: "unsupported",
+    message: "{location}: what is stored there is not protected from deletion: {reason}",
+    hint: "Use a bucket that was made with object lock, on a server that honours it, or do without the options of retention.",
+  },
   STORAGE_UNSUPPORTED: {
     kind: "unsupported",
     message: "repositories at '{scheme}:' are not supported by this version",

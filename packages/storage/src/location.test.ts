@@ -18,7 +18,7 @@ describe("parseLocation", () => {
     expect(parseLocation(text)).toMatchObject({ scheme: "local", shown: path });
   });
 
-  test.each(["sftp", "s3", "rest", "azure", "gs", "b2", "swift", "rclone"])(
+  test.each(["sftp", "rest", "azure", "b2", "swift", "rclone"])(
     "knows that '%s:' is not supported",
     (scheme) => {
       const text = `${scheme}:https://user:geheim@host/repo`;

@@ -37,6 +37,10 @@ export class ConcurrencyBackend extends ForwardingBackend {
     return this.#limited(options, () => this.inner.remove(key, options));
   }
 
+  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
+    return this.#limited(options, () => super.extendRetention(key, untilMs, options));
+  }
+
   async #limited<T>({ signal }: CallOptions, run: () => Promise<T>): Promise<T> {
     const release = await this.#acquire(signal);
     try {

@@ -10,6 +10,7 @@ import type {
   FileType,
   SaveOptions,
 } from "../backend.ts";
+import { storageError } from "../errors.ts";
 
 /** See `Backend` for each method. */
 export abstract class ForwardingBackend implements Backend {
@@ -54,6 +55,11 @@ export abstract class ForwardingBackend implements Backend {
 
   remove(key: FileKey, options: CallOptions): Promise<void> {
     return this.inner.remove(key, options);
+  }
+
+  async extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
+    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, untilMs, options);
+    throw storageError("STORAGE_NO_RETENTION", { location: this.location, reason: "a place of this kind has no locks" });
   }
 
   close(): Promise<void> {

@@ -20,6 +20,11 @@ export class ReadOnlyBackend extends ForwardingBackend {
     return this.#refuse(`removing a ${key.type} file`);
   }
 
+  /** @throws STORAGE_WRITE_REFUSED */
+  override extendRetention(key: FileKey): Promise<void> {
+    return this.#refuse(`locking a ${key.type} file for longer`);
+  }
+
   async #refuse(operation: string): Promise<never> {
     throw storageError("STORAGE_WRITE_REFUSED", { location: this.location, operation });
   }

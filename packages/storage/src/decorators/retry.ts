@@ -99,6 +99,10 @@ export class RetryBackend extends ForwardingBackend {
     });
   }
 
+  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
+    return this.#repeat("extendRetention", textOf(key), options, () => super.extendRetention(key, untilMs, options));
+  }
+
   async #repeat<T>(
     operation: string,
     subject: string,

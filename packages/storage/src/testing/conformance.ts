@@ -7,6 +7,7 @@ import { accessTests } from "./conformance-access.ts";
 import { abortTests } from "./conformance-abort.ts";
 import { listTests } from "./conformance-list.ts";
 import { loadTests } from "./conformance-load.ts";
+import { retentionTests } from "./conformance-retention.ts";
 import { saveTests } from "./conformance-save.ts";
 import type { ConformanceOptions, SubjectFactory } from "./conformance-subject.ts";
 
@@ -20,6 +21,7 @@ export function backendConformance(name: string, factory: SubjectFactory, option
     loadTests(factory);
     listTests(factory);
     accessTests(factory, access);
+    if (access === "everything") retentionTests(factory);
     if (access !== "read-only") {
       saveTests(factory, access);
       abortTests(factory);

@@ -1,0 +1,27 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe } from "vitest";
+import { backendConformance } from "../../src/testing/conformance.ts";
+import { CephGateway, hasCeph } from "./ceph-gateway.ts";
+import { makeBucket, openIn, plant, rawClient } from "./s3-subject.ts";
+
+describe.skipIf(!hasCeph())("on Ceph's gateway", () => {
+  let gateway: CephGateway;
+  let bucket: string;
+
+  beforeAll(async () => {
+    gateway = await CephGateway.start();
+    bucket = await makeBucket(rawClient(gateway.url));
+  });
+  afterAll(() => gateway.stop());
+
+  // A folder for each test, in one bucket: nothing of one may be seen in another.
+  backendConformance("S3Backend", async () => {
+    const folder = randomUUID();
+    const client = rawClient(gateway.url);
+    return {
+      backend: await openIn(gateway.url, bucket, folder),
+      plantForeign: (path) => plant(client, bucket, `${folder}/${path}`),
+      dispose: async () => client.destroy(),
+    };
+  });
+});
