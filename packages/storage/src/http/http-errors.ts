@@ -4,10 +4,19 @@ import { storageError } from "../errors.ts";
 
 /** Codes of OpenSSL's verdict on a certificate, in words, and what to do about them. */
 const UNTRUSTED: ReadonlyMap<string, readonly [reason: string, how: string]> = new Map([
-  ["CERT_HAS_EXPIRED", ["its certificate has expired", "Renew the certificate on the server, and look at the clocks of both machines."]],
+  [
+    "CERT_HAS_EXPIRED",
+    ["its certificate has expired", "Renew the certificate on the server, and look at the clocks of both machines."],
+  ],
   ["CERT_NOT_YET_VALID", ["its certificate is not valid yet", "Look at the clocks of both machines."]],
   ["CERT_REVOKED", ["its certificate was revoked", "Ask whoever runs the server."]],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", ["its certificate is for another host name", "Use the name that is in the certificate, or get a certificate for this name."]],
+  [
+    "ERR_TLS_CERT_ALTNAME_INVALID",
+    [
+      "its certificate is for another host name",
+      "Use the name that is in the certificate, or get a certificate for this name.",
+    ],
+  ],
   ...[
     "DEPTH_ZERO_SELF_SIGNED_CERT",
     "SELF_SIGNED_CERT_IN_CHAIN",
@@ -21,7 +30,10 @@ const UNTRUSTED: ReadonlyMap<string, readonly [reason: string, how: string]> = n
     "CERT_REJECTED",
   ].map((code): [string, readonly [string, string]] => [
     code,
-    ["nobody that this machine trusts has signed its certificate", "Give the certificate of the server or of its authority with --cacert FILE."],
+    [
+      "nobody that this machine trusts has signed its certificate",
+      "Give the certificate of the server or of its authority with --cacert FILE.",
+    ],
   ]),
 ]);
 
@@ -73,16 +85,24 @@ export function fromNetworkError(error: unknown, { location, hasAnswered }: Netw
     const [reason, how] = untrusted;
     return storageError("STORAGE_UNTRUSTED", { location, reason, how }, error);
   }
-  if (code === "ENOTFOUND" && !hasAnswered) return storageError("STORAGE_NO_PLACE", { location, what: "the host" }, error);
+  if (code === "ENOTFOUND" && !hasAnswered)
+    return storageError("STORAGE_NO_PLACE", { location, what: "the host" }, error);
   const passing = code === "ENOTFOUND" ? PASSING.get("EAI_AGAIN") : PASSING.get(code);
   if (passing !== undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason: passing }, error);
   if (code === "ENOENT") return storageError("STORAGE_NO_PLACE", { location, what: "the socket" }, error);
-  if (code === "EACCES" || code === "EPERM") return storageError("STORAGE_PERMISSION", { location, path: "the connection" }, error);
+  if (code === "EACCES" || code === "EPERM")
+    return storageError("STORAGE_PERMISSION", { location, path: "the connection" }, error);
   if (/ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA)|HANDSHAKE_FAILURE/.test(code)) {
-    return storageError("STORAGE_CREDENTIALS_REFUSED", { location, reason: "the server wants another client certificate, or one at all" }, error);
+    return storageError(
+      "STORAGE_CREDENTIALS_REFUSED",
+      { location, reason: "the server wants another client certificate, or one at all" },
+      error,
+    );
   }
   if (code === "ERR_PROXY_TUNNEL") return fromProxy(error, location);
-  const reason = /^(ERR_SSL|EPROTO)/.test(code) ? "the server does not speak TLS as it should; is it http:// rather than https://?" : messageOf(error);
+  const reason = /^(ERR_SSL|EPROTO)/.test(code)
+    ? "the server does not speak TLS as it should; is it http:// rather than https://?"
+    : messageOf(error);
   return storageError("STORAGE_FAILED", { location, reason }, error);
 }
 
@@ -114,7 +134,11 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
   const { location, path, status, hadCredentials } = answer;
   const said = answer.text === "" ? `${status}` : `${status}, ${answer.text}`;
   if (status === 401 && !hadCredentials) {
-    return storageError("STORAGE_NO_CREDENTIALS", { location, missing: "a user name and password", how: answer.howToLogIn });
+    return storageError("STORAGE_NO_CREDENTIALS", {
+      location,
+      missing: "a user name and password",
+      how: answer.howToLogIn,
+    });
   }
   if (status === 401 || status === 407) {
     return storageError("STORAGE_CREDENTIALS_REFUSED", { location, reason: status === 407 ? "by the proxy" : said });

@@ -47,7 +47,11 @@ function isSwitchedOn(option: string, surroundings: Surroundings): boolean {
   return value === "true";
 }
 
-async function pemOf(option: string, surroundings: Surroundings, parts: readonly string[]): Promise<string | undefined> {
+async function pemOf(
+  option: string,
+  surroundings: Surroundings,
+  parts: readonly string[],
+): Promise<string | undefined> {
   const path = surroundings.option(option);
   if (path === undefined) return undefined;
   const text = await readFile(path, "latin1").catch((error: unknown) => {
@@ -63,5 +67,10 @@ async function pemOf(option: string, surroundings: Surroundings, parts: readonly
 /** True for names and addresses of this very machine: no proxy leads there. */
 export function isLoopback(hostname: string): boolean {
   const bare = hostname.replace(/^\[|\]$/g, "");
-  return bare === "localhost" || bare.endsWith(".localhost") || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
+  return (
+    bare === "localhost" ||
+    bare.endsWith(".localhost") ||
+    bare === "::1" ||
+    (isIP(bare) === 4 && bare.startsWith("127."))
+  );
 }

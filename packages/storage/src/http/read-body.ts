@@ -57,7 +57,10 @@ export async function loadRange<T>(
     // Some servers say it of a range of no byte, and some say it so.
     if (got !== undefined && (got.last < got.first || got.last < offset + length - 1)) throw tooShort();
     if (got === undefined || got.first !== offset || got.last !== offset + length - 1) {
-      throw storageError("STORAGE_FAILED", { location, reason: "the server does not give parts of files as it was asked" });
+      throw storageError("STORAGE_FAILED", {
+        location,
+        reason: "the server does not give parts of files as it was asked",
+      });
     }
   }
   return loadExactly(answer, { location, key, length }, consume, options);

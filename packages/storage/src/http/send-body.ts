@@ -25,7 +25,11 @@ export interface SendOptions {
  * Sends a body to the end, and returns whether all of it was sent: not when the connection closed, or when it is enough.
  * @throws STORAGE_BODY_SIZE, and what the body throws; the request is left open then, for the caller to destroy
  */
-export async function sendBody(request: ClientRequest, { key, source }: NamedBody, options: SendOptions): Promise<boolean> {
+export async function sendBody(
+  request: ClientRequest,
+  { key, source }: NamedBody,
+  options: SendOptions,
+): Promise<boolean> {
   const writer = new PieceWriter(request, options);
   const expected = source.sizeBytes;
   let tail: Uint8Array = new Uint8Array(0);
