@@ -10,8 +10,8 @@ import { root } from "./workspace.ts";
 
 const PROGRAM = join(root, "packages/cli/src/main.ts");
 const WORKERS = "packages/*/src/**/*.worker.ts";
-/** What every command needs. Places with large libraries are files of their own, loaded when one of them is opened. */
-const OURS = /[\\/]packages[\\/](?!cli[\\/]|storage[\\/]src[\\/]s3[\\/](?!s3-location))/;
+// What speaks to servers is loaded when one is used: it brings libraries along, and parts of Node that take time to load.
+const OURS = /[\\/]packages[\\/](?!cli[\\/]|storage[\\/]src[\\/](?:azure|http|rclone|rest|s3|sftp|webdav)[\\/](?!\w+-location))/;
 
 /**
  * All files of a build lie in one folder, so that `workerEntry` finds a worker beside whatever file names it, and package.json

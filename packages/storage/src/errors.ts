@@ -79,6 +79,11 @@ export const STORAGE_ERRORS = {
     message: "{location}: {what} does not exist",
     hint: "Correct the address, or make it first (`holdfast init` makes folders, but neither buckets nor containers).",
   },
+  STORAGE_NO_OWN_FILES: {
+    kind: "unsupported",
+    message: "{location}: the server keeps the files that restic knows, and so no {type} files of Holdfast's",
+    hint: "Reach the repository through Holdfast's own server, `rclone serve restic` or any other place; backup, restore, check, copy and prune work as it is.",
+  },
   STORAGE_UNTRUSTED: {
     kind: "permission",
     message: "{location}: the server cannot be trusted: {reason}",

@@ -2,6 +2,7 @@
 import type { Backend } from "./backend.ts";
 import { storageError } from "./errors.ts";
 import { localLocation, localUrlLocation } from "./local/local-location.ts";
+import { restLocation } from "./rest/rest-location.ts";
 import { googleLocation, s3Location } from "./s3/s3-location.ts";
 
 /** A place that was understood, and not touched yet. */
@@ -37,12 +38,13 @@ type LocationParser = (rest: string) => Location;
 const SCHEMES: ReadonlyMap<string, LocationParser> = new Map<string, LocationParser>([
   ["local", localLocation],
   ["file", localUrlLocation],
+  ["rest", restLocation],
   ["s3", s3Location],
   ["gs", googleLocation],
 ]);
 
 /** The other schemes of restic: known, so that the message can say that they are not there rather than that they are wrong. */
-const UNSUPPORTED_SCHEMES = new Set(["sftp", "rest", "azure", "b2", "swift", "rclone"]);
+const UNSUPPORTED_SCHEMES = new Set(["sftp", "azure", "b2", "swift", "rclone"]);
 
 /**
  * Understands `/path`, `relative/path`, `local:path`, `file:///path`, and the schemes of `SCHEMES`. What has a colon but does not

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../backend.ts";
 import { bytesSource } from "../bytes-source.ts";
-import { type SubjectFactory, expectAbsent, expectBytes, get, put } from "./conformance-subject.ts";
+import { type SubjectFactory, expectAbsent, expectBytes, expectClearedUp, get, put } from "./conformance-subject.ts";
 import { type SampleFile, sampleFile } from "./sample-files.ts";
 import { withSubject } from "./use-subject.ts";
 
@@ -32,10 +32,11 @@ export function abortTests(factory: SubjectFactory): void {
     );
 
     test.each([0, 1, 2])("of a save while chunk %i of its body is due leaves nothing", (chunk) =>
-      withSubject(factory, async ({ backend }) => {
+      withSubject(factory, async (subject) => {
+        const { backend } = subject;
         const file = sampleFile("pack", 900_000);
         await expectReason(saveAndAbort(backend, file, chunk));
-        await expectAbsent(backend, file.key);
+        await expectClearedUp(subject, file.key);
         await put(backend, file);
         expectBytes(await get(backend, file.key), file.bytes);
       })(),

@@ -4,8 +4,8 @@ import { bytesSource } from "../bytes-source.ts";
 import { FILE_TYPES } from "../keys.ts";
 import {
   type SubjectFactory,
-  expectAbsent,
   expectBytes,
+  expectClearedUp,
   expectCode,
   get,
   listAll,
@@ -78,17 +78,19 @@ function bodyTests(factory: SubjectFactory): void {
   );
 
   test.each([-1, 1])("refuses a body whose size is off by %i, and leaves nothing", (difference) =>
-    withSubject(factory, async ({ backend }) => {
+    withSubject(factory, async (subject) => {
+      const { backend } = subject;
       const { key, bytes } = sampleFile("pack", 1000);
       const body = { sizeBytes: bytes.length + difference, open: () => [bytes] };
       await expectCode(backend.save(key, body, unaborted()), "STORAGE_BODY_SIZE");
-      await expectAbsent(backend, key);
+      await expectClearedUp(subject, key);
     })(),
   );
 
   test(
     "passes on the error of a body, and leaves nothing",
-    withSubject(factory, async ({ backend }) => {
+    withSubject(factory, async (subject) => {
+      const { backend } = subject;
       const { key, bytes } = sampleFile("pack", 1000);
       const ours = Object.assign(new Error("the body's own"), { code: "ENOENT" });
       function* failing(): Generator<Uint8Array> {
@@ -97,7 +99,7 @@ function bodyTests(factory: SubjectFactory): void {
       }
       const outcome = backend.save(key, { sizeBytes: bytes.length, open: failing }, unaborted());
       expect(await outcome.catch((error: unknown) => error)).toBe(ours);
-      await expectAbsent(backend, key);
+      await expectClearedUp(subject, key);
     }),
   );
 }

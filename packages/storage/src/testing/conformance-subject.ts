@@ -12,6 +12,8 @@ export interface ConformanceSubject {
   readonly writer?: Backend;
   /** Puts a foreign file there; `path` is relative to the repository. Left out where nothing foreign can be. */
   readonly plantForeign?: (path: string) => Promise<void>;
+  /** What an aborted or failed save has begun is gone only a moment later: a server has to notice the end of a connection. */
+  readonly clearsUpLate?: boolean;
   readonly dispose?: () => Promise<void>;
 }
 
@@ -59,6 +61,16 @@ export async function expectAbsent(backend: Backend, key: FileKey): Promise<void
   expect(await backend.stat(key, unaborted())).toBeUndefined();
   await expectCode(get(backend, key), "STORAGE_NOT_FOUND");
   expect((await listAll(backend, key.type)).map(({ name }) => name)).not.toContain(key.name);
+}
+
+/** As `expectAbsent`, after a save that did not succeed: some servers need a moment to clear up. */
+export async function expectClearedUp({ backend, clearsUpLate }: ConformanceSubject, key: FileKey): Promise<void> {
+  // It may also begin late: to be absent at once says nothing.
+  for (let wait = 100; clearsUpLate === true && wait <= 3200; wait *= 2) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if ((await backend.stat(key, unaborted())) === undefined) break;
+  }
+  await expectAbsent(backend, key);
 }
 
 /** Equality of bytes without the slow comparison of test frameworks. */
