@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe } from "vitest";
 import { backendConformance } from "../../src/testing/conformance.ts";
-import { CephGateway, hasCeph } from "./ceph-gateway.ts";
+import { CephGateway, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { makeBucket, openIn, plant, rawClient } from "./s3-subject.ts";
 
 describe.skipIf(!hasCeph())("on Ceph's gateway", () => {

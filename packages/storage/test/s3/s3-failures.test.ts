@@ -11,7 +11,7 @@ import { parseS3Place } from "../../src/s3/s3-location.ts";
 import { s3Settings } from "../../src/s3/s3-settings.ts";
 import { expectBytes, get, put, unaborted } from "../../src/testing/conformance-subject.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
-import { CephGateway, OTHER, OWNER, hasCeph } from "./ceph-gateway.ts";
+import { CephGateway, OTHER, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 

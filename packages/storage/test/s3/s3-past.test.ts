@@ -6,7 +6,7 @@ import type { Backend } from "../../src/backend.ts";
 import { loadBytes } from "../../src/bytes-source.ts";
 import { expectAbsent, expectBytes, expectCode, get, listAll, put, unaborted } from "../../src/testing/conformance-subject.ts";
 import { type SampleFile, sampleBytes, sampleFile } from "../../src/testing/sample-files.ts";
-import { CephGateway, hasCeph } from "./ceph-gateway.ts";
+import { CephGateway, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { makeBucket, openIn, rawClient } from "./s3-subject.ts";
 
 const CONFIG = { type: "config", name: "" } as const;

@@ -17,7 +17,7 @@ import { s3Settings } from "../../src/s3/s3-settings.ts";
 import { backendConformance } from "../../src/testing/conformance.ts";
 import { expectAbsent, expectBytes, expectCode, get, put, unaborted } from "../../src/testing/conformance-subject.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
-import { CephGateway, type GatewayUser, OTHER, OWNER, hasCeph } from "./ceph-gateway.ts";
+import { CephGateway, type GatewayUser, OTHER, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { type Lie, LyingServer } from "./lying-server.ts";
 import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
 

@@ -4,7 +4,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client
 import type { Surroundings } from "../../src/location.ts";
 import { openBackend } from "../../src/location.ts";
 import type { Backend } from "../../src/backend.ts";
-import { type GatewayUser, OWNER } from "./ceph-gateway.ts";
+import { type GatewayUser, OWNER } from "../../src/testing/ceph-gateway.ts";
 
 export interface OpenOptions {
   readonly options?: Readonly<Record<string, string>>;
