@@ -59,7 +59,10 @@ export abstract class ForwardingBackend implements Backend {
 
   async extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
     if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, untilMs, options);
-    throw storageError("STORAGE_NO_RETENTION", { location: this.location, reason: "a place of this kind has no locks" });
+    throw storageError("STORAGE_NO_RETENTION", {
+      location: this.location,
+      reason: "a place of this kind has no locks",
+    });
   }
 
   close(): Promise<void> {

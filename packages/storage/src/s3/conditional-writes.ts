@@ -32,9 +32,12 @@ export class ConditionalWrites {
   }
 
   async #isRefused({ signal }: CallOptions): Promise<boolean> {
-    const input = { Bucket: this.#connection.bucket, Key: this.#objectKey, Body: "", IfNoneMatch: "*" };
+    const input = { Bucket: this.#connection.bucket, Key: this.#objectKey, Body: "", ContentLength: 0, IfNoneMatch: "*" };
     const refused = storageError("STORAGE_EXISTS", { location: this.#connection.location, type: "probe", name: "" });
-    const unable = storageError("STORAGE_FAILED", { location: this.#connection.location, reason: "no conditional writes" });
+    const unable = storageError("STORAGE_FAILED", {
+      location: this.#connection.location,
+      reason: "no conditional writes",
+    });
     try {
       await this.#connection.call(
         { signal, path: PUT_PROBE },

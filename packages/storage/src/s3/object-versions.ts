@@ -1,5 +1,10 @@
 /** Lists the versions of objects, and tells which of them was there at a time. */
-import { type DeleteMarkerEntry, ListObjectVersionsCommand, type ObjectVersion } from "@aws-sdk/client-s3";
+import {
+  type DeleteMarkerEntry,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type ObjectVersion,
+} from "@aws-sdk/client-s3";
 import type { CallOptions } from "../backend.ts";
 import { decodeKey } from "./list-objects.ts";
 import type { S3Connection } from "./s3-connection.ts";
@@ -54,25 +59,46 @@ function* ifVersion({ key, versionId, modifiedMs, sizeBytes }: Entry): Generator
   if (sizeBytes !== undefined) yield { key, versionId, modifiedMs, sizeBytes };
 }
 
+/** Where a page of the list begins. */
+interface Marker {
+  readonly KeyMarker?: string;
+  readonly VersionIdMarker?: string;
+}
+
 async function* entriesBelow(connection: S3Connection, prefix: string, { signal }: CallOptions): AsyncGenerator<Entry> {
-  let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
+  let marker: Marker | undefined = {};
   while (marker !== undefined) {
-    const input = { Bucket: connection.bucket, Prefix: prefix, EncodingType: "url" as const, ...marker };
-    const { output } = await connection.call({ signal, path: "the list of its versions" }, (client, exchange) =>
-      client.send(new ListObjectVersionsCommand(input), exchange),
-    );
+    const output = await loadPage(connection, prefix, marker, { signal });
     const entries = [...(output.Versions ?? []), ...(output.DeleteMarkers ?? [])].flatMap(entryOf);
     // The SDK gives versions and deletions apart; sorting is stable and keeps the order of versions.
     entries.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     yield* entries;
     signal.throwIfAborted();
-    const KeyMarker = decodeKey(output.NextKeyMarker);
-    const VersionIdMarker = output.NextVersionIdMarker;
-    marker =
-      output.IsTruncated !== true || KeyMarker === undefined
-        ? undefined
-        : { KeyMarker, ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }) };
+    marker = markerAfter(output);
   }
+}
+
+async function loadPage(
+  connection: S3Connection,
+  prefix: string,
+  marker: Marker,
+  { signal }: CallOptions,
+): Promise<ListObjectVersionsCommandOutput> {
+  const input = { Bucket: connection.bucket, Prefix: prefix, EncodingType: "url" as const, ...marker };
+  const { output } = await connection.call({ signal, path: "the list of its versions" }, (client, exchange) =>
+    client.send(new ListObjectVersionsCommand(input), exchange),
+  );
+  return output;
+}
+
+function markerAfter({
+  IsTruncated,
+  NextKeyMarker,
+  NextVersionIdMarker,
+}: ListObjectVersionsCommandOutput): Marker | undefined {
+  const KeyMarker = decodeKey(NextKeyMarker);
+  if (IsTruncated !== true || KeyMarker === undefined) return undefined;
+  return { KeyMarker, ...(NextVersionIdMarker === undefined ? {} : { VersionIdMarker: NextVersionIdMarker }) };
 }
 
 function entryOf(listed: ObjectVersion | DeleteMarkerEntry): Entry[] {

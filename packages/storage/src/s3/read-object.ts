@@ -52,7 +52,11 @@ export async function* noChunks(signal: AbortSignal): AsyncGenerator<Uint8Array>
   signal.throwIfAborted();
 }
 
-function failureOf(error: unknown, status: number | undefined, { location, key, range }: ReadRequest): Error | undefined {
+function failureOf(
+  error: unknown,
+  status: number | undefined,
+  { location, key, range }: ReadRequest,
+): Error | undefined {
   const isBucketMissing = error instanceof Error && error.name === "NoSuchBucket";
   if (status === 404 && !isBucketMissing) return storageError("STORAGE_NOT_FOUND", { location, ...key }, error);
   if (status !== 416 || range === undefined) return undefined;

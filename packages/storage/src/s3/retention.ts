@@ -6,7 +6,6 @@ import {
   DeleteObjectCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
-  PutObjectCommand,
   PutObjectRetentionCommand,
 } from "@aws-sdk/client-s3";
 import { isHoldfastError } from "@holdfast/base";
@@ -100,7 +99,8 @@ export class Retention {
 
   async #try({ signal }: CallOptions): Promise<void> {
     const probe = (await this.#lastProbe({ signal })) ?? (await this.#newProbe({ signal }));
-    if (await this.#canDelete(probe, { signal }, false)) throw this.#notLocked("a file that was locked could be deleted");
+    if (await this.#canDelete(probe, { signal }, false))
+      throw this.#notLocked("a file that was locked could be deleted");
     if (this.rule.mode === "GOVERNANCE" && (await this.#canDelete(probe, { signal }, true))) {
       throw this.#notLocked(
         "these credentials may bypass governance, and so delete what is locked; take s3:BypassGovernanceRetention from them, or use the mode compliance",
@@ -132,9 +132,11 @@ export class Retention {
       retention,
       ifNoneMatch: false,
     };
-    const versionId = await uploadObject(this.#connection, request, UPLOAD_LIMITS, { signal }).catch((error: unknown) => {
-      throw isHoldfastError(error, "STORAGE_FAILED") ? this.#notLocked(NO_LOCK_IN_BUCKET, error) : error;
-    });
+    const versionId = await uploadObject(this.#connection, request, UPLOAD_LIMITS, { signal }).catch(
+      (error: unknown) => {
+        throw isHoldfastError(error, "STORAGE_FAILED") ? this.#notLocked(NO_LOCK_IN_BUCKET, error) : error;
+      },
+    );
     if (versionId === undefined) throw this.#notLocked("the bucket keeps no versions, and only versions can be locked");
     const probe = { objectKey: this.#probeKey, path: LOCK_PROBE, versionId };
     await this.verify(probe, retention, { signal });
@@ -164,8 +166,16 @@ export class Retention {
     { signal }: CallOptions,
     versionId?: string,
   ): Promise<string | undefined> {
-    const input = { Bucket: this.#connection.bucket, Key: objectKey, ...(versionId === undefined ? {} : { VersionId: versionId }) };
-    const absent = storageError("STORAGE_NOT_FOUND", { location: this.#connection.location, type: "probe", name: path });
+    const input = {
+      Bucket: this.#connection.bucket,
+      Key: objectKey,
+      ...(versionId === undefined ? {} : { VersionId: versionId }),
+    };
+    const absent = storageError("STORAGE_NOT_FOUND", {
+      location: this.#connection.location,
+      type: "probe",
+      name: path,
+    });
     try {
       const { output } = await this.#connection.call(
         { signal, path },

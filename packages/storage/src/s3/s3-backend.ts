@@ -207,7 +207,9 @@ export class S3Backend implements Backend {
   /** An answer to HEAD has no room for a reason; one to GET has. */
   async #explain(path: string, { signal }: CallOptions): Promise<never> {
     const input = { ...this.#naming(path), Range: "bytes=0-0" };
-    await this.#connection.call({ signal, path }, (client, exchange) => client.send(new GetObjectCommand(input), exchange));
+    await this.#connection.call({ signal, path }, (client, exchange) =>
+      client.send(new GetObjectCommand(input), exchange),
+    );
     throw storageError("STORAGE_PERMISSION", { location: this.location, path });
   }
 

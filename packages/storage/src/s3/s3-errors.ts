@@ -24,11 +24,19 @@ const CODES: ReadonlyMap<string, Row> = new Map<string, Row>([
 
 /** Words for codes whose own text says too little. */
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ["InvalidObjectState", "the file is in a cold storage class and must be restored to a warm one before it can be read"],
+  [
+    "InvalidObjectState",
+    "the file is in a cold storage class and must be restored to a warm one before it can be read",
+  ],
   ["RequestTimeTooSkewed", "the clock of this machine is wrong by more than 15 minutes"],
 ]);
 
-const WRONG_REGION = new Set(["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]);
+const WRONG_REGION = new Set([
+  "PermanentRedirect",
+  "TemporaryRedirect",
+  "AuthorizationHeaderMalformed",
+  "IllegalLocationConstraintException",
+]);
 
 /** What is known of a failed call. */
 export interface S3Failure {

@@ -58,7 +58,11 @@ describe("an address of a bucket", () => {
 
 describe("settings", () => {
   const of = (address: string, options: Record<string, string> = {}, variables: Record<string, string> = {}) =>
-    s3Settings(parseS3Place(address), { variable: (name) => variables[name], option: (name) => options[name], home: "/nonexistent" });
+    s3Settings(parseS3Place(address), {
+      variable: (name) => variables[name],
+      option: (name) => options[name],
+      home: "/nonexistent",
+    });
 
   test.each([
     ["s3.amazonaws.com/bucket", {}, { region: "us-east-1", isRegionKnown: false, isPathStyle: false, isAws: true }],
@@ -70,7 +74,11 @@ describe("settings", () => {
     ["s3.amazonaws.com/bucket", { "s3.bucket-lookup": "path" }, { isPathStyle: true }],
     ["s3.amazonaws.com.evil.example/bucket", {}, { isAws: false }],
     ["host/bucket", { "s3.connections": "3" }, { maxConcurrency: 3 }],
-    ["host/bucket", { "s3.retention-mode": "Compliance", "s3.retention-days": "30" }, { retention: { mode: "COMPLIANCE", days: 30 } }],
+    [
+      "host/bucket",
+      { "s3.retention-mode": "Compliance", "s3.retention-days": "30" },
+      { retention: { mode: "COMPLIANCE", days: 30 } },
+    ],
     ["host/bucket", { "s3.as-of": "2026-11-01T00:00:00Z" }, { asOfMs: Date.UTC(2026, 10, 1) }],
   ])("of %s with %j", async (address, options, expected) => {
     expect(await of(address, options)).toMatchObject(expected);
@@ -104,7 +112,10 @@ describe("settings", () => {
 });
 
 test("half of a key is no key, and the message has none of it", async () => {
-  const surroundings = { ...NO_SURROUNDINGS, variable: (name: string) => (name === "AWS_SECRET_ACCESS_KEY" ? "geheim" : undefined) };
+  const surroundings = {
+    ...NO_SURROUNDINGS,
+    variable: (name: string) => (name === "AWS_SECRET_ACCESS_KEY" ? "geheim" : undefined),
+  };
   const error: unknown = await parseLocation("s3:host/bucket")
     .open(surroundings)
     .catch((reason: unknown) => reason);

@@ -45,9 +45,12 @@ function locationOf(place: S3Place): Location {
 export function parseS3Place(rest: string): S3Place {
   if (/^https?:/.test(rest)) {
     const url = URL.parse(rest);
-    if (url === null || !/^https?:\/\/[^/]/.test(rest)) throw invalid("s3", "it is written s3:https://host/bucket/folder");
-    if (url.username !== "" || url.password !== "") throw invalid("s3", "keys do not stand in an address; set AWS_ACCESS_KEY_ID");
-    if (url.search !== "" || url.hash !== "") throw invalid("s3", "an address has neither ? nor #; write %3F and %23 in a folder");
+    if (url === null || !/^https?:\/\/[^/]/.test(rest))
+      throw invalid("s3", "it is written s3:https://host/bucket/folder");
+    if (url.username !== "" || url.password !== "")
+      throw invalid("s3", "keys do not stand in an address; set AWS_ACCESS_KEY_ID");
+    if (url.search !== "" || url.hash !== "")
+      throw invalid("s3", "an address has neither ? nor #; write %3F and %23 in a folder");
     return placeOf("s3", url.protocol === "http:" ? "http:" : "https:", url.host, decoded(url.pathname.slice(1)));
   }
   const bare = rest.startsWith("//") ? rest.slice(2) : rest;

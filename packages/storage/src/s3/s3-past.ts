@@ -77,7 +77,12 @@ export class S3Past implements Backend {
     if (end > version.sizeBytes) throw storageError("STORAGE_RANGE", { location: this.location, ...key, end });
     if (range?.length === 0) return consume(noChunks(options.signal));
     const { key: objectKey, versionId } = version;
-    return readObject(this.#connection, { location: this.location, key, path, objectKey, versionId, range }, consume, options);
+    return readObject(
+      this.#connection,
+      { location: this.location, key, path, objectKey, versionId, range },
+      consume,
+      options,
+    );
   }
 
   async stat(key: FileKey, options: CallOptions): Promise<FileInfo | undefined> {
@@ -112,7 +117,9 @@ export class S3Past implements Backend {
   async #listVersions(type: FileType, { signal }: CallOptions): Promise<ReadonlyMap<string, VersionThen>> {
     await this.#versioned.get({ signal });
     const versions = new Map<string, VersionThen>();
-    for await (const version of versionsAt(this.#connection, this.#prefix + folderPrefix(type), this.#atMs, { signal })) {
+    for await (const version of versionsAt(this.#connection, this.#prefix + folderPrefix(type), this.#atMs, {
+      signal,
+    })) {
       if (!version.key.startsWith(this.#prefix)) continue;
       const name = fileNameOf(type, version.key.slice(this.#prefix.length));
       if (name !== undefined) versions.set(name, version);

@@ -111,7 +111,8 @@ function retentionRule(mode: string | undefined, days: string | undefined): Rete
     throw invalid("retention-mode", mode ?? "", "give governance or compliance, and s3.retention-days");
   }
   const count = wholeNumber("retention-days", days, 1, 36_500);
-  if (count === undefined) throw invalid("retention-days", "", "give a number of days, as there is a s3.retention-mode");
+  if (count === undefined)
+    throw invalid("retention-days", "", "give a number of days, as there is a s3.retention-mode");
   return { mode: upper, days: count };
 }
 

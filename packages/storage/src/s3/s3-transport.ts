@@ -81,7 +81,9 @@ export class S3Transport {
   /** In the form that the SDK wants. */
   get handler(): NonNullable<S3ClientConfig["requestHandler"]> {
     const handle = (request: SdkRequest, exchange: S3Exchange) => this.#handle(request, exchange);
-    return { handle, metadata: { handlerProtocol: "http/1.1" } } as unknown as NonNullable<S3ClientConfig["requestHandler"]>;
+    return { handle, metadata: { handlerProtocol: "http/1.1" } } as unknown as NonNullable<
+      S3ClientConfig["requestHandler"]
+    >;
   }
 
   /** Closes all connections. */
@@ -121,7 +123,12 @@ export class S3Transport {
     const origin = `${protocol}//${hostname}:${port ?? ""}`;
     const known = this.#clients.get(origin);
     if (known !== undefined) return known;
-    const client = new HttpClient({ ...this.#options, protocol: protocol === "http:" ? "http:" : "https:", hostname, port });
+    const client = new HttpClient({
+      ...this.#options,
+      protocol: protocol === "http:" ? "http:" : "https:",
+      hostname,
+      port,
+    });
     this.#clients.set(origin, client);
     return client;
   }
@@ -143,7 +150,10 @@ export class S3Transport {
   }
 
   #tooLong(): Error {
-    return storageError("STORAGE_FAILED", { location: this.#options.location, reason: "the server's answer has no end" });
+    return storageError("STORAGE_FAILED", {
+      location: this.#options.location,
+      reason: "the server's answer has no end",
+    });
   }
 
   #noteTime(date: string | undefined): void {

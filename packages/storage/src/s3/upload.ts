@@ -145,7 +145,9 @@ async function putInParts(
     // What led here matters more than parts that cannot be taken back.
     const cleanup = AbortSignal.timeout(ABANDON_MS);
     await connection
-      .call({ signal: cleanup, path }, (client, exchange) => client.send(new AbortMultipartUploadCommand(upload), exchange))
+      .call({ signal: cleanup, path }, (client, exchange) =>
+        client.send(new AbortMultipartUploadCommand(upload), exchange),
+      )
       .catch(() => {});
     throw error;
   }

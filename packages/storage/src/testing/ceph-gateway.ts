@@ -17,7 +17,9 @@ const PROGRAMS = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "c
 
 /** Whether Ceph is installed. */
 export function hasCeph(): boolean {
-  return PROGRAMS.every((program) => (process.env["PATH"] ?? "").split(delimiter).some((folder) => isProgram(folder, program)));
+  return PROGRAMS.every((program) =>
+    (process.env["PATH"] ?? "").split(delimiter).some((folder) => isProgram(folder, program)),
+  );
 }
 
 function isProgram(folder: string, program: string): boolean {
@@ -88,7 +90,16 @@ export class CephGateway {
     await this.#makeKeys();
     const monitors = ["--create", "--clobber", "--fsid", cluster, "--addv", "a", `[v2:127.0.0.1:${monitorPort}/0]`];
     await this.#run("monmaptool", ...monitors, join(folder, "monmap"));
-    await this.#run("ceph-mon", "--mkfs", "-i", "a", "--monmap", join(folder, "monmap"), "--keyring", join(folder, "keyring"));
+    await this.#run(
+      "ceph-mon",
+      "--mkfs",
+      "-i",
+      "a",
+      "--monmap",
+      join(folder, "monmap"),
+      "--keyring",
+      join(folder, "keyring"),
+    );
     this.#spawn("ceph-mon", "-i", "a", "-f");
     await until("the monitor", async () => (await this.#run("ceph", "--connect-timeout", "5", "-s")) !== "");
     const store = randomUUID();
@@ -99,7 +110,12 @@ export class CephGateway {
     this.#spawn("radosgw", "-n", "client.rgw.x", "-f");
     await until("the gateway", async () => (await fetch(this.url)).ok);
     for (const { name, accessKeyId, secretAccessKey } of [OWNER, OTHER]) {
-      const who = [`--uid=${name}`, `--display-name=${name}`, `--access-key=${accessKeyId}`, `--secret-key=${secretAccessKey}`];
+      const who = [
+        `--uid=${name}`,
+        `--display-name=${name}`,
+        `--access-key=${accessKeyId}`,
+        `--secret-key=${secretAccessKey}`,
+      ];
       await this.admin("user", "create", ...who);
     }
   }
@@ -107,7 +123,14 @@ export class CephGateway {
   async #makeKeys(): Promise<void> {
     const keyring = join(this.#folder, "keyring");
     const add = (name: string, ...caps: [string, string][]): Promise<string> =>
-      this.#run("ceph-authtool", keyring, "--gen-key", "-n", name, ...caps.flatMap(([on, what]) => ["--cap", on, what]));
+      this.#run(
+        "ceph-authtool",
+        keyring,
+        "--gen-key",
+        "-n",
+        name,
+        ...caps.flatMap(([on, what]) => ["--cap", on, what]),
+      );
     await this.#run("ceph-authtool", "--create-keyring", keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *");
     await add("client.admin", ["mon", "allow *"], ["osd", "allow *"], ["mgr", "allow *"]);
     await add("osd.0", ["mon", "allow profile osd"], ["osd", "allow *"], ["mgr", "allow profile osd"]);

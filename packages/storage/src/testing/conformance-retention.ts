@@ -2,7 +2,15 @@
 import { describe, expect, test } from "vitest";
 import type { Backend, FileKey } from "../backend.ts";
 import { FILE_TYPES } from "../keys.ts";
-import { type SubjectFactory, expectAbsent, expectBytes, expectCode, get, put, unaborted } from "./conformance-subject.ts";
+import {
+  type SubjectFactory,
+  expectAbsent,
+  expectBytes,
+  expectCode,
+  get,
+  put,
+  unaborted,
+} from "./conformance-subject.ts";
 import { sampleFile } from "./sample-files.ts";
 import { withSubject } from "./use-subject.ts";
 

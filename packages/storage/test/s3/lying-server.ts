@@ -80,7 +80,9 @@ export class LyingServer {
       return void response.writeHead(404).end("<Error><Code>NoSuchObjectLockConfiguration</Code></Error>");
     }
     const { mode, until } = stored;
-    response.writeHead(200).end(`<Retention><Mode>${mode}</Mode><RetainUntilDate>${until}</RetainUntilDate></Retention>`);
+    response
+      .writeHead(200)
+      .end(`<Retention><Mode>${mode}</Mode><RetainUntilDate>${until}</RetainUntilDate></Retention>`);
   }
 
   #versionOf({ version }: Stored): Record<string, string> {

@@ -34,7 +34,13 @@ async function openWith(url: string, bucket: string, more: Partial<S3ConnectionO
   const place = parseS3Place(`${url}/${bucket}/parts`);
   const settings = await s3Settings(place, surroundings());
   const credentials = async () => OWNER;
-  const connection = new S3Connection({ place, settings, http: { isVerified: true, proxies: {} }, credentials, ...more });
+  const connection = new S3Connection({
+    place,
+    settings,
+    http: { isVerified: true, proxies: {} },
+    credentials,
+    ...more,
+  });
   const backend = new S3Backend(connection, place.prefix, { partBytes: 5 * MIB });
   opened.push(backend);
   return backend;
@@ -90,7 +96,10 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
 
   test("that is somebody else's gives no permission", async () => {
     const backend = await open(gateway.url, bucket, "x", { user: OTHER });
-    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({ code: "STORAGE_PERMISSION", transient: false });
+    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({
+      code: "STORAGE_PERMISSION",
+      transient: false,
+    });
     expect(await failure(put(backend, sampleFile("pack", 100)))).toMatchObject({ code: "STORAGE_PERMISSION" });
   });
 
@@ -121,21 +130,27 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
     }
   });
 
-  test.each([300_000, 12 * MIB])("whose connection is cut in a save of %i bytes has nothing of it, and takes it the next time", async (size) => {
-    const backend = await openWith(relay.url, bucket);
-    const file = sampleFile("pack", size, 77);
-    relay.breakAfter(200_000);
-    expect(await failure(put(backend, file))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
-    relay.breakAfter();
-    expect(await backend.stat(file.key, unaborted())).toBeUndefined();
-    await put(backend, file);
-    expectBytes(await get(backend, file.key), file.bytes);
-  });
+  test.each([300_000, 12 * MIB])(
+    "whose connection is cut in a save of %i bytes has nothing of it, and takes it the next time",
+    async (size) => {
+      const backend = await openWith(relay.url, bucket);
+      const file = sampleFile("pack", size, 77);
+      relay.breakAfter(200_000);
+      expect(await failure(put(backend, file))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
+      relay.breakAfter();
+      expect(await backend.stat(file.key, unaborted())).toBeUndefined();
+      await put(backend, file);
+      expectBytes(await get(backend, file.key), file.bytes);
+    },
+  );
 
   test("that falls silent is given up, and may be tried again", async () => {
     const backend = await openWith(relay.url, bucket, { patience: { progressMs: 400, answerMs: 400 } });
     relay.breakAfter(0, "hang");
-    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
+    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      transient: true,
+    });
   });
 
   test("is used as soon as its clock is known, however wrong ours is", async () => {
@@ -150,7 +165,9 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
     const backend = await openWith(gateway.url, bucket);
     for (const size of [5 * MIB, 5 * MIB + 1, 15 * MIB, 17 * MIB + 5]) {
       const { key, bytes } = sampleFile("pack", size, size);
-      const chunks = Array.from({ length: Math.ceil(size / 700_001) }, (_, i) => bytes.subarray(i * 700_001, (i + 1) * 700_001));
+      const chunks = Array.from({ length: Math.ceil(size / 700_001) }, (_, i) =>
+        bytes.subarray(i * 700_001, (i + 1) * 700_001),
+      );
       await backend.save(key, bytesSource(...chunks), unaborted());
       expectBytes(await get(backend, key), bytes);
       expect(await backend.stat(key, unaborted())).toMatchObject({ sizeBytes: size });
@@ -182,12 +199,16 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
     const names = Array.from({ length: 2600 }, (_, seed) => sampleFile("pack", 8, seed).key.name);
     for (let at = 0; at < names.length; at += 50) {
       const some = names.slice(at, at + 50);
-      await Promise.all(some.map((name) => backend.save({ type: "pack", name }, bytesSource(new Uint8Array(3)), unaborted())));
+      await Promise.all(
+        some.map((name) => backend.save({ type: "pack", name }, bytesSource(new Uint8Array(3)), unaborted())),
+      );
     }
     const listed: string[] = [];
     for await (const { name } of backend.list("pack", unaborted())) listed.push(name);
     expect(listed.toSorted()).toEqual([...new Set(names)].toSorted());
-    const { KeyCount } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "many/data/", MaxKeys: 5 }));
+    const { KeyCount } = await client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: "many/data/", MaxKeys: 5 }),
+    );
     expect(KeyCount).toBe(5);
   });
 
@@ -225,7 +246,9 @@ describe("a server", () => {
     const elsewhere = { "x-amz-bucket-region": "eu-north-1" };
     await withServer(
       (_path, authorization) =>
-        authorization.includes("/eu-north-1/s3/") ? { status: 200, headers: { "content-length": "155" } } : { status: 400, headers: elsewhere },
+        authorization.includes("/eu-north-1/s3/")
+          ? { status: 200, headers: { "content-length": "155" } }
+          : { status: 400, headers: elsewhere },
       async (url) => {
         expect(await (await open(url, "bucket", "x")).stat(CONFIG, unaborted())).toMatchObject({ sizeBytes: 155 });
         const fixed = await open(url, "bucket", "x", { options: { "s3.region": "us-west-2" } });
@@ -237,7 +260,11 @@ describe("a server", () => {
 
   test("that says where the bucket is has its word repeated", async () => {
     await withServer(
-      () => ({ status: 301, headers: { "x-amz-bucket-region": "eu-north-1" }, body: "<Error><Code>PermanentRedirect</Code></Error>" }),
+      () => ({
+        status: 301,
+        headers: { "x-amz-bucket-region": "eu-north-1" },
+        body: "<Error><Code>PermanentRedirect</Code></Error>",
+      }),
       async (url) => {
         const backend = await open(url, "bucket", "x", { options: { "s3.region": "us-west-2" } });
         const { code, text } = await failure(get(backend, CONFIG));
@@ -279,7 +306,10 @@ describe("a server", () => {
 
   test("that is not there may come", async () => {
     const backend = await open("http://127.0.0.1:1", "bucket", "x");
-    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
+    expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      transient: true,
+    });
   });
 });
 

@@ -4,7 +4,15 @@ import { PutBucketVersioningCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend.ts";
 import { loadBytes } from "../../src/bytes-source.ts";
-import { expectAbsent, expectBytes, expectCode, get, listAll, put, unaborted } from "../../src/testing/conformance-subject.ts";
+import {
+  expectAbsent,
+  expectBytes,
+  expectCode,
+  get,
+  listAll,
+  put,
+  unaborted,
+} from "../../src/testing/conformance-subject.ts";
 import { type SampleFile, sampleBytes, sampleFile } from "../../src/testing/sample-files.ts";
 import { CephGateway, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { makeBucket, openIn, rawClient } from "./s3-subject.ts";
@@ -36,7 +44,8 @@ describe.skipIf(!hasCeph())("a repository as of a time", () => {
     );
     const backend = await openIn(gateway.url, bucket, folder);
     for (const file of [first, kept, removed]) await put(backend, file);
-    for (let at = 0; at < snapshots.length; at += 40) await Promise.all(snapshots.slice(at, at + 40).map((file) => put(backend, file)));
+    for (let at = 0; at < snapshots.length; at += 40)
+      await Promise.all(snapshots.slice(at, at + 40).map((file) => put(backend, file)));
     await sleep(1100);
     atMs = Date.now();
     await sleep(1100);
