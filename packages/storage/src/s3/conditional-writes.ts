@@ -32,7 +32,13 @@ export class ConditionalWrites {
   }
 
   async #isRefused({ signal }: CallOptions): Promise<boolean> {
-    const input = { Bucket: this.#connection.bucket, Key: this.#objectKey, Body: "", ContentLength: 0, IfNoneMatch: "*" };
+    const input = {
+      Bucket: this.#connection.bucket,
+      Key: this.#objectKey,
+      Body: "",
+      ContentLength: 0,
+      IfNoneMatch: "*",
+    };
     const refused = storageError("STORAGE_EXISTS", { location: this.#connection.location, type: "probe", name: "" });
     const unable = storageError("STORAGE_FAILED", {
       location: this.#connection.location,

@@ -47,11 +47,6 @@ export async function readObject<T>(
   }
 }
 
-/** What an empty range hands over. */
-export async function* noChunks(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  signal.throwIfAborted();
-}
-
 function failureOf(
   error: unknown,
   status: number | undefined,

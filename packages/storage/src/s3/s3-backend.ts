@@ -12,12 +12,13 @@ import type {
   LoadOptions,
   SaveOptions,
 } from "../backend.ts";
+import { oneChunk } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import { assertRange, pathOf } from "../keys.ts";
 import { ConditionalWrites } from "./conditional-writes.ts";
 import { listHexObjects } from "./list-objects.ts";
 import { fileNameOf, folderPrefix } from "./object-keys.ts";
-import { noChunks, readObject } from "./read-object.ts";
+import { readObject } from "./read-object.ts";
 import { type ObjectVersion, Retention, isRetained } from "./retention.ts";
 import type { S3Connection } from "./s3-connection.ts";
 import { UPLOAD_LIMITS, type UploadLimits, type UploadRequest, uploadObject } from "./upload.ts";
@@ -102,7 +103,7 @@ export class S3Backend implements Backend {
     assertRange(range);
     if (range?.length === 0) {
       await this.#assertInside(key, range, options);
-      return consume(noChunks(options.signal));
+      return consume(oneChunk(new Uint8Array(0), options.signal));
     }
     const request = { location: this.location, key, path, objectKey: this.#objectKey(path), range };
     return readObject(this.#connection, request, consume, options);
@@ -136,7 +137,10 @@ export class S3Backend implements Backend {
   async remove(key: FileKey, { signal }: CallOptions): Promise<void> {
     const path = pathOf(key);
     // S3 answers the same whether or not there was something.
-    if ((await this.#facts(key.name, path, { signal })) === undefined) throw this.#notFound(key);
+    if ((await this.#facts(key.name, path, { signal })) === undefined) {
+      await this.#assertBucket({ signal });
+      throw this.#notFound(key);
+    }
     await this.#connection.call({ signal, path }, (client, exchange) =>
       client.send(new DeleteObjectCommand(this.#naming(path)), exchange),
     );

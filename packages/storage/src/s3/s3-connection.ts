@@ -84,7 +84,7 @@ export class S3Connection {
       } catch (error) {
         exchange.answer?.release();
         signal.throwIfAborted();
-        if (exchange.failure !== undefined) throw exchange.failure;
+        if (exchange.failure !== undefined) throw exchange.failure.error;
         if (isHoldfastError(error)) throw error;
         if (this.#learnRegion(error, exchange)) continue;
         throw refine?.(error, exchange) ?? this.#translate(error, exchange, call);

@@ -88,7 +88,7 @@ function chain(settings: S3Settings, surroundings: Surroundings): NamedSource[] 
   const files = profileFiles(surroundings);
   const ini = (name: string): NamedSource => ({
     name: `profile ${name}`,
-    source: fromIni({ ...files, profile: name, clientConfig }) as CredentialsSource,
+    source: fromIni({ ...files, profile: name, clientConfig }),
   });
   // Whoever names a profile wants that one and no other.
   if (profile !== undefined) return [ini(profile)];
@@ -98,7 +98,7 @@ function chain(settings: S3Settings, surroundings: Surroundings): NamedSource[] 
   if (webIdentityTokenFile !== undefined && roleArn !== undefined) {
     const roleSessionName = variable("AWS_ROLE_SESSION_NAME") ?? "holdfast";
     const source = fromTokenFile({ webIdentityTokenFile, roleArn, roleSessionName, clientConfig });
-    sources.push({ name: "web identity", source: source as CredentialsSource });
+    sources.push({ name: "web identity", source });
   }
   sources.push(ini("default"));
   if (settings.isAws) sources.push(...rolesOfMachine(variable));
@@ -124,8 +124,8 @@ function rolesOfMachine(variable: Lookup): NamedSource[] {
       ...(token === undefined || tokenFile !== undefined ? {} : { awsContainerAuthorizationToken: token }),
       ...(tokenFile === undefined ? {} : { awsContainerAuthorizationTokenFile: tokenFile }),
     });
-    return [{ name: "container", source: source as CredentialsSource }];
+    return [{ name: "container", source }];
   }
   if (variable("AWS_EC2_METADATA_DISABLED")?.toLowerCase() === "true") return [];
-  return [{ name: "machine", source: fromInstanceMetadata({ timeout: 1000, maxRetries: 1 }) as CredentialsSource }];
+  return [{ name: "machine", source: fromInstanceMetadata({ timeout: 1000, maxRetries: 1 }) }];
 }

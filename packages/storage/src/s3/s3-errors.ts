@@ -55,7 +55,7 @@ export function isWrongRegion(error: unknown, { status }: Pick<S3Failure, "statu
 }
 
 /** The code of an error of the SDK: S3's, or a name that the SDK made up. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : "";
 }
 
@@ -69,9 +69,15 @@ export function fromS3Error(error: unknown, failure: S3Failure): HoldfastError {
   }
   const code = codeOf(error);
   const row = CODES.get(code) ?? rowOfStatus(status);
-  const said = REASONS.get(code) ?? `${code}: ${messageOf(error)}`.replaceAll(/[\p{C}\s]+/gu, " ").slice(0, 200);
+  const said = REASONS.get(code) ?? textOf(code, messageOf(error));
   const reason = status === undefined ? said : `the server answers ${status} (${said}) to what was asked of ${path}`;
   return storageError(row, { location, path, reason, what: `the bucket ${bucket}` }, error);
+}
+
+/** One line. The SDK fills in words of its own where the server has none. */
+function textOf(code: string, message: string): string {
+  const isSaid = message !== "" && message !== code && message !== "UnknownError";
+  return (isSaid ? `${code}: ${message}` : code).replaceAll(/[\p{C}\s]+/gu, " ").slice(0, 200);
 }
 
 function rowOfStatus(status: number | undefined): Row {

@@ -13,12 +13,13 @@ import type {
   FileType,
   LoadOptions,
 } from "../backend.ts";
+import { oneChunk } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import { assertRange, pathOf } from "../keys.ts";
 import { fileNameOf, folderPrefix } from "./object-keys.ts";
 import { type VersionThen, versionsAt } from "./object-versions.ts";
 import { Once } from "./once.ts";
-import { noChunks, readObject } from "./read-object.ts";
+import { readObject } from "./read-object.ts";
 import type { S3Connection } from "./s3-connection.ts";
 
 type Consume<T> = (chunks: AsyncIterable<Uint8Array>) => Promise<T>;
@@ -75,7 +76,7 @@ export class S3Past implements Backend {
     if (version === undefined) throw storageError("STORAGE_NOT_FOUND", { location: this.location, ...key });
     const end = range === undefined ? 0 : range.offset + range.length;
     if (end > version.sizeBytes) throw storageError("STORAGE_RANGE", { location: this.location, ...key, end });
-    if (range?.length === 0) return consume(noChunks(options.signal));
+    if (range?.length === 0) return consume(oneChunk(new Uint8Array(0), options.signal));
     const { key: objectKey, versionId } = version;
     return readObject(
       this.#connection,

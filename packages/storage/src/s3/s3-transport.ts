@@ -22,7 +22,7 @@ export interface S3Exchange {
   status?: number;
   headers?: Record<string, string>;
   /** Why there is no answer. */
-  failure?: unknown;
+  failure?: { readonly error: unknown };
 }
 
 /** What the SDK hands to a handler of requests; the part that matters here. */
@@ -81,9 +81,7 @@ export class S3Transport {
   /** In the form that the SDK wants. */
   get handler(): NonNullable<S3ClientConfig["requestHandler"]> {
     const handle = (request: SdkRequest, exchange: S3Exchange) => this.#handle(request, exchange);
-    return { handle, metadata: { handlerProtocol: "http/1.1" } } as unknown as NonNullable<
-      S3ClientConfig["requestHandler"]
-    >;
+    return { handle, metadata: { handlerProtocol: "http/1.1" } };
   }
 
   /** Closes all connections. */
@@ -103,7 +101,7 @@ export class S3Transport {
       const body = isKept ? Readable.from([]) : await this.#collect(answer);
       return { response: { statusCode: answer.status, headers: exchange.headers, body } };
     } catch (error) {
-      exchange.failure = error;
+      exchange.failure = { error };
       throw error;
     }
   }

@@ -4,31 +4,20 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, openSync, closeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort, hasProgram } from "./server-program.ts";
 
 const run = promisify(execFile);
 const PROGRAMS = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "ceph-authtool", "monmaptool"];
 
 /** Whether Ceph is installed. */
 export function hasCeph(): boolean {
-  return PROGRAMS.every((program) =>
-    (process.env["PATH"] ?? "").split(delimiter).some((folder) => isProgram(folder, program)),
-  );
-}
-
-function isProgram(folder: string, program: string): boolean {
-  try {
-    accessSync(join(folder, program), constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return PROGRAMS.every((program) => hasProgram(program));
 }
 
 /** Who may use the gateway. The first one owns what it makes. */
@@ -159,15 +148,6 @@ async function until(what: string, isReady: () => Promise<boolean>): Promise<voi
     if (Date.now() > end) throw new Error(`${what} did not start`);
     await sleep(100);
   }
-}
-
-/** A port of loopback that nobody uses at present. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function configuration(folder: string, cluster: string, monitorPort: number, port: number): string {

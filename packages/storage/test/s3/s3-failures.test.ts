@@ -5,15 +5,16 @@ import { isHoldfastError, messageOf } from "@holdfast/base";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend.ts";
 import { bytesSource } from "../../src/bytes-source.ts";
+import { PLAIN_SETTINGS } from "../../src/http/http-settings.ts";
 import { S3Backend } from "../../src/s3/s3-backend.ts";
 import { S3Connection, type S3ConnectionOptions } from "../../src/s3/s3-connection.ts";
 import { parseS3Place } from "../../src/s3/s3-location.ts";
 import { s3Settings } from "../../src/s3/s3-settings.ts";
 import { expectBytes, get, put, unaborted } from "../../src/testing/conformance-subject.ts";
+import { FaultProxy } from "../../src/testing/fault-proxy.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
 import { CephGateway, OTHER, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
-import { TcpRelay } from "./tcp-relay.ts";
 
 const MIB = 1024 * 1024;
 const CONFIG = { type: "config", name: "" } as const;
@@ -37,13 +38,25 @@ async function openWith(url: string, bucket: string, more: Partial<S3ConnectionO
   const connection = new S3Connection({
     place,
     settings,
-    http: { isVerified: true, proxies: {} },
+    http: PLAIN_SETTINGS,
     credentials,
     ...more,
   });
   const backend = new S3Backend(connection, place.prefix, { partBytes: 5 * MIB });
   opened.push(backend);
   return backend;
+}
+
+/** One call of each kind. */
+function callsOf(backend: Backend): (() => Promise<unknown>)[] {
+  return [
+    () => backend.stat(CONFIG, unaborted()),
+    () => backend.initialize(unaborted()),
+    () => get(backend, CONFIG),
+    () => put(backend, sampleFile("pack", 100)),
+    () => backend.remove(CONFIG, unaborted()),
+    () => backend.list("pack", unaborted())[Symbol.asyncIterator]().next(),
+  ];
 }
 
 async function failure(promise: Promise<unknown>): Promise<{ code: string; transient: boolean; text: string }> {
@@ -59,35 +72,33 @@ async function failure(promise: Promise<unknown>): Promise<{ code: string; trans
 
 describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
   let gateway: CephGateway;
-  let relay: TcpRelay;
+  let proxy: FaultProxy;
   let client: S3Client;
   let bucket: string;
 
   beforeAll(async () => {
     gateway = await CephGateway.start();
-    relay = await TcpRelay.start(gateway.port);
+    proxy = await FaultProxy.start(gateway.port);
     client = rawClient(gateway.url);
     bucket = await makeBucket(client);
   });
   afterAll(async () => {
     client.destroy();
-    await relay.stop();
+    await proxy.close();
     await gateway.stop();
   });
-  afterEach(() => relay.breakAfter());
+  afterEach(() => {
+    proxy.choose = () => undefined;
+  });
+  const proxyUrl = (): string => `http://127.0.0.1:${proxy.port}`;
 
   test.each([
     ["a wrong secret", { ...OWNER, secretAccessKey: "guessed-wrongly" }],
     ["an unknown key", { ...OWNER, accessKeyId: "NOBODY" }],
   ])("refuses %s at once, whatever is asked, and no message repeats it", async (_what, user) => {
     const backend = await open(gateway.url, bucket, "x", { user });
-    for (const call of [
-      backend.stat(CONFIG, unaborted()),
-      backend.initialize(unaborted()),
-      get(backend, CONFIG),
-      put(backend, sampleFile("pack", 100)),
-    ]) {
-      const { code, transient, text } = await failure(call);
+    for (const call of callsOf(backend)) {
+      const { code, transient, text } = await failure(call());
       expect(code).toBe("STORAGE_CREDENTIALS_REFUSED");
       expect(transient).toBe(false);
       expect(text).not.toContain(user.secretAccessKey);
@@ -105,13 +116,8 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
 
   test("that does not exist is said to be missing, whatever is asked", async () => {
     const backend = await open(gateway.url, "no-such-bucket", "x");
-    for (const call of [
-      backend.stat(CONFIG, unaborted()),
-      backend.initialize(unaborted()),
-      get(backend, CONFIG),
-      put(backend, sampleFile("pack", 100)),
-    ]) {
-      expect(await failure(call)).toMatchObject({ code: "STORAGE_NO_PLACE", transient: false });
+    for (const call of callsOf(backend)) {
+      expect(await failure(call())).toMatchObject({ code: "STORAGE_NO_PLACE", transient: false });
     }
   });
 
@@ -133,20 +139,32 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
   test.each([300_000, 12 * MIB])(
     "whose connection is cut in a save of %i bytes has nothing of it, and takes it the next time",
     async (size) => {
-      const backend = await openWith(relay.url, bucket);
+      const backend = await openWith(proxyUrl(), bucket);
       const file = sampleFile("pack", size, 77);
-      relay.breakAfter(200_000);
+      proxy.choose = () => ({ kind: "cut", direction: "up", afterBytes: 200_000 });
       expect(await failure(put(backend, file))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
-      relay.breakAfter();
-      expect(await backend.stat(file.key, unaborted())).toBeUndefined();
-      await put(backend, file);
-      expectBytes(await get(backend, file.key), file.bytes);
+      proxy.choose = () => undefined;
+      // Its connections keep the fault that they have.
+      const again = await openWith(proxyUrl(), bucket);
+      expect(await again.stat(file.key, unaborted())).toBeUndefined();
+      await put(again, file);
+      expectBytes(await get(again, file.key), file.bytes);
     },
   );
 
+  test.each(["cut", "truncate"] as const)("whose answer is %s hands over nothing that is not whole", async (kind) => {
+    const file = sampleFile("pack", 2 * MIB, 81);
+    await put(await openWith(gateway.url, bucket), file);
+    const backend = await openWith(proxyUrl(), bucket);
+    proxy.choose = () => ({ kind, direction: "down", afterBytes: MIB });
+    expect(await failure(get(backend, file.key))).toMatchObject({ code: "STORAGE_UNAVAILABLE", transient: true });
+    proxy.choose = () => undefined;
+    expectBytes(await get(backend, file.key), file.bytes);
+  });
+
   test("that falls silent is given up, and may be tried again", async () => {
-    const backend = await openWith(relay.url, bucket, { patience: { progressMs: 400, answerMs: 400 } });
-    relay.breakAfter(0, "hang");
+    const backend = await openWith(proxyUrl(), bucket, { patience: { progressMs: 400, answerMs: 400 } });
+    proxy.choose = () => ({ kind: "stall", direction: "up", afterBytes: 0 });
     expect(await failure(backend.stat(CONFIG, unaborted()))).toMatchObject({
       code: "STORAGE_UNAVAILABLE",
       transient: true,

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend.ts";
 import { bytesSource } from "../../src/bytes-source.ts";
 import { pathOf } from "../../src/keys.ts";
+import { PLAIN_SETTINGS } from "../../src/http/http-settings.ts";
 import { S3Backend } from "../../src/s3/s3-backend.ts";
 import { S3Connection } from "../../src/s3/s3-connection.ts";
 import { parseS3Place } from "../../src/s3/s3-location.ts";
@@ -83,8 +84,7 @@ describe.skipIf(!hasCeph())("object lock on Ceph's gateway", () => {
   test("is set for large files that come in parts, too", async () => {
     const place = parseS3Place(`${gateway.url}/${bucket}/${randomUUID()}`);
     const settings = await s3Settings(place, surroundings({ options: COMPLIANCE }));
-    const http = { isVerified: true, proxies: {} };
-    const connection = new S3Connection({ place, settings, http, credentials: async () => OWNER });
+    const connection = new S3Connection({ place, settings, http: PLAIN_SETTINGS, credentials: async () => OWNER });
     const backend = new S3Backend(connection, place.prefix, { partBytes: 5 * MIB });
     opened.push(backend);
     const file = sampleFile("pack", 12 * MIB);
