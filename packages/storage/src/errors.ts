@@ -101,7 +101,7 @@ export const STORAGE_ERRORS = {
   STORAGE_UNSUPPORTED: {
     kind: "unsupported",
     message: "repositories at '{scheme}:' are not supported by this version",
-    hint: "This version stores repositories in local folders (also on mounted network shares).",
+    hint: "This version stores repositories in folders (also on mounted shares) and at rest:, s3: and gs:.",
   },
 } as const satisfies Record<string, ErrorTemplate>;
 
