@@ -7,7 +7,8 @@ import { openBackend } from "@holdfast/storage";
 import { type Ended, holdfast } from "./command-runner.ts";
 
 const { signal } = new AbortController();
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const PASSWORD = "test";
 /** A password that costs nothing: dozens of commands are run. */
 const CHEAP_KDF = { N: 128, r: 1, p: 1 };
@@ -32,8 +33,10 @@ export async function makeAgedRepository(folder: string, days: number): Promise<
   const [first] = await listSnapshots(repository, { signal });
   if (first === undefined) throw new Error("there is no snapshot");
   const ids: Id[] = [];
+  const now = Date.now();
   for (let age = days; age > 0; age--) {
-    const time = new Date(Math.floor(Date.now() / DAY_MS - age) * DAY_MS + DAY_MS / 2);
+    // An hour short of it, at whatever time of the day the tests run: the seventh is younger than seven days.
+    const time = new Date(Math.floor((now - age * DAY_MS + HOUR_MS) / 1000) * 1000);
     ids.push(
       await saveSnapshot(repository, { ...first.snapshot, time: time.toISOString().replace(".000Z", "Z") }, { signal }),
     );

@@ -6,6 +6,7 @@ import { optionName } from "../definitions/definition.ts";
 import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
+import { refuseLimits } from "../forget/limit-options.ts";
 import { type ForgetPlan, planByName, planByRules } from "../forget/plan.ts";
 import { type ForgetSettings, forgetSettings } from "../forget/policy-options.ts";
 import { planJson, printPlan, wholePlanJson } from "../forget/show-plan.ts";
@@ -53,6 +54,7 @@ function extentOf({ options, args }: CommandContext, { rules }: ForgetSettings):
     throw conflict("named snapshots", "--keep-…", "snapshots are forgotten either by name or by rules");
   }
   if (rules === undefined && args.length === 0) throw cliError("CLI_FORGET_NOTHING_SAID");
+  if (rules === undefined) refuseLimits(options);
   if (options.text("execute") !== undefined) {
     if (options.flag("plan-only")) throw conflict("--plan-only", "--execute", "a plan is made or carried out");
     if (options.flag("dry-run")) throw conflict("--dry-run", "--execute", "one changes nothing, the other does");

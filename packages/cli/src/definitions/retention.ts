@@ -2,6 +2,7 @@
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN, GROUP_BY, SNAPSHOT_FILTERS } from "./filter-options.ts";
 import { GRACE, PRUNE_OPTIONS } from "./prune.ts";
+import { STOP_LIMITS } from "./stop-limits.ts";
 
 const GROUP = "Keeping and forgetting:";
 
@@ -69,12 +70,7 @@ const SAFETY: readonly OptionDefinition[] = [
     defaultText: "1",
     completes: "nothing",
   },
-  {
-    flags: "--allow <stop>",
-    description: "go on although the plan was stopped for this reason",
-    choices: ["too-large-share", "too-many", "group-unseen", "clock-behind", "clock-ahead"],
-    repeatable: true,
-  },
+  ...STOP_LIMITS,
 ];
 
 function forPrune(option: OptionDefinition): OptionDefinition {

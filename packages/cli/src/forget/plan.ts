@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import type { Id } from "@holdfast/engine";
 import {
-  DEFAULT_LIMITS,
   NO_LIMITS,
   type RetentionGroup,
   type RetentionRules,
@@ -32,11 +31,11 @@ export interface ForgetPlan {
 export function planByRules(
   { candidates, unreadable }: Situation,
   rules: RetentionRules,
-  { floors, grouping, zone, allowed }: ForgetSettings,
+  { floors, limits, grouping, zone, allowed }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
   if (unreadable.length > 0) throw cliError("CLI_FORGET_UNREADABLE", { ids: unreadable });
-  const plan = planRetention(candidates, { rules, floors, limits: DEFAULT_LIMITS, grouping, zone, nowMs });
+  const plan = planRetention(candidates, { rules, floors, limits, grouping, zone, nowMs });
   const { remove, stops } = applyStops(plan, allowed);
   return { groups: plan.groups, remove: remove as Id[], stops, warnings: plan.warnings, hash: plan.hash };
 }
