@@ -1,17 +1,20 @@
 /** `holdfast repair snapshots`: makes snapshots without what is lost. */
 import {
   type Id,
+  type KeptSnapshot,
   type SnapshotRepairPlan,
   type SnapshotRepairResult,
   displayPath,
   executeSnapshotRepair,
   findSnapshot,
+  keptSnapshots,
   planSnapshotRepair,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
+import { keptJson, reportKept } from "../repair/kept-report.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
@@ -30,8 +33,10 @@ export const run: RunCommand = (context) =>
         const forget = context.options.flag("forget");
         const settings = { signal, forget, forgetUnreadable: forget, ...packs };
         const result = dryRun ? undefined : await executeSnapshotRepair(session.repository, plan, settings);
-        printResult(context, plan, result);
-        return EXIT.ok;
+        const kept = result?.kept ?? (forget ? await keptSnapshots(session.repository, plan, { signal }) : []);
+        reportKept(context.output, kept);
+        printResult(context, plan, { result, kept });
+        return kept.length > 0 ? EXIT.incomplete : EXIT.ok;
       });
     },
     { trustCache: false },
@@ -72,7 +77,7 @@ function printPlan({ output }: CommandContext, plan: SnapshotRepairPlan): void {
 function printResult(
   { output, options }: CommandContext,
   plan: SnapshotRepairPlan,
-  result: SnapshotRepairResult | undefined,
+  { result, kept }: { result: SnapshotRepairResult | undefined; kept: readonly KeptSnapshot[] },
 ): void {
   if (output.settings.json) {
     output.printJson({
@@ -83,6 +88,7 @@ function printResult(
       unreadable: plan.unreadable.map(({ id }) => id),
       saved: (result?.saved ?? []).map(({ old, repaired }) => ({ old_snapshot_id: old, new_snapshot_id: repaired })),
       removed_snapshots: result?.removed ?? [],
+      kept_snapshots: keptJson(kept),
     });
     return;
   }

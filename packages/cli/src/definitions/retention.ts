@@ -117,7 +117,7 @@ const forget: CommandDefinition = {
     },
     { command: "holdfast forget 4f3c21aa", description: "Forget one snapshot." },
   ],
-  exitCodes: [10, 11, 12, 20],
+  exitCodes: [3, 10, 11, 12, 20],
   whenInterrupted: "Each snapshot is there, or can be brought back with `holdfast unforget`. Run it again to finish.",
   load: () => import("../commands/forget.ts"),
 };

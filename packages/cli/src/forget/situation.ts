@@ -1,6 +1,7 @@
 /** Snapshots and holds as the rules of retention see them. */
 import {
   type Id,
+  PINNED_TAG,
   type Repository,
   type SnapshotFilter,
   type StoredSnapshot,
@@ -9,9 +10,6 @@ import {
   listSnapshots,
 } from "@holdfast/engine";
 import { type Candidate, candidateOf } from "@holdfast/protection";
-
-/** The tag that keeps a snapshot as a hold does, but without further ado. */
-const PINNED_TAG = "pinned";
 
 /** All that a decision is made of. */
 export interface Situation {
