@@ -3,7 +3,7 @@
 "use strict";
 
 const { existsSync } = require("node:fs");
-const { enableCompileCache } = require("node:module");
+const { enableCompileCache, registerHooks } = require("node:module");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
@@ -17,6 +17,20 @@ function cacheCompiledCode() {
   }
 }
 
+/**
+ * Takes a neighbour's file name for what it says. Node would look for each of some 300 modules whether it is a link, and which
+ * package.json is above it, which is a third of the time that a short command takes to start.
+ */
+function resolveNeighboursByName() {
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const isNeighbour = specifier.startsWith(".") && specifier.endsWith(".js") && context.parentURL !== undefined;
+      if (!isNeighbour) return nextResolve(specifier, context);
+      return { url: new URL(specifier, context.parentURL).href, format: "module", shortCircuit: true };
+    },
+  });
+}
+
 /** Runs the command line of this process. */
 async function run() {
   const program = join(__dirname, "..", "dist", "main.js");
@@ -26,6 +40,7 @@ async function run() {
     return;
   }
   cacheCompiledCode();
+  resolveNeighboursByName();
   const { main } = await import(pathToFileURL(program).href);
   process.exitCode = await main(process.argv.slice(2));
 }

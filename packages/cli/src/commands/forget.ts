@@ -91,7 +91,7 @@ function forgetAll(
 ): Promise<void> {
   const steps = stepProgress(context, "snapshots forgotten");
   const onForgotten = (_: Id, done: number): void => steps.tell({ done, total: ids.length });
-  return forgetSnapshots(repository, ids, { signal, onForgotten }).finally(() => steps.stop());
+  return forgetSnapshots(repository, ids, { signal, areRead: true, onForgotten }).finally(() => steps.stop());
 }
 
 async function makePlan(

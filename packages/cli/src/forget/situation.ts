@@ -28,9 +28,13 @@ export async function readSituation(
   const holds = await listHolds(repository, { signal });
   const unreadable: Id[] = [];
   const onDamaged = (id: Id): void => void unreadable.push(id);
-  const snapshots = await listSnapshots(repository, { signal, filter, onDamaged });
   const arrivals = new Map<Id, number | undefined>();
-  for await (const { id, receivedAtMs } of repository.files("snapshot", { signal })) arrivals.set(id, receivedAtMs);
+  const snapshots = await listSnapshots(repository, {
+    signal,
+    filter,
+    onDamaged,
+    onFile: ({ id, receivedAtMs }) => arrivals.set(id, receivedAtMs),
+  });
   const candidates = snapshots.map((stored) =>
     candidateOf(stored, {
       receivedAtMs: arrivals.get(stored.id),

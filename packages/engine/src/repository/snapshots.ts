@@ -1,5 +1,6 @@
 /** Lists, selects and saves snapshots. */
 import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
+import type { FileInfo } from "@holdfast/storage";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, type SnapshotFields } from "../format/snapshot.ts";
@@ -27,18 +28,22 @@ interface ListOptions {
   readonly filter?: SnapshotFilter | undefined;
   /** Called for a snapshot file that cannot be read; without it the error is thrown. */
   readonly onDamaged?: (id: Id, error: unknown) => void;
+  /** Called for every snapshot file as it is listed, before it is read. */
+  readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
 }
 
 const PARALLEL_LOADS = 8;
 
 /** Every snapshot that meets the filter, oldest first. */
 export async function listSnapshots(repository: Repository, options: ListOptions): Promise<StoredSnapshot[]> {
-  const { signal, filter, onDamaged } = options;
+  const { signal, filter, onDamaged, onFile } = options;
   const found: StoredSnapshot[] = [];
   await forEachConcurrent(
     repository.files("snapshot", { signal }),
     PARALLEL_LOADS,
-    async ({ id }, inner) => {
+    async (file, inner) => {
+      const { id } = file;
+      onFile?.(file);
       try {
         const snapshot = await loadSnapshot(repository, id, inner);
         if (filter === undefined || matches(snapshot, filter)) found.push({ id, snapshot });
