@@ -128,6 +128,7 @@ describe("forget by rules", () => {
     [["forget", "--keep-last", "1", "latest"], "either by name or by rules"],
     [["forget", "--keep-last", "1", "--max-forget-share", "half"], "'half' is not a value for --max-forget-share"],
     [["forget", "latest", "--max-forget-count", "1"], "limits are for rules"],
+    [["forget", "--keep-last", "1", "--path", ""], "'' is not a value for --path"],
     [["forget", "--keep-last", "1", "--plan-only", "--execute", "0".repeat(64)], "exclude each other"],
     [["unforget"], "say what is to be brought back"],
     [["unforget", "--all", "abc"], "exclude each other"],
@@ -199,6 +200,22 @@ describe("forget by name", () => {
       expect(code).toBe(1);
       expect(stderr).toContain(expected);
     }
+  });
+
+  test.for([
+    ["forget", "latest:sub"],
+    ["tag", "--add", "x", "latest:sub"],
+    ["rewrite", "--exclude", "a", "latest~1:sub"],
+    ["repair", "snapshots", "--forget", "latest:/"],
+    ["hold", "add", "latest:sub", "--reason", "x"],
+    ["snapshots", "latest:sub"],
+    ["stats", "latest:sub"],
+  ])("%j is refused: it would be about the whole snapshot", async (args) => {
+    const repository = copyOf(base);
+    const { code, stderr } = await repository.run(...args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/'latest(~1)?:(sub|\/)' is a folder in a snapshot/);
+    expect(namesIn(repository, "snapshots")).toEqual(newest(DAYS));
   });
 
   test("refuses a beginning that several have", async () => {

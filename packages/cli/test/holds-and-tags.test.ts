@@ -120,6 +120,8 @@ describe("hold", () => {
       "exclude each other",
     ],
     [["--host", "box", "--reason", "x", "--time-from", "yesterday"], 2, "give a time"],
+    [["--host", "", "--reason", "x"], 2, "'' is not a value for --host"],
+    [["--path", "", "--reason", "x"], 2, "'' is not a value for --path"],
     [["ffffffff00", "--reason", "x"], 1, "no snapshot matches"],
   ] as const)("add %j is refused", async ([args, expectedCode, expected]) => {
     const { code, stderr } = await base.run("hold", "add", ...args);
@@ -131,6 +133,7 @@ describe("hold", () => {
     const { code, stderr } = await base.run("hold", "release", "ffff");
     expect(code).toBe(1);
     expect(stderr).toContain("no hold matches 'ffff'");
+    expect(stderr).toContain("`holdfast hold list`");
   });
 });
 

@@ -1,6 +1,6 @@
 /** `holdfast forget`: removes snapshots, by rules or by name, in a way that can be undone. */
 import { isHoldfastError } from "@holdfast/base";
-import { type Id, type Repository, findSnapshot, forgetSnapshots } from "@holdfast/engine";
+import { type Id, type Repository, forgetSnapshots } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { optionName } from "../definitions/definition.ts";
 import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
@@ -17,7 +17,7 @@ import { type PruneSettings, pruneSettings } from "../prune/options.ts";
 import { runPrune } from "../prune/run-prune.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
+import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
 import { parseDuration } from "../values/duration.ts";
 
 /** How far a run goes. */
@@ -118,7 +118,7 @@ async function namedId(
   options: { signal: AbortSignal; filter: ReturnType<typeof snapshotFilter> },
 ): Promise<Id> {
   try {
-    return (await findSnapshot(repository, name, options)).stored.id;
+    return (await findWholeSnapshot(repository, name, options)).id;
   } catch (error) {
     if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
     throw cliError("CLI_FORGET_UNREADABLE", { ids: [name] }, error);

@@ -6,7 +6,6 @@ import {
   type SnapshotRepairResult,
   displayPath,
   executeSnapshotRepair,
-  findSnapshot,
   keptSnapshots,
   planSnapshotRepair,
 } from "@holdfast/engine";
@@ -17,7 +16,7 @@ import { plural } from "../output/units.ts";
 import { keptJson, reportKept } from "../repair/kept-report.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
+import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
 import { packOptions } from "../values/pack-options.ts";
 import { shortId } from "../snapshot-json.ts";
 
@@ -50,7 +49,7 @@ async function makePlan(
   const { args, options } = context;
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
-  for (const name of args) ids.push((await findSnapshot(repository, name, { signal, filter })).stored.id);
+  for (const name of args) ids.push((await findWholeSnapshot(repository, name, { signal, filter })).id);
   const steps = stepProgress(context, "snapshots examined");
   const onSnapshot = (done: number, total: number): void => steps.tell({ done, total });
   const choice = ids.length === 0 ? { filter } : { ids };

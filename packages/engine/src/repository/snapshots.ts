@@ -1,10 +1,9 @@
 /** Lists, selects and saves snapshots. */
 import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
 import type { FileInfo } from "@holdfast/storage";
-import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, type SnapshotFields } from "../format/snapshot.ts";
-import { findFileId } from "./find-id.ts";
+import { findFileId, notFound } from "./find-id.ts";
 import type { Repository } from "./repository.ts";
 
 export interface StoredSnapshot {
@@ -76,7 +75,7 @@ export async function findSnapshot(
   if (latest !== null) {
     const all = await listSnapshots(repository, { signal, filter });
     const stored = all.at(-1 - Number(latest[1] ?? 0));
-    if (stored === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type: "snapshot", text: name });
+    if (stored === undefined) throw notFound("snapshot", name);
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
