@@ -22,11 +22,14 @@ function cacheCompiledCode() {
  * package.json is above it, which is a third of the time that a short command takes to start.
  */
 function resolveNeighboursByName() {
+  // Other people's packages keep their own ways.
+  const ours = `${pathToFileURL(join(__dirname, "..", ".."))}/`;
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      const isNeighbour = /^\.\.?\/.*\.js$/.test(specifier) && context.parentURL !== undefined;
-      if (!isNeighbour) return nextResolve(specifier, context);
-      return { url: neighbourOf(context.parentURL, specifier), format: "module", shortCircuit: true };
+      const { parentURL } = context;
+      const isOurs = parentURL?.startsWith(ours) === true && !parentURL.includes("/node_modules/", ours.length);
+      if (!isOurs || !/^\.\.?\/.*\.js$/.test(specifier)) return nextResolve(specifier, context);
+      return { url: neighbourOf(parentURL, specifier), format: "module", shortCircuit: true };
     },
   });
 }

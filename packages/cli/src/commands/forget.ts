@@ -171,7 +171,7 @@ function conclude(
     .filter(({ keep, matches }) => keep && matches.length === 0);
   if (byFloors.length > 0) {
     output.message(
-      `${plural(byFloors.length, "snapshot is", "snapshots are")} kept although no rule keeps them; the reasons say why`,
+      `${plural(byFloors.length, "snapshot is", "snapshots are")} kept by no rule but for other reasons, which are listed`,
     );
   }
   output.print(`would forget ${count}; nothing was changed`);

@@ -75,6 +75,7 @@ describe("moving", () => {
   test.for([
     ["linkNow", "EPERM"],
     ["linkNow", "EMLINK"],
+    ["linkNow", "EXDEV"],
     ["linkNow", "ENOTSUP"],
     ["renewTimeNow", "EPERM"],
     ["renewTimeNow", "EACCES"],

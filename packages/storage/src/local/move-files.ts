@@ -13,6 +13,9 @@ import { isUnsupportedCall } from "./system-errors.ts";
 /** After so long others get their turn: signals, and whoever shows the progress. */
 const SLICE_MS = 10;
 
+/** EPERM also for files of others (`fs.protected_hardlinks`), EXDEV where the other folder is on another disk. */
+const CANNOT_LINK = new Set(["EEXIST", "EPERM", "EMLINK", "EXDEV"]);
+
 export interface MoveRequest {
   readonly fromFolder: string;
   /** Must exist. */
@@ -72,8 +75,7 @@ function addName(calls: FileCalls, from: string, to: string): "added" | "refused
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT") return "absent";
-    // Hard links to files of others may be forbidden as well (`fs.protected_hardlinks`).
-    if (code === "EEXIST" || code === "EPERM" || code === "EMLINK" || isUnsupportedCall(error)) return "refused";
+    if (CANNOT_LINK.has(code ?? "") || isUnsupportedCall(error)) return "refused";
     throw error;
   }
 }
