@@ -1,48 +1,57 @@
-// Builds every package into its dist folder: `node scripts/build.mjs`.
+// Builds the program into packages/cli/dist: `node scripts/build.mjs`. The command line becomes a few files and each worker
+// thread one (docs/decisions/0015), because loading hundreds of modules takes longer than a short command's work.
 //
-// Types are not checked here (`npm run typecheck` does), so a build is quick and needs no order.
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, globSync, renameSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { packagesOf, root } from "./workspace.ts";
+// Types are not checked here (`npm run typecheck` does).
+import { existsSync, globSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { rolldown } from "rolldown";
+import { buildWasm } from "./build-wasm.mjs";
+import { root } from "./workspace.ts";
 
-const TSC = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
-const NOT_SHIPPED = ["**/*.ts", "**/assembly/**", "**/testdata/**"];
+const PROGRAM = join(root, "packages/cli/src/main.ts");
+const WORKERS = "packages/*/src/**/*.worker.ts";
+const OURS = /[\\/]packages[\\/](?!cli[\\/])/;
 
-/** Runs a program; what it prints is shown, and a failure ends the build. */
-function run(what, command, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: "inherit" });
-    child.on("error", reject);
-    child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`the build of ${what} failed`))));
-  });
-}
-
-/** Builds beside the last build and then takes its place, so that whoever runs the program never meets half of it. */
-async function buildPackage({ name, folder }) {
-  const dist = join(folder, "dist");
-  const fresh = `${dist}-${process.pid}`;
-  const old = `${fresh}-old`;
+/**
+ * All files of a build lie in one folder, so that `workerEntry` finds a worker beside whatever file names it, and package.json
+ * in the folder above.
+ */
+async function bundle(input, dir, codeSplitting) {
+  const build = await rolldown({ input, platform: "node" });
   try {
-    await run(name, process.execPath, [TSC, "-p", join(folder, "tsconfig.build.json"), "--noCheck", "--outDir", fresh]);
-    for (const file of globSync("**/*.*", { cwd: join(folder, "src"), exclude: NOT_SHIPPED })) {
-      cpSync(join(folder, "src", file), join(fresh, file));
-    }
-    if (existsSync(dist)) renameSync(dist, old);
-    renameSync(fresh, dist);
+    const files = { dir, entryFileNames: "[name].js", chunkFileNames: "[name].js" };
+    const { output } = await build.write({ ...files, format: "esm", sourcemap: true, codeSplitting });
+    return output.length;
   } finally {
-    for (const leftover of [fresh, old]) rmSync(leftover, { recursive: true, force: true });
+    await build.close();
   }
 }
 
+/** Commands are loaded one at a time; the packages below them are one file. */
+function bundleProgram(dir) {
+  return bundle({ main: PROGRAM }, dir, { groups: [{ name: "library", test: OURS }] });
+}
+
+function bundleWorker(path, dir) {
+  return bundle({ [basename(path, ".ts")]: join(root, path) }, dir, false);
+}
+
 const started = performance.now();
+const dist = join(root, "packages/cli/dist");
+const fresh = `${dist}-${process.pid}`;
+const old = `${fresh}-old`;
 try {
-  await run("the WebAssembly", process.execPath, [join(root, "scripts/build-wasm.mjs")]);
-  const packages = packagesOf(root);
-  await Promise.all(packages.map(buildPackage));
-  process.stdout.write(`built ${packages.length} packages in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  await buildWasm();
+  const workers = globSync(WORKERS, { cwd: root });
+  await Promise.all([bundleProgram(fresh), ...workers.map((path) => bundleWorker(path, fresh))]);
+  // Built beside the last build, then in its place: whoever runs the program never meets half of it.
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(fresh, dist);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`built the program and ${workers.length} workers in ${seconds} s\n`);
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
+} finally {
+  for (const leftover of [fresh, old]) rmSync(leftover, { recursive: true, force: true });
 }

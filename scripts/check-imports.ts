@@ -117,7 +117,7 @@ class Gate {
     if (entry === undefined) return `'${specifier}' is not an entry of ${name}`;
     if (!module.isTest && specifier.endsWith("/testing")) return `'${specifier}' is test code`;
     const place = relative(this.#folder, this.#packages[target]?.folder ?? "");
-    if (!isType) this.edges.set(module.path, [...(this.edges.get(module.path) ?? []), join(place, entry.source)]);
+    if (!isType) this.edges.set(module.path, [...(this.edges.get(module.path) ?? []), join(place, entry)]);
     return undefined;
   }
 

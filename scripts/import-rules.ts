@@ -11,6 +11,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["format", "crypto", "platform", "filesystem", "chunker", "index", "patterns", "workers"],
     ["packs", "repository"],
     ["transfer", "forget"],
+    ["evidence"],
     ["backup", "restore", "check", "repair", "browse", "prune", "copy", "rewrite", "migrate", "diff", "find"],
   ],
 };

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 export interface Manifest {
   readonly name: string;
   readonly workspaces?: readonly string[];
-  readonly exports?: Readonly<Record<string, { readonly source: string }>>;
+  readonly exports?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
 }

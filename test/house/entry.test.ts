@@ -100,6 +100,13 @@ describe.for([{ old: false }, { old: true }])("the entry (on an old Node: $old)"
 });
 
 describe("the entry", () => {
+  test.for([["wait"], ["wait", "politely"]])("on an old Node does not outlive its end by force: %j", async (args) => {
+    const child = start({ old: true }, args);
+    // The pipe closes when the last process that writes to it is gone.
+    child.stdout?.once("data", () => child.kill("SIGKILL"));
+    expect(await endOf(child)).toMatchObject({ signal: "SIGKILL" });
+  });
+
   test.for(["--version", "-V"])("answers %s without the program, on any Node", async (flag) => {
     const { version } = readManifest(join(root, "packages/cli")) as unknown as { version: string };
     const ending = await endOf(start({ old: true, runtime: "absent", built: false }, [flag]));

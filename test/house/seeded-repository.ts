@@ -63,7 +63,7 @@ export function manifest(
   entries: readonly string[],
 ): object {
   const exports = Object.fromEntries(
-    entries.map((entry) => [entry, { source: `./src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts` }]),
+    entries.map((entry) => [entry, `./src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts`]),
   );
   return { name, version: "1.0.0", type: "module", exports, dependencies };
 }

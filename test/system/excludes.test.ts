@@ -229,10 +229,24 @@ describe("a repository that lies in what is backed up", () => {
     ]);
   });
 
-  test("cannot be the only thing that is backed up", () => {
-    const { status, stderr } = holdfast(inside, ["backup", inside]);
+  test.each([
+    ["by its path", [inside], home],
+    ["as the folder at hand", ["."], inside],
+    ["by a folder in it", [join(inside, "data")], home],
+    ["by a file in it, behind a link", [join(link, "config")], home],
+    ["as the folder above the one at hand", [".."], join(inside, "data")],
+  ])("cannot be the only thing that is backed up: %s", (_, targets, cwd) => {
+    const { status, stderr } = holdfast(inside, ["backup", ...targets], { cwd });
+    expect(stderr).toContain("the repository itself is left out");
     expect(stderr).toContain("nothing to back up");
     expect(status).toBe(1);
+  });
+
+  test("is no obstacle to other targets", () => {
+    succeed(holdfast(inside, ["backup", ".", join(home, "file")], { cwd: inside }));
+    const listed = succeed(holdfast(inside, ["ls", "latest"]));
+    expect(listed).toContain(`${home}/file\n`);
+    expect(listed).not.toContain("/config");
   });
 
   test("is stored by --include-repository, as every other folder is", () => {

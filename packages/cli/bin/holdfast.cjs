@@ -17,6 +17,8 @@ function comesFromTerminal(signal) {
 
 /** Runs this file with another Node, and ends as that process ends: same exit code, or same signal. */
 function runWith(node) {
+  // By this the program knows whose end is its own (`program.cjs`).
+  process.env.HOLDFAST_LAUNCHER = String(process.pid);
   var child = require("child_process").spawn(node, [__filename].concat(process.argv.slice(2)), { stdio: "inherit" });
   var signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
   signals.forEach(function (signal) {

@@ -3,10 +3,12 @@
 "use strict";
 
 const { existsSync } = require("node:fs");
-const { enableCompileCache, registerHooks } = require("node:module");
+const { enableCompileCache } = require("node:module");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
+
+const LAUNCHER_CHECK_MS = 500;
 
 /** Faster starts. Without a home, or where it cannot be written, the program runs all the same. */
 function cacheCompiledCode() {
@@ -18,33 +20,24 @@ function cacheCompiledCode() {
 }
 
 /**
- * Takes a neighbour's file name for what it says. Node would look for each of some 300 modules whether it is a link, and which
- * package.json is above it, which is a third of the time that a short command takes to start.
+ * Ends this process, as SIGTERM would, when the process that started it for want of a newer Node is gone: whoever ended that one
+ * by force, and could not be answered, meant the program.
  */
-function resolveNeighboursByName() {
-  // Other people's packages keep their own ways.
-  const ours = `${pathToFileURL(join(__dirname, "..", ".."))}/`;
-  registerHooks({
-    resolve(specifier, context, nextResolve) {
-      const { parentURL } = context;
-      const isOurs = parentURL?.startsWith(ours) === true && !parentURL.includes("/node_modules/", ours.length);
-      if (!isOurs || !/^\.\.?\/.*\.js$/.test(specifier)) return nextResolve(specifier, context);
-      return { url: neighbourOf(parentURL, specifier), format: "module", shortCircuit: true };
-    },
-  });
-}
-
-/** As `new URL` gives it, for the plain names that our files have, in a tenth of the time. */
-function neighbourOf(url, specifier) {
-  const above = (path) => path.slice(0, path.lastIndexOf("/"));
-  let folder = above(url);
-  let rest = specifier.startsWith("./") ? specifier.slice(2) : specifier;
-  for (; rest.startsWith("../"); rest = rest.slice(3)) folder = above(folder);
-  return `${folder}/${rest}`;
+function endWithLauncher() {
+  const launcher = process.env.HOLDFAST_LAUNCHER;
+  if (launcher === undefined) return;
+  delete process.env.HOLDFAST_LAUNCHER;
+  const timer = setInterval(() => {
+    if (String(process.ppid) === launcher) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, LAUNCHER_CHECK_MS);
+  timer.unref();
 }
 
 /** Runs the command line of this process. */
 async function run() {
+  endWithLauncher();
   const program = join(__dirname, "..", "dist", "main.js");
   if (!existsSync(program)) {
     process.stderr.write("holdfast: the program is not built. Run `npm run build` in the folder of Holdfast.\n");
@@ -52,7 +45,6 @@ async function run() {
     return;
   }
   cacheCompiledCode();
-  resolveNeighboursByName();
   const { main } = await import(pathToFileURL(program).href);
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -30,6 +30,7 @@ import type { CommandContext } from "./context.ts";
 import { formatLocalTime, plural } from "./output/units.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
+import { surroundingsOf } from "./surroundings.ts";
 import { parseDuration } from "./values/duration.ts";
 
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
@@ -42,11 +43,20 @@ export type LockMode = "look" | "read" | "append" | "exclusive";
 
 export class Session {
   readonly repository: Repository;
+  /** True when copies on this machine may be read in place of what is stored. */
+  readonly hasCache: boolean;
   readonly #context: CommandContext;
+  #isLocked = false;
 
-  constructor(repository: Repository, context: CommandContext) {
+  constructor(repository: Repository, context: CommandContext, { hasCache = false } = {}) {
     this.repository = repository;
+    this.hasCache = hasCache;
     this.#context = context;
+  }
+
+  /** Whether a lock is held at present. */
+  get isLocked(): boolean {
+    return this.#isLocked;
   }
 
   /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
@@ -58,7 +68,10 @@ export class Session {
     let isHeld = false;
     const held = (inner: AbortSignal): Promise<T> => {
       isHeld = true;
-      return work(inner);
+      this.#isLocked = true;
+      return work(inner).finally(() => {
+        this.#isLocked = false;
+      });
     };
     try {
       return await withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, held);
@@ -115,7 +128,7 @@ export async function prepareSession(
   { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
 ): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose);
-  const raw = await openBackend(location);
+  const raw = await openBackend(location, surroundingsOf(context));
   try {
     const password = await passwordOf(raw, context, whose);
     const open = (): Promise<Session> => {
@@ -160,12 +173,12 @@ async function openSession(
   const onIndex = (loaded: BlobIndex): void => {
     index = loaded;
   };
-  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context);
+  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
 }
 
 /** The backend alone, for making a repository in it. */
 export async function withNewBackend<T>(context: CommandContext, work: (backend: Backend) => Promise<T>): Promise<T> {
-  const raw = await openBackend(await repositoryLocation(context));
+  const raw = await openBackend(await repositoryLocation(context), surroundingsOf(context));
   try {
     return await work(composeBackend(raw, composeSettings(context)));
   } finally {

@@ -15,8 +15,10 @@ const CHEAP_KDF = { N: 128, r: 1, p: 1 };
 
 export interface AgedRepository {
   readonly path: string;
-  /** Oldest first; the n-th from the end was made n days ago. */
+  /** Oldest first; the n-th from the end was made less than n days ago, and more than n - 1. */
   readonly ids: readonly Id[];
+  /** The days on which they were made, in UTC, such as `2026-11-01`. */
+  readonly days: readonly string[];
   readonly run: (...args: string[]) => Promise<Ended>;
 }
 
@@ -33,28 +35,30 @@ export async function makeAgedRepository(folder: string, days: number): Promise<
   const [first] = await listSnapshots(repository, { signal });
   if (first === undefined) throw new Error("there is no snapshot");
   const ids: Id[] = [];
-  const now = Date.now();
+  const dates: string[] = [];
+  // Half a day away from where a day ends, whatever the time of day is now.
+  const thisHourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
   for (let age = days; age > 0; age--) {
-    // An hour short of it, at whatever time of the day the tests run: the seventh is younger than seven days.
-    const time = new Date(Math.floor((now - age * DAY_MS + HOUR_MS) / 1000) * 1000);
+    const time = new Date(thisHourMs - age * DAY_MS + DAY_MS / 2);
     ids.push(
       await saveSnapshot(repository, { ...first.snapshot, time: time.toISOString().replace(".000Z", "Z") }, { signal }),
     );
+    dates.push(time.toISOString().slice(0, 10));
     utimesSync(join(path, "snapshots", ids.at(-1) as Id), time, time);
   }
   await repository.removeFile("snapshot", first.id, { signal });
   await repository.close();
-  return { path, ids, run: (...args) => holdfast(args, { variables }) };
+  return { path, ids, days: dates, run: (...args) => holdfast(args, { variables }) };
 }
 
 let copies = 0;
 
 /** Another one like it, to change. */
-export function copyOf({ path, ids }: AgedRepository): AgedRepository {
+export function copyOf({ path, ids, days }: AgedRepository): AgedRepository {
   const copy = `${path}-${++copies}`;
   cpSync(path, copy, { recursive: true, preserveTimestamps: true });
   const variables = { HOLDFAST_REPOSITORY: copy, HOLDFAST_PASSWORD: PASSWORD };
-  return { path: copy, ids, run: (...args) => holdfast(args, { variables }) };
+  return { path: copy, ids, days, run: (...args) => holdfast(args, { variables }) };
 }
 
 /** The names in a folder of the repository, sorted. */

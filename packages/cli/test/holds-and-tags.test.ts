@@ -50,8 +50,8 @@ describe("hold", () => {
     expect((await repository.run("forget", old(0), old(1))).code).toBe(0);
     const [byId] = jsonOf(await repository.run("hold", "add", old(0).slice(0, 12), "--reason", "x", "--json"));
     expect(byId).toMatchObject({ ids: [old(0)], snapshots: 1 });
-    const day = new Date(Date.now() - (DAYS - 4) * 86_400_000).toISOString().slice(0, 10);
-    const criteria = ["--host", "box", "--path", join(folder, "source"), "--time-to", day];
+    const day = base.days[4];
+    const criteria = ["--host", "box", "--path", join(folder, "source"), "--time-to", String(day)];
     const [byTime] = jsonOf(await repository.run("hold", "add", ...criteria, "--reason", "x", "--json"));
     // Of the first five days, two of them forgotten.
     expect(byTime).toMatchObject({ hosts: ["box"], time_to: `${day}T23:59:59.999999999Z`, snapshots: 5 });

@@ -203,7 +203,5 @@ describe("what describes the program", () => {
 
 /** Runs a shell script whose `$0 $@` is the command line. */
 function shell(script: string, environment: Record<string, string>): ReturnType<typeof ended> {
-  const entry = new URL("run-from-source.ts", import.meta.url).pathname;
-  const words = [process.execPath, "--conditions=source", "--disable-warning=ExperimentalWarning", entry];
-  return ended(spawn("sh", ["-c", script, ...words], { env: { ...process.env, ...environment } }));
+  return ended(spawn("sh", ["-c", script, ...HOLDFAST], { env: { ...process.env, ...environment } }));
 }

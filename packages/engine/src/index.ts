@@ -128,6 +128,12 @@ export { type MissingPart, type SnapshotLosses, findLosses } from "./forget/loss
 export { type ChangedSnapshot, type TagChange, tagSnapshots } from "./forget/tag.ts";
 export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forget/needed.ts";
 
+// Evidence: what runs found out about snapshots
+export type { EvidenceFields, EvidenceRun, EvidenceSubject } from "./format/evidence.ts";
+export { listEvidence, saveEvidence, subjectsOf } from "./evidence/records.ts";
+export { Evidence, type Standing } from "./evidence/standing.ts";
+export { tidyEvidence } from "./evidence/tidy.ts";
+
 // Compare snapshots, also with live files
 export type { Change, DiffProblem, EntryCounts, Modifier } from "./diff/changes.ts";
 export { type TreeDiff, type TreeDiffOptions, diffTrees } from "./diff/diff-trees.ts";

@@ -94,6 +94,61 @@ describe("a healthy repository", () => {
   });
 });
 
+describe("what a check proves", () => {
+  const ids = (snapshots: readonly { id: string }[]): unknown[] => snapshots.map(({ id }) => id);
+  const both = (): unknown[] => [first.snapshotId, second.snapshotId];
+
+  test.for<[subset: DataSubset, isAll: boolean]>([
+    [{ kind: "all" }, true],
+    [{ kind: "part", n: 1, of: 1 }, true],
+    [{ kind: "percent", percent: 100 }, true],
+    [{ kind: "bytes", bytes: 2 ** 40 }, true],
+    [{ kind: "percent", percent: 50 }, false],
+    [{ kind: "part", n: 1, of: 1_000_000 }, false],
+    [{ kind: "bytes", bytes: 70_000 }, false],
+    [{ kind: "none" }, false],
+  ])("all snapshots when all data was read, whatever it was called: %o", async ([readData, isAll]) => {
+    const { proven, damaged, healthy } = await check(repository, { readData });
+    expect({ proven: ids(proven), damaged, healthy }).toEqual({
+      proven: isAll ? both() : [],
+      damaged: [],
+      healthy: true,
+    });
+  });
+
+  test("is only what it was asked to check", async () => {
+    expect(ids((await check(repository, { filter: { tags: [["second"]] } })).proven)).toEqual([second.snapshotId]);
+  });
+
+  test("is nothing when it finds damage, which it tells of all snapshots, asked for or not", async () => {
+    const backend = await copyOf(repository.backend);
+    // What only the second snapshot needs was stored last.
+    const { packs } = await check(repository, { filter: { tags: [["none"]] } });
+    expect(packs).toBeGreaterThan(2);
+    const later = await packsOnlyOfSecond(backend);
+    for (const name of later) await backend.remove({ type: "pack", name }, { signal: NEVER });
+    const broken = through(repository, backend);
+    for (const filter of [{}, { tags: [["none"]] }, { tags: [["second"]] }]) {
+      const { proven, damaged } = await check(broken, { filter });
+      expect({ proven, damaged: ids(damaged) }).toEqual({ proven: [], damaged: [second.snapshotId] });
+    }
+    expect(ids((await check(broken, { readData: { kind: "none" } })).damaged)).toEqual([second.snapshotId]);
+  });
+});
+
+/** Packs that the repository did not have after the first backup. */
+async function packsOnlyOfSecond(backend: Repository["backend"]): Promise<string[]> {
+  const alone = await copyOf(backend);
+  await alone.remove({ type: "snapshot", name: second.snapshotId ?? "" }, { signal: NEVER });
+  const unused: string[] = [];
+  for (const name of await namesOf(backend, "pack")) {
+    const lacking = await copyOf(alone);
+    await lacking.remove({ type: "pack", name }, { signal: NEVER });
+    if ((await check(through(repository, lacking))).damaged.length === 0) unused.push(name);
+  }
+  return unused;
+}
+
 describe("a check", () => {
   test("tells each finding when it is made, and lists it", async () => {
     const backend = await copyOf(repository.backend);

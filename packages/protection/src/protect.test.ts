@@ -45,6 +45,9 @@ async function run(files: CriticalFiles): Promise<ProtectResult> {
     signal,
     onStep: () => {},
     onProblem: () => {},
+    onUnrecorded: (error) => {
+      throw error;
+    },
   });
 }
 

@@ -7,6 +7,8 @@ import {
   Backup,
   Check,
   loadIndex,
+  saveEvidence,
+  subjectsOf,
   withLock,
   type BackupOptions,
   type BackupResult,
@@ -27,6 +29,10 @@ export interface ProtectOptions {
   /** Called at the beginning of each step; the object shows its progress while the step lasts. */
   onStep(step: ProtectStep): void;
   onProblem(problem: Problem): void;
+  /** What was found out could not be recorded in the repository. */
+  onUnrecorded(error: unknown): void;
+  /** True when copies on this machine may be read in place of what is stored: then no snapshot counts as proven. */
+  readonly hasCache?: boolean;
   readonly sample?: SampleSize;
   readonly retryLockMs?: number;
 }
@@ -68,14 +74,16 @@ export async function protect(options: ProtectOptions): Promise<ProtectResult> {
       temporary: tmpdir(),
       signal: inner,
     });
+    const beganAtMs = Date.now();
     const check = await runCheck(options, inner);
+    await record(options, check, beganAtMs, inner);
     const restored = restore.restored > 0 && restore.failures.length === 0;
     return { backup, restore, check, proven: restored && check.healthy };
   });
 }
 
 function runBackup(
-  { repository, files, identity, programVersion, onStep, onProblem }: ProtectOptions,
+  { repository, files, identity, programVersion, onStep, onProblem, onUnrecorded }: ProtectOptions,
   signal: AbortSignal,
 ): Promise<BackupResult> {
   const backup = new Backup(repository, {
@@ -96,6 +104,7 @@ function runBackup(
     signal,
     onEvent: (event) => {
       if (event.kind === "problem") onProblem(event.problem);
+      if (event.kind === "unrecorded") onUnrecorded(event.error);
     },
   });
   onStep({ kind: "backup", work: backup });
@@ -110,4 +119,25 @@ function runCheck({ repository, onStep }: ProtectOptions, signal: AbortSignal): 
   });
   onStep({ kind: "check", work: check });
   return check.run();
+}
+
+/** The sample proves nothing of a whole snapshot; the check does, where it has read all data. */
+async function record(
+  { repository, identity, programVersion, hasCache = false, onUnrecorded }: ProtectOptions,
+  check: CheckResult,
+  beganAtMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const proven = subjectsOf(hasCache ? [] : check.proven);
+  const damaged = subjectsOf(check.damaged);
+  const { hostname } = identity;
+  try {
+    // A clock may be put back meanwhile.
+    const times = { beganAtMs, endedAtMs: Math.max(beganAtMs, Date.now()) };
+    const fields = { run: "check", ...times, hostname, programVersion, proven, damaged, incomplete: [] } as const;
+    await saveEvidence(repository, fields, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    onUnrecorded(error);
+  }
 }

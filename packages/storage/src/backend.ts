@@ -14,10 +14,10 @@
  */
 
 /**
- * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten` and `hold` are Holdfast's own, in a
- * folder that other programs do not know.
+ * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten`, `hold` and `evidence` are Holdfast's own,
+ * in a folder that other programs do not know.
  */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold";
+export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold" | "evidence";
 
 /** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
 export interface FileKey {

@@ -62,7 +62,31 @@ export const STORAGE_ERRORS = {
   STORAGE_INVALID_LOCATION: {
     kind: "invalid-input",
     message: "'{location}' does not name a repository: {reason}",
-    hint: "Give a folder, for example `-r /srv/backup`.",
+    hint: "Give a folder, for example `-r /srv/backup`, or an address as restic writes it.",
+  },
+  STORAGE_NO_CREDENTIALS: {
+    kind: "permission",
+    message: "{location}: {missing} is not known",
+    hint: "{how}",
+  },
+  STORAGE_CREDENTIALS_REFUSED: {
+    kind: "permission",
+    message: "{location}: the credentials were refused ({reason})",
+    hint: "Look at user name, key or token; nothing was tried a second time, so that no account is locked.",
+  },
+  STORAGE_NO_PLACE: {
+    kind: "not-found",
+    message: "{location}: {what} does not exist",
+    hint: "Correct the address, or make it first (`holdfast init` makes folders, but neither buckets nor containers).",
+  },
+  STORAGE_UNTRUSTED: {
+    kind: "permission",
+    message: "{location}: the server cannot be trusted: {reason}",
+    hint: "{how}",
+  },
+  STORAGE_INVALID_OPTION: {
+    kind: "invalid-input",
+    message: "the option {option} does not understand '{value}': {expected}",
   },
   STORAGE_UNSUPPORTED: {
     kind: "unsupported",

@@ -26,6 +26,7 @@ describe("pathOf", () => {
     ["pack", NAME, `data/01/${NAME}`],
     ["forgotten", NAME, `holdfast/forgotten/${NAME}`],
     ["hold", NAME, `holdfast/holds/${NAME}`],
+    ["evidence", NAME, `holdfast/evidence/${NAME}`],
   ] as const)("puts a %s file where restic's layout has it", (type, name, path) => {
     expect(pathOf({ type, name })).toBe(path);
   });

@@ -6,7 +6,7 @@ import { storageError } from "./errors.ts";
 export const RESTIC_FILE_TYPES: readonly FileType[] = ["config", "key", "lock", "snapshot", "index", "pack"];
 
 /** Every type of file. The last ones are Holdfast's own; their folders are made when they are needed. */
-export const FILE_TYPES: readonly FileType[] = [...RESTIC_FILE_TYPES, "forgotten", "hold"];
+export const FILE_TYPES: readonly FileType[] = [...RESTIC_FILE_TYPES, "forgotten", "hold", "evidence"];
 
 const FOLDERS: Readonly<Record<FileType, string>> = {
   config: "",
@@ -17,6 +17,7 @@ const FOLDERS: Readonly<Record<FileType, string>> = {
   pack: "data",
   forgotten: "holdfast/forgotten",
   hold: "holdfast/holds",
+  evidence: "holdfast/evidence",
 };
 
 const HEX_64 = /^[0-9a-f]{64}$/;

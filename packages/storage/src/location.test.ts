@@ -15,7 +15,7 @@ describe("parseLocation", () => {
     ["file:///srv/my%20backup", "/srv/my backup"],
     [" ", " "],
   ])("takes '%s' for the folder '%s'", (text, path) => {
-    expect(parseLocation(text)).toEqual({ scheme: "local", path });
+    expect(parseLocation(text)).toMatchObject({ scheme: "local", shown: path });
   });
 
   test.each(["sftp", "s3", "rest", "azure", "gs", "b2", "swift", "rclone"])(

@@ -14,6 +14,8 @@ function found(code: FindingCode): Finding {
 function resultOf(codes: readonly FindingCode[]): CheckResult {
   return {
     healthy: codes.length === 0,
+    proven: [],
+    damaged: [],
     findings: codes.map(found),
     findingsOmitted: 0,
     affected: [],

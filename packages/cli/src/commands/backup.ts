@@ -7,6 +7,7 @@ import { reportCounted, reportItem } from "../backup/item-report.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportBackup, reportProblem, reportRepository } from "../backup/report.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { warnUnrecorded } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { withSession } from "../repository-session.ts";
@@ -54,6 +55,7 @@ function leftOut({ options }: CommandContext, location: string): SelectionRules[
 
 function tell({ output }: CommandContext, event: BackupEvent): void {
   if (event.kind === "problem") reportProblem(event.problem, output);
+  else if (event.kind === "unrecorded") warnUnrecorded({ output }, event.error);
   else if (event.kind === "item") reportItem(event.item, output);
   else if (event.kind === "counted") reportCounted(event, output);
   else if (event.kind === "repository") reportRepository(event.path, output);

@@ -1,9 +1,10 @@
 /** `holdfast check`: looks for damage. */
-import { Check, type CheckResult, type DataSubset } from "@holdfast/engine";
+import { Check, type CheckResult, type DataSubset, subjectsOf } from "@holdfast/engine";
 import { checkProgress } from "../check/progress.ts";
 import { reportCheck, reportFinding } from "../check/report.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
+import { recordEvidence } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { showProgress } from "../output/progress.ts";
@@ -17,10 +18,16 @@ export const run: RunCommand = async (context) => {
   const result = await withSession(
     context,
     (session) =>
-      session.locked("read", (signal) => {
+      session.locked("read", async (signal) => {
         const onFinding = (finding: Parameters<typeof reportFinding>[0]): void => reportFinding(finding, output);
         const settings = { readData, filter: snapshotFilter(options), signal, onFinding };
-        return runCheck(context, new Check(session.repository, settings));
+        const beganAtMs = Date.now();
+        const checked = await runCheck(context, new Check(session.repository, settings));
+        // What was read from copies on this machine proves nothing of the repository.
+        const proven = subjectsOf(session.hasCache ? [] : checked.proven);
+        const found = { run: "check", beganAtMs, proven, damaged: subjectsOf(checked.damaged) } as const;
+        await recordEvidence(context, session, found, { signal });
+        return checked;
       }),
     { trustCache: options.flag("with-cache"), whileOpening: () => Check.startThreads() },
   );

@@ -1,10 +1,11 @@
 /** `holdfast copy`: copies snapshots from another repository. */
 import { messageOf } from "@holdfast/base";
-import { Copy, type CopyResult } from "@holdfast/engine";
+import { Copy, type CopyResult, type Id, type StoredSnapshot } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { copyProgress } from "../copy/progress.ts";
 import { copyReporter, reportCopy } from "../copy/report.ts";
 import { lockedBoth, type TwoSessions, withTwoSessions } from "../copy/two-repositories.ts";
+import { type MadeSnapshot, carryIncomplete } from "../evidence/carry.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
@@ -25,10 +26,12 @@ export const run: RunCommand = async (context) => {
 type Settings = ReturnType<typeof packOptions> & { readonly dryRun: boolean; readonly signal: AbortSignal };
 
 async function copySnapshots(
-  { args, options, output, variables }: CommandContext,
+  context: CommandContext,
   { own, from }: TwoSessions,
   settings: Settings,
 ): Promise<{ result: CopyResult; unreadable: number }> {
+  const { args, options, output, variables } = context;
+  const beganAtMs = Date.now();
   const filter = snapshotFilter(options);
   let unreadable = 0;
   const onDamaged = (id: string, error: unknown): void => {
@@ -49,10 +52,22 @@ async function copySnapshots(
   });
   const progress = showProgress(copyProgress(copy), output, variables);
   try {
-    return { result: await copy.run(), unreadable };
+    const result = await copy.run();
+    if (!settings.dryRun)
+      await carryIncomplete(context, { from, to: own }, copiesOf(result), { ...settings, run: "copy", beganAtMs });
+    return { result, unreadable };
   } finally {
     progress.stop();
   }
+}
+
+/** Also those of earlier runs: one may have been cut off before it recorded anything. */
+function copiesOf({ copied, skipped }: CopyResult): MadeSnapshot[] {
+  const made = ({ snapshot }: StoredSnapshot, id: Id): StoredSnapshot => ({ id, snapshot });
+  return [
+    ...copied.flatMap(({ source, id }) => (id === undefined ? [] : [{ source, made: made(source, id) }])),
+    ...skipped.map(({ source, target }) => ({ source, made: target })),
+  ];
 }
 
 const OTHER_CUTS =

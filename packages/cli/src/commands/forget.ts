@@ -95,20 +95,21 @@ function forgetAll(
 }
 
 async function makePlan(
-  { options, args }: CommandContext,
+  context: CommandContext,
   repository: Repository,
   settings: ForgetSettings,
   signal: AbortSignal,
 ): Promise<{ plan: ForgetPlan; situation: Situation }> {
+  const { options, args } = context;
   const filter = snapshotFilter(options);
   if (settings.rules !== undefined) {
-    const situation = await readSituation(repository, { signal, filter });
+    const situation = await readSituation(context, repository, { signal, filter });
     return { plan: planByRules(situation, settings.rules, settings, Date.now()), situation };
   }
   const named = new Set<Id>();
   for (const name of args) named.add(await namedId(repository, name, { signal, filter }));
   // A snapshot is judged among all others of its group, whatever `latest` was looked for in.
-  const situation = await readSituation(repository, { signal, filter: {} });
+  const situation = await readSituation(context, repository, { signal, filter: {} });
   return { plan: planByName(situation, named, settings, Date.now()), situation };
 }
 

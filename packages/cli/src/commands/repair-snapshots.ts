@@ -10,6 +10,7 @@ import {
   planSnapshotRepair,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { recordEvidence } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
@@ -31,7 +32,7 @@ export const run: RunCommand = (context) =>
         printPlan(context, plan);
         const forget = context.options.flag("forget");
         const settings = { signal, forget, forgetUnreadable: forget, ...packs };
-        const result = dryRun ? undefined : await executeSnapshotRepair(session.repository, plan, settings);
+        const result = dryRun ? undefined : await repair(context, session, plan, settings);
         const kept = result?.kept ?? (forget ? await keptSnapshots(session.repository, plan, { signal }) : []);
         reportKept(context.output, kept);
         printResult(context, plan, { result, kept });
@@ -40,6 +41,24 @@ export const run: RunCommand = (context) =>
     },
     { trustCache: false },
   );
+
+/** What is made without what is lost is incomplete, whatever a later check finds of it. */
+async function repair(
+  context: CommandContext,
+  session: Session,
+  plan: SnapshotRepairPlan,
+  settings: Parameters<typeof executeSnapshotRepair>[2],
+): Promise<SnapshotRepairResult> {
+  const beganAtMs = Date.now();
+  const result = await executeSnapshotRepair(session.repository, plan, settings);
+  const trees = new Map(plan.broken.map(({ stored, newTree }) => [stored.id, newTree]));
+  const incomplete = result.saved.flatMap(({ old, repaired }) => {
+    const tree = trees.get(old);
+    return tree === undefined ? [] : [{ snapshot: repaired, tree }];
+  });
+  await recordEvidence(context, session, { run: "repair", beganAtMs, incomplete }, settings);
+  return result;
+}
 
 async function makePlan(
   context: CommandContext,

@@ -4,6 +4,8 @@ import { Restore, type RestoreOptions, type RestoreResult, displayPath } from "@
 import { openSnapshot } from "../browse/open-snapshot.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
+import { recordEvidence } from "../evidence/record.ts";
+import { restoreFindings } from "../restore/findings.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { formatLocalTime } from "../output/units.ts";
@@ -27,12 +29,20 @@ export const run: RunCommand = async (context) => {
         const { location } = session.repository.backend;
         const spare = spareRepository({ location, target: settings.target });
         if (spare.length > 0) output.message(`the repository itself is left alone: ${displayPath(location)}`);
-        const { stored, index, place } = await openSnapshot(session, context.args[0] ?? "", options, { signal });
+        const { stored, index, place, subfolder } = await openSnapshot(session, context.args[0] ?? "", options, {
+          signal,
+        });
         const { timeNs, hostname } = stored.snapshot;
         const origin = `of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
         output.message(`restoring snapshot ${shortId(stored.id)} ${origin} to ${displayPath(settings.target)}`);
         const root = place.kind === "tree" ? place.id : place.node;
-        return runRestore(context, new Restore(session.repository, index, root, { ...settings, spare, signal }));
+        const restore = new Restore(session.repository, index, root, { ...settings, spare, signal });
+        const beganAtMs = Date.now();
+        const restored = await runRestore(context, restore);
+        const isWhole = subfolder === "" && spare.length === 0 && !session.hasCache;
+        const found = restoreFindings(stored, restored, { ...settings, isWhole });
+        await recordEvidence(context, session, { run: "restore", beganAtMs, ...found }, { signal });
+        return restored;
       }),
     { whileOpening: () => Restore.startThreads() },
   );

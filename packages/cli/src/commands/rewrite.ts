@@ -10,6 +10,7 @@ import {
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
+import { type MadeSnapshot, carryIncomplete } from "../evidence/carry.ts";
 import { EXIT } from "../exit.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
@@ -59,11 +60,13 @@ async function rewriteRequest(context: CommandContext): Promise<RewriteRequest> 
 
 async function rewrite(
   context: CommandContext,
-  { repository }: Session,
+  session: Session,
   { request, forget, dryRun }: { request: RewriteRequest; forget: boolean; dryRun: boolean },
   signal: AbortSignal,
 ): Promise<RewriteResult> {
   const { args, options, output } = context;
+  const { repository } = session;
+  const beganAtMs = Date.now();
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
   for (const name of args) ids.push((await findWholeSnapshot(repository, name, { signal, filter })).id);
@@ -73,7 +76,7 @@ async function rewrite(
     reportOutcome(outcome, output);
   };
   const namesEntries = output.settings.verbosity >= 2;
-  return rewriteSnapshots(repository, request, {
+  const result = await rewriteSnapshots(repository, request, {
     signal,
     forget,
     dryRun,
@@ -82,6 +85,21 @@ async function rewrite(
     onSnapshot,
     ...(namesEntries ? { onLeftOut: (path: string) => tellLeftOut(path, context) } : {}),
   }).finally(() => steps.stop());
+  await carryIncomplete(context, { from: session, to: session }, newForms(result), {
+    signal,
+    run: "rewrite",
+    beganAtMs,
+  });
+  return result;
+}
+
+function newForms({ outcomes, saved }: RewriteResult): MadeSnapshot[] {
+  const ids = new Map(saved.map(({ old, rewritten }) => [old, rewritten]));
+  return outcomes.flatMap(({ old: source, form }) => {
+    const id = ids.get(source.id);
+    if (id === undefined || form === undefined) return [];
+    return [{ source, made: { id, snapshot: { ...form, timeNs: source.snapshot.timeNs } } }];
+  });
 }
 
 function tellLeftOut(path: string, { output }: CommandContext): void {

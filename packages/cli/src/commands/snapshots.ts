@@ -1,7 +1,16 @@
 /** `holdfast snapshots`: lists snapshots as a table, or in groups. */
-import { type SnapshotGrouping, type StoredSnapshot, compareNames, displayPath, groupKey } from "@holdfast/engine";
 import { messageOf } from "@holdfast/base";
+import {
+  type Evidence,
+  type SnapshotGrouping,
+  type StoredSnapshot,
+  compareNames,
+  displayPath,
+  groupKey,
+} from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { evidenceIfAny } from "../evidence/known.ts";
+import { standingJson, standingText } from "../evidence/show.ts";
 import { EXIT } from "../exit.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatLocalTime, plural } from "../output/units.ts";
@@ -25,9 +34,10 @@ export const run: RunCommand = (context) =>
       };
       const choice = { names: args, filter: snapshotFilter(options), onDamaged };
       const found = inOrder(await chosenSnapshots(session.repository, choice, { signal }));
+      const evidence = await evidenceIfAny(context, session.repository, { signal, during: "snapshots" });
       const shown = latest === undefined ? found : lastOfEach(found, grouping ?? LATEST_GROUPING, latest);
-      if (output.settings.json) output.printJson(jsonOf(shown, grouping));
-      else printGroups(context, shown, grouping);
+      if (output.settings.json) output.printJson(jsonOf(shown, { grouping, evidence }));
+      else printGroups(context, shown, { grouping, evidence });
       return damaged > 0 ? EXIT.damage : EXIT.ok;
     }),
   );
@@ -44,8 +54,14 @@ function lastOfEach(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrou
   return inOrder(grouped(snapshots, grouping).flatMap((group) => group.slice(-count)));
 }
 
-function jsonOf(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping | undefined): unknown {
-  if (grouping === undefined) return snapshots.map(snapshotJson);
+interface ShownWith {
+  readonly grouping: SnapshotGrouping | undefined;
+  readonly evidence: Evidence;
+}
+
+function jsonOf(snapshots: readonly StoredSnapshot[], { grouping, evidence }: ShownWith): unknown {
+  const json = (stored: StoredSnapshot): unknown => ({ ...snapshotJson(stored), ...standingJson(evidence.of(stored)) });
+  if (grouping === undefined) return snapshots.map(json);
   return grouped(snapshots, grouping).map((group) => {
     const { hostname, paths, tags } = (group[0] as StoredSnapshot).snapshot;
     const key = {
@@ -53,7 +69,7 @@ function jsonOf(snapshots: readonly StoredSnapshot[], grouping: SnapshotGrouping
       paths: grouping.includes("paths") ? inOneOrder(paths) : null,
       tags: grouping.includes("tags") ? inOneOrder(tags) : null,
     };
-    return { group_key: key, snapshots: group.map(snapshotJson) };
+    return { group_key: key, snapshots: group.map(json) };
   });
 }
 
@@ -65,7 +81,7 @@ function inOneOrder(texts: readonly string[]): string[] | null {
 function printGroups(
   { output, options }: CommandContext,
   shown: readonly StoredSnapshot[],
-  grouping: SnapshotGrouping | undefined,
+  { grouping, evidence }: ShownWith,
 ): void {
   const isCompact = options.flag("compact");
   if (shown.length === 0) {
@@ -76,7 +92,7 @@ function printGroups(
   groups.forEach((group, at) => {
     if (grouping !== undefined && grouping.length > 0)
       output.print(`${at > 0 ? "\n" : ""}${describeGroup(group, grouping)}`);
-    for (const line of tableOf(group, { isCompact, width: output.width })) output.print(line);
+    for (const line of tableOf(group, { isCompact, evidence, width: output.width })) output.print(line);
   });
 }
 
@@ -92,8 +108,10 @@ function describeGroup(group: readonly StoredSnapshot[], grouping: SnapshotGroup
 
 function tableOf(
   snapshots: readonly StoredSnapshot[],
-  { isCompact, width }: { isCompact: boolean; width: number | undefined },
+  { isCompact, evidence, width }: { isCompact: boolean; evidence: Evidence; width: number | undefined },
 ): string[] {
+  const standings = snapshots.map((stored) => standingText(evidence.of(stored), { isCompact }));
+  const hasStandings = standings.some((text) => text !== "");
   const hasTags = snapshots.some(({ snapshot }) => snapshot.tags.length > 0);
   const hasSizes = snapshots.some(({ snapshot }) => snapshot.summary !== undefined);
   const columns = [
@@ -102,14 +120,16 @@ function tableOf(
     { heading: "Host" },
     ...(hasTags ? [{ heading: "Tags" }] : []),
     ...(isCompact ? [] : [{ heading: "Paths", shrinks: true } as const]),
+    ...(hasStandings ? [{ heading: "Evidence" }] : []),
     ...(hasSizes ? [{ heading: "Size", align: "right" } as const] : []),
   ];
-  const rows = snapshots.map(({ id, snapshot }) => [
+  const rows = snapshots.map(({ id, snapshot }, at) => [
     shortId(id),
     formatLocalTime(snapshot.timeNs),
     displayPath(snapshot.hostname),
     ...(hasTags ? [snapshot.tags.map(displayPath).join(isCompact ? "," : "\n")] : []),
     ...(isCompact ? [] : [snapshot.paths.map(displayPath).join("\n")]),
+    ...(hasStandings ? [standings[at] ?? ""] : []),
     ...(hasSizes ? [sizeOf(snapshot.summary?.totalBytesProcessed)] : []),
   ]);
   return formatTable(columns, rows, { foot: plural(snapshots.length, "snapshot"), width });

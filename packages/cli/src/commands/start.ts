@@ -15,6 +15,7 @@ import { backupProgress } from "../backup/progress.ts";
 import { reportProblem } from "../backup/report.ts";
 import { checkProgress } from "../check/progress.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
+import { warnUnrecorded } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { formatBytes, plural } from "../output/units.ts";
@@ -27,7 +28,9 @@ import { programVersion } from "../version.ts";
 export const run: RunCommand = async (context) => {
   const result =
     (await namedLocation(context)) !== undefined
-      ? await withSession(context, ({ repository }) => protectInto(context, repository, repository.backend.location))
+      ? await withSession(context, ({ repository, hasCache }) =>
+          protectInto(context, repository, repository.backend.location, { hasCache }),
+        )
       : await protectAtHome(context);
   if (!result.proven) return EXIT.damage;
   return result.backup.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
@@ -56,7 +59,7 @@ async function protectInto(
   context: CommandContext,
   repository: Repository,
   location: string,
-  { isNew = false } = {},
+  { isNew = false, hasCache = false } = {},
 ): Promise<ProtectResult> {
   const { args, output, signal } = context;
   const files =
@@ -82,6 +85,8 @@ async function protectInto(
       signal,
       onStep,
       onProblem: (problem) => reportProblem(problem, output),
+      onUnrecorded: (error) => warnUnrecorded(context, error),
+      hasCache,
     }),
   );
   reportProof(result, location, output);

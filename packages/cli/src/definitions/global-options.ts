@@ -4,7 +4,7 @@ import type { OptionDefinition } from "./definition.ts";
 export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   {
     flags: "-r, --repo <location>",
-    description: "repository to work with: a folder, or an address such as local:/srv/backup",
+    description: "repository to work with: a folder, or an address as restic writes it",
     environment: "REPOSITORY",
     completes: "folder",
   },
@@ -63,6 +63,28 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
     description: "read at most this many KiB per second from the repository",
     defaultText: "no limit",
     completes: "nothing",
+  },
+  {
+    flags: "-o, --option <name=value>",
+    description: "setting of the kind of place where the repository is, for example s3.region=eu-central-1",
+    repeatable: true,
+    completes: "nothing",
+  },
+  {
+    flags: "--cacert <file>",
+    description: "file (PEM) with the certificates that servers are trusted by, instead of the system's",
+    environment: "CACERT",
+    completes: "file",
+  },
+  {
+    flags: "--tls-client-cert <file>",
+    description: "file (PEM) with the certificate and the key by which this machine shows a server who it is",
+    environment: "TLS_CLIENT_CERT",
+    completes: "file",
+  },
+  {
+    flags: "--insecure-tls",
+    description: "do not verify the certificate of the server: anybody on the way may pretend to be it",
   },
   {
     flags: "--no-lock",

@@ -10,6 +10,7 @@ const check: CommandDefinition = {
   summary: "look for damage in the repository",
   description: [
     "Checks that the index, the packs and the trees of all snapshots fit together. With --read-data every byte is read and compared with its hash: the proof that everything can be restored.",
+    "What it has proven of snapshots, and which are damaged, is recorded in the repository, unless --no-lock is given: `holdfast snapshots` shows it, and `holdfast forget` goes by it.",
   ],
   options: [
     { flags: "--read-data", description: "read all data" },

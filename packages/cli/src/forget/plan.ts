@@ -7,6 +7,7 @@ import {
   type RetentionRules,
   type RetentionStop,
   type RetentionWarning,
+  type SafetyFloors,
   applyStops,
   planRetention,
 } from "@holdfast/protection";
@@ -29,11 +30,12 @@ export interface ForgetPlan {
  * @throws CLI_FORGET_UNREADABLE: one that cannot be read may be the newest good one; PROTECTION_RETENTION_ZONE
  */
 export function planByRules(
-  { candidates, unreadable }: Situation,
+  { candidates, unreadable, unreadableEvidence }: Situation,
   rules: RetentionRules,
-  { floors, limits, grouping, zone, allowed }: ForgetSettings,
+  { floors: wanted, limits, grouping, zone, allowed }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
+  const floors = raised(wanted, unreadableEvidence);
   if (unreadable.length > 0) throw cliError("CLI_FORGET_UNREADABLE", { ids: unreadable });
   const plan = planRetention(candidates, { rules, floors, limits, grouping, zone, nowMs });
   const { remove, stops } = applyStops(plan, allowed);
@@ -50,13 +52,15 @@ const NO_RULE: RetentionRules = { tags: [["\u0000"]] };
  * @throws CLI_FORGET_KEPT naming each that must stay, and why
  */
 export function planByName(
-  { candidates }: Situation,
+  { candidates, unreadableEvidence }: Situation,
   named: ReadonlySet<Id>,
   { floors, grouping, zone }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
-  // Spares are against snapshots that take the place of others; here a person says which one goes.
-  const namedFloors = { ...floors, spares: 0 };
+  // Spares are against snapshots that take the place of others; here a person says which one goes. Whoever wants to keep none at
+  // least means the newest that is proven as well: else that one could never go.
+  const newestVerified = floors.newestVerified && floors.atLeast > 0;
+  const namedFloors = { ...raised(floors, unreadableEvidence), newestVerified, spares: 0 };
   const plan = planRetention(candidates, {
     rules: NO_RULE,
     floors: namedFloors,
@@ -85,4 +89,9 @@ export function planByName(
   const remove = [...named].sort();
   const hash = createHash("sha256").update(`named ${plan.hash} ${remove.join()}`).digest("hex");
   return { groups: groups.map(verdicts), remove, stops: [], warnings: [], hash };
+}
+
+/** So many complete ones are kept even if each record that cannot be read says that one of them is not. */
+function raised(floors: SafetyFloors, unreadableEvidence: number): SafetyFloors {
+  return { ...floors, atLeast: floors.atLeast === 0 ? 0 : floors.atLeast + unreadableEvidence };
 }

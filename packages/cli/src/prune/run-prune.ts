@@ -1,7 +1,9 @@
 /** A prune with its progress and reports: plan, print, execute, print. */
-import { type PruneProgress, type Repository, executePrune, planPrune } from "@holdfast/engine";
+import { messageOf } from "@holdfast/base";
+import { type PruneProgress, type Repository, executePrune, planPrune, tidyEvidence } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
 import { showProgress } from "../output/progress.ts";
+import { plural } from "../output/units.ts";
 import type { PruneSettings } from "./options.ts";
 import { pruneProgress } from "./progress.ts";
 import { reportPlan, reportResult } from "./report.ts";
@@ -38,7 +40,23 @@ export async function runPrune(
     reportPlan(plan, output);
     const result = dryRun ? undefined : await executePrune(repository, plan, { signal, onProgress });
     reportResult(plan, result, output);
+    if (!dryRun) await tidy({ output }, repository, signal);
   } finally {
     stop();
+  }
+}
+
+/** Records of evidence that say nothing any more. What is left of them takes little room: no reason for a prune to fail. */
+async function tidy(
+  { output }: Pick<CommandContext, "output">,
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const removed = await tidyEvidence(repository, { signal, nowMs: Date.now() });
+    if (removed > 0) output.message(`removed ${plural(removed, "record")} of evidence that say nothing any more`, 1);
+  } catch (error) {
+    signal.throwIfAborted();
+    output.warn(`records of evidence were not tidied up: ${messageOf(error)}`, { during: "evidence" });
   }
 }

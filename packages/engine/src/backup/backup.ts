@@ -11,8 +11,10 @@ import { systemReason } from "../platform/libc.ts";
 import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import { engineError } from "../errors.ts";
+import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
 import { formatGoTime } from "../format/go-time.ts";
+import type { SnapshotFields } from "../format/snapshot.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool } from "../packs/pack-pool.ts";
@@ -232,40 +234,43 @@ export class Backup {
     if (options.dryRun) return undefined;
     if (options.skipIfUnchanged && parent?.snapshot.tree === tree) return undefined;
     const counts = this.#counters.read();
-    return saveSnapshot(
-      this.#repository,
-      {
-        time: formatGoTime(options.timeNs ?? this.#startedAtNs),
-        parent: parent?.id,
-        tree,
-        paths: snapshotPaths(options),
-        hostname: options.hostname,
-        username: options.username,
-        uid: options.uid,
-        gid: options.gid,
-        excludes: options.excludes,
-        tags: options.tags,
-        original: undefined,
-        programVersion: options.programVersion,
-        summary: {
-          backupStart: formatGoTime(this.#startedAtNs),
-          backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
-          filesNew: counts.filesNew,
-          filesChanged: counts.filesChanged,
-          filesUnmodified: counts.filesUnmodified,
-          dirsNew: counts.dirsNew,
-          dirsChanged: counts.dirsChanged,
-          dirsUnmodified: counts.dirsUnmodified,
-          dataBlobs: counts.dataBlobs,
-          treeBlobs: counts.treeBlobs,
-          dataAdded: counts.dataAdded,
-          dataAddedPacked: counts.dataAddedPacked,
-          totalFilesProcessed: filesDone(counts),
-          totalBytesProcessed: counts.bytesDone,
-        },
+    return this.#store({
+      time: formatGoTime(options.timeNs ?? this.#startedAtNs),
+      parent: parent?.id,
+      tree,
+      paths: snapshotPaths(options),
+      hostname: options.hostname,
+      username: options.username,
+      uid: options.uid,
+      gid: options.gid,
+      excludes: options.excludes,
+      tags: options.tags,
+      original: undefined,
+      programVersion: options.programVersion,
+      summary: {
+        backupStart: formatGoTime(this.#startedAtNs),
+        backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
+        filesNew: counts.filesNew,
+        filesChanged: counts.filesChanged,
+        filesUnmodified: counts.filesUnmodified,
+        dirsNew: counts.dirsNew,
+        dirsChanged: counts.dirsChanged,
+        dirsUnmodified: counts.dirsUnmodified,
+        dataBlobs: counts.dataBlobs,
+        treeBlobs: counts.treeBlobs,
+        dataAdded: counts.dataAdded,
+        dataAddedPacked: counts.dataAddedPacked,
+        totalFilesProcessed: filesDone(counts),
+        totalBytesProcessed: counts.bytesDone,
       },
-      { signal: options.signal },
-    );
+    });
+  }
+
+  #store(snapshot: SnapshotFields): Promise<Id> {
+    const { signal, onEvent } = this.#options;
+    if (this.#problems.unreadable === 0) return saveSnapshot(this.#repository, snapshot, { signal });
+    const onUnrecorded = (error: unknown): void => onEvent({ kind: "unrecorded", error });
+    return saveIncompleteSnapshot(this.#repository, snapshot, { signal, onUnrecorded });
   }
 
   #result({

@@ -26,7 +26,7 @@ import type {
 const TREE_PACK_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** The module that the threads of a backup run. */
-export const BACKUP_WORKER = workerEntry("./worker", import.meta.url);
+export const BACKUP_WORKER = workerEntry("./backup.worker", import.meta.url);
 
 /** How long a worker may take to finish what it is at before it is ended by force. */
 const STOP_MS = 300;

@@ -54,6 +54,8 @@ export type BackupEvent =
   | { readonly kind: "counted"; readonly files: number; readonly bytes: number; readonly elapsedMs: number }
   | { readonly kind: "item"; readonly item: BackupItem }
   | { readonly kind: "problem"; readonly problem: Problem }
+  /** Files could not be read, and the record that says so of the snapshot could not be stored: it will pass for complete. */
+  | { readonly kind: "unrecorded"; readonly error: unknown }
   /** The folder of the repository (`rules.repository`) was met at this path, and left out. */
   | { readonly kind: "repository"; readonly path: string };
 

@@ -1,8 +1,9 @@
 /** Saves the targets of a backup: the folders above them on the main thread, everything below in the workers. */
+import { statSync } from "node:fs";
 import { posix } from "node:path";
 import { messageOf } from "@holdfast/base";
 import { engineError } from "../errors.ts";
-import { compareNames } from "../filesystem/path-bytes.ts";
+import { compareNames, fsPath } from "../filesystem/path-bytes.ts";
 import { lstatNs, readNode } from "../filesystem/read-metadata.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
@@ -27,12 +28,37 @@ export interface SaveTargetsParts {
 /** @returns the snapshot's tree. @throws ENGINE_NOTHING_TO_BACK_UP */
 export async function saveTargets(parts: SaveTargetsParts): Promise<Id> {
   const { targets, cwd } = parts.options;
-  const expanded = expandTargets(targets, (path) => listFolder(posix.resolve(cwd, path)));
+  const outside = targets.filter((target) => !isLeftOut(parts, posix.resolve(cwd, target)));
+  const expanded = expandTargets(outside, (path) => listFolder(posix.resolve(cwd, path)));
   const tree = await saveFolder(parts, { folder: targetTree(expanded, cwd), path: "", parentTree: parts.parentTree });
   if (tree === undefined) {
     throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no target could be read, or all are excluded" });
   }
   return tree.id;
+}
+
+/** Whether a target lies in the repository, which is then told. */
+function isLeftOut({ options }: SaveTargetsParts, target: string): boolean {
+  const { repository } = options.rules;
+  if (repository === undefined) return false;
+  for (let folder = target; ; folder = posix.dirname(folder)) {
+    if (isFolder(folder, repository)) {
+      options.onEvent({ kind: "repository", path: folder });
+      return true;
+    }
+    if (folder === "/") return false;
+  }
+}
+
+/** Links are followed: what lies behind one is in the folder that it leads to. */
+function isFolder(path: string, { deviceId, inode }: { deviceId: bigint; inode: bigint }): boolean {
+  try {
+    const stat = statSync(fsPath(path), { bigint: true });
+    return stat.isDirectory() && stat.dev === deviceId && stat.ino === inode;
+  } catch {
+    // Whether it is there and can be read is said when it is saved.
+    return false;
+  }
 }
 
 /** The absolute paths that the snapshot names, sorted as restic does not: in the order given. */

@@ -13,7 +13,7 @@ import { BlobReader } from "../repository/blob-reader.ts";
 import { loadKeyFile } from "../repository/key-files.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import type { Repository } from "../repository/repository.ts";
-import { listSnapshots, type StoredSnapshot } from "../repository/snapshots.ts";
+import { listSnapshots, matches, type StoredSnapshot } from "../repository/snapshots.ts";
 import { listAffected } from "./affected.ts";
 import { choosePacks, type PackFile } from "./choose-packs.ts";
 import { isDamage, type AffectedPath, type Finding, type FindingCode } from "./findings.ts";
@@ -65,11 +65,11 @@ export class Check {
     const { signal, filter, workers } = this.#options;
     returnLargeAllocations();
     Check.startThreads(workers);
-    const snapshots = await listSnapshots(this.#repository, {
+    const all = await listSnapshots(this.#repository, {
       signal,
-      ...(filter === undefined ? {} : { filter }),
       onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
     });
+    const snapshots = filter === undefined ? all : all.filter(({ snapshot }) => matches(snapshot, filter));
     const index = await loadIndex(this.#repository, {
       signal,
       onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)),
@@ -84,9 +84,16 @@ export class Check {
     await this.#verify(index, byPack, chosen, reachability);
     this.#progress.phase = "trees";
     this.#follow(index, snapshots, reachability);
-    const affected = await this.#affected(index, snapshots, reachability);
+    const isBroken = ({ snapshot }: StoredSnapshot): boolean => {
+      const root = index.entryOf("tree", idToBytes(snapshot.tree), 0);
+      return root < 0 || !reachability.isWhole(root);
+    };
+    const broken = snapshots.filter(isBroken);
+    const affected = await this.#affected(index, broken, reachability);
+    // Damage is nobody's secret: it may reach snapshots that nobody asked for.
+    const damaged = this.#damage || broken.length > 0 ? all.filter(isBroken) : [];
     this.#progress.phase = "done";
-    return this.#result({ index, snapshots, present, chosen, reachability, affected });
+    return this.#result({ index, snapshots, present, chosen, reachability, affected, damaged });
   }
 
   /** A damaged key file is a password that no longer opens the repository. */
@@ -167,7 +174,7 @@ export class Check {
     const memory = new PackMemory();
     try {
       await forEachConcurrent(
-        chosen,
+        longestFirst(chosen),
         workers + 1,
         async ({ id, sizeBytes }, inner) => {
           const entries = byPack.entriesOf(index.packNumber(id) as number);
@@ -221,13 +228,9 @@ export class Check {
 
   async #affected(
     index: BlobIndex,
-    snapshots: readonly StoredSnapshot[],
+    broken: readonly StoredSnapshot[],
     reachability: Reachability,
   ): Promise<{ listed: AffectedPath[]; omitted: number }> {
-    const broken = snapshots.filter(({ snapshot }) => {
-      const root = index.entryOf("tree", idToBytes(snapshot.tree), 0);
-      return root < 0 || !reachability.isWhole(root);
-    });
     if (broken.length === 0) return { listed: [], omitted: 0 };
     const blobs = new BlobReader(this.#repository, index);
     return listAffected({
@@ -247,8 +250,11 @@ export class Check {
     chosen: readonly PackFile[];
     reachability: Reachability;
     affected: { listed: AffectedPath[]; omitted: number };
+    damaged: readonly StoredSnapshot[];
   }): CheckResult {
     const { index, reachability, affected } = parts;
+    const healthy = !this.#damage && affected.listed.length === 0;
+    const isAllRead = parts.chosen.length === parts.present.length;
     let unusedBlobs = 0;
     let unusedBytes = 0;
     for (let entry = 0; entry < index.count; entry++) {
@@ -257,7 +263,9 @@ export class Check {
       unusedBytes += index.locationAt(entry)?.lengthBytes ?? 0;
     }
     return {
-      healthy: !this.#damage && affected.listed.length === 0,
+      healthy,
+      proven: healthy && isAllRead ? parts.snapshots : [],
+      damaged: parts.damaged,
       findings: this.#findings,
       findingsOmitted: this.#findingCount - this.#findings.length,
       affected: affected.listed,
@@ -280,6 +288,11 @@ export class Check {
     if (this.#findings.length < LISTED_FINDINGS) this.#findings.push(finding);
     this.#options.onFinding(finding);
   }
+}
+
+/** Trees take longest, then large packs: so that no worker has a long one left when the others have nothing to do. */
+function longestFirst(packs: readonly PackFile[]): PackFile[] {
+  return packs.toSorted((a, b) => Number(b.holdsTrees) - Number(a.holdsTrees) || b.sizeBytes - a.sizeBytes);
 }
 
 /** Counts damaged copies: a blob is lost only when none of its copies is left. Trees refer to its first one. */

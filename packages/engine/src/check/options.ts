@@ -1,5 +1,5 @@
 /** What a check is told, what it says while it runs, and what it returns. */
-import type { SnapshotFilter } from "../repository/snapshots.ts";
+import type { SnapshotFilter, StoredSnapshot } from "../repository/snapshots.ts";
 import type { AffectedPath, Finding } from "./findings.ts";
 
 /** Which data packs are read in full. Packs that hold trees always are. */
@@ -36,6 +36,10 @@ export interface CheckProgress {
 export interface CheckResult {
   /** No damage was found. Unused space is no damage. */
   readonly healthy: boolean;
+  /** The snapshots that were checked, if all data was read and no damage was found. */
+  readonly proven: readonly StoredSnapshot[];
+  /** All snapshots that cannot be restored whole, also those that the filter leaves out. */
+  readonly damaged: readonly StoredSnapshot[];
   readonly findings: readonly Finding[];
   /** Findings beyond those that are listed. */
   readonly findingsOmitted: number;

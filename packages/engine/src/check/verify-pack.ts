@@ -11,11 +11,13 @@ import type { Decompressor } from "../platform/zstd.ts";
 import type { Finding, FindingCode } from "./findings.ts";
 import type { PackResult, TreeEdges } from "./messages.ts";
 import { namesThereTwice, plainBytes } from "./tree-facts.ts";
+import type { UsualEdges } from "./usual-edges.ts";
 
 export interface Verifier {
   readonly sealer: Sealer;
   readonly index: BlobIndex;
   readonly decompressor: Decompressor;
+  readonly usualEdges: UsualEdges;
   readonly maxBlobBytes: number;
 }
 
@@ -39,7 +41,7 @@ export function verifyPack(verifier: Verifier, id: Id, bytes: Uint8Array, entrie
       find("blob-damaged", `${blob} in ${what}`, messageOf(error));
       continue;
     }
-    if (type === "tree") trees.push(checkTree(verifier, entry, plain));
+    if (type === "tree") trees.push(verifier.usualEdges.read(entry, plain) ?? checkTree(verifier, entry, plain));
   }
   return { kind: "verified", id, findings, damaged, trees };
 }
@@ -85,6 +87,7 @@ function checkHeader(verifier: Verifier, bytes: Uint8Array, entries: Uint32Array
 
 type Find = (code: FindingCode, what: string, reason: string) => void;
 
+/** Says all that is wrong with a tree. */
 function checkTree(verifier: Verifier, entry: number, plain: Uint8Array): TreeEdges {
   const what = `tree ${verifier.index.idAt(entry)}`;
   const findings: Finding[] = [];

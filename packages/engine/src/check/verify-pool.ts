@@ -8,7 +8,7 @@ import type { CheckWorkerData, PackResult, PackTask } from "./messages.ts";
 const MAX_BLOB_BYTES = 1024 * 1024 * 1024;
 
 /** The module that the threads of a check run. */
-export const CHECK_WORKER = workerEntry("./worker", import.meta.url);
+export const CHECK_WORKER = workerEntry("./check.worker", import.meta.url);
 
 type Thread = WorkerThread<PackTask, PackResult>;
 

@@ -170,13 +170,7 @@ function applyUnprivileged(path: string, changes: object, options: object): unkn
     const { node } = readNode(path, "x", lstatNs(path), { withAtime: false });
     const problems = applyMetadata(path, { ...node, ...changes }, options);
     console.log(JSON.stringify(problems.map(({ aspect, code }) => aspect + " " + code)));`;
-  const args = [
-    "--conditions=source",
-    "--input-type=module",
-    "--eval",
-    script,
-    JSON.stringify([path, changes, options]),
-  ];
+  const args = ["--input-type=module", "--eval", script, JSON.stringify([path, changes, options])];
   const { stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: "utf8",
     env: {},

@@ -3,7 +3,7 @@ import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
 import type { FindAnswer, FindTask, FindWorkerData, TreeResult } from "./messages.ts";
 
 /** The module that the threads of a search run. */
-export const FIND_WORKER = workerEntry("./worker", import.meta.url);
+export const FIND_WORKER = workerEntry("./find.worker", import.meta.url);
 
 type Thread = WorkerThread<FindTask, FindAnswer>;
 type Results = readonly TreeResult[];

@@ -98,6 +98,13 @@ export class JsonFields {
     return new JsonFields(this.#get(name), `${this.#what}, "${name}",`);
   }
 
+  /** A list of objects; empty when absent. */
+  objects(name: string): JsonFields[] {
+    const value = this.#get(name) ?? [];
+    if (!Array.isArray(value)) throw this.malformed(`"${name}" is not a list of objects`);
+    return value.map((item) => new JsonFields(item, `${this.#what}, "${name}",`));
+  }
+
   /** The fields that are not among `known`, as they are. */
   others(known: ReadonlySet<string>): Readonly<Record<string, unknown>> {
     return Object.fromEntries(Object.entries(this.#object).filter(([name]) => !known.has(name)));

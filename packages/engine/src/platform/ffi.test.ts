@@ -7,7 +7,7 @@ test("its first use prints no warning, and other warnings still appear", () => {
     const { processFunctions } = await import(${JSON.stringify(new URL("./ffi.ts", import.meta.url).href)});
     console.log(processFunctions({ getpid: { arguments: [], return: "int32" } }).getpid() === process.pid);
     process.emitWarning("FFI elsewhere", "ExperimentalWarning");`;
-  const args = ["--conditions=source", "--input-type=module", "--eval", script];
+  const args = ["--input-type=module", "--eval", script];
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env: {} });
   expect(stdout).toBe("true\n");
   expect(stderr).toContain("ExperimentalWarning: FFI elsewhere");

@@ -49,7 +49,7 @@ describe("errno", () => {
       const { llistxattr } = await import(${JSON.stringify(new URL("./extended-attributes.ts", import.meta.url).href)});
       try { llistxattr("/absent"); }
       catch ({ code, errno, syscall, message }) { console.log(code, errno, syscall, message); }`;
-    const args = ["--conditions=source", "--input-type=module", "--eval", script];
+    const args = ["--input-type=module", "--eval", script];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env: {} });
     expect(stderr).toBe("");
     expect(stdout).toBe("ENOENT -2 llistxattr ENOENT: no such file or directory, llistxattr '/absent'\n");

@@ -7,7 +7,7 @@ import type { MarkResult, MarkTask, MarkWorkerData } from "./messages.ts";
 import type { SharedBitmap } from "./shared-bitmap.ts";
 import { TreeMarker } from "./tree-marker.ts";
 
-const MARK_WORKER = workerEntry("./worker", import.meta.url);
+const MARK_WORKER = workerEntry("./mark.worker", import.meta.url);
 
 interface Parts {
   readonly key: MasterKey;

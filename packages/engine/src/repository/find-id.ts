@@ -53,4 +53,6 @@ const LISTS: Readonly<Record<Exclude<NamedType, "forgotten">, string>> = {
   lock: "list locks",
   index: "list index",
   pack: "list packs",
+  // Nobody names one; `snapshots` shows what they say.
+  evidence: "snapshots",
 };

@@ -12,7 +12,7 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
 
 /** Files that hold one encrypted JSON document. */
-export type DocumentType = Extract<FileType, "snapshot" | "index" | "lock" | "forgotten" | "hold">;
+export type DocumentType = Extract<FileType, "snapshot" | "index" | "lock" | "forgotten" | "hold" | "evidence">;
 
 /** No document may grow past this when decompressed: a hostile file cannot exhaust memory. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
@@ -47,24 +47,25 @@ export class Repository {
   }
 
   /**
-   * Reads, authenticates and decodes a document.
+   * Reads, authenticates and decodes a document of at most `maxBytes`, sealed and decompressed.
    * @throws ENGINE_WRONG_HASH, ENGINE_UNAUTHENTIC, ENGINE_MALFORMED, and what the backend throws
    */
-  async loadDocument(type: DocumentType, id: Id, { signal }: CallOptions): Promise<Uint8Array> {
-    const sealed = await loadBytes(this.backend, { type, name: id }, undefined, {
-      signal,
-      maxBytes: MAX_DOCUMENT_BYTES,
-    });
+  async loadDocument(
+    type: DocumentType,
+    id: Id,
+    { signal, maxBytes = MAX_DOCUMENT_BYTES }: CallOptions & { readonly maxBytes?: number },
+  ): Promise<Uint8Array> {
+    const sealed = await loadBytes(this.backend, { type, name: id }, undefined, { signal, maxBytes });
     const what = `${type} ${id}`;
     if (idOf(sealed) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
-    const json = this.openDocument(sealed, what);
+    const json = this.openDocument(sealed, what, maxBytes);
     releaseBytes(sealed);
     return json;
   }
 
   /** Authenticates, decrypts and decompresses the bytes of a document file. */
-  openDocument(sealed: Uint8Array, what: string): Uint8Array {
-    return decodeUnpacked(openSealed(this.sealer, sealed, what), MAX_DOCUMENT_BYTES);
+  openDocument(sealed: Uint8Array, what: string, maxBytes = MAX_DOCUMENT_BYTES): Uint8Array {
+    return decodeUnpacked(openSealed(this.sealer, sealed, what), maxBytes);
   }
 
   /** Stores a document and returns the id that names it. */

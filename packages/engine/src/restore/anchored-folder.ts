@@ -14,6 +14,8 @@ import { TargetError } from "./target-error.ts";
 const O_PATH = 0o10000000;
 
 export class AnchoredFolder {
+  /** The owner of files that this process makes in it, where that is known and they get no extended attributes. */
+  bequest: { readonly uid: number; readonly gid: number } | undefined;
   readonly #path: string;
   readonly #file: number;
   readonly #base: string;

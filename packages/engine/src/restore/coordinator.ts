@@ -23,7 +23,7 @@ import { isLoss, RangeLoader } from "./range-loader.ts";
 import { TreeLoader } from "./tree-loader.ts";
 
 /** The module that the threads of a restore run. */
-export const RESTORE_WORKER = workerEntry("./worker", import.meta.url);
+export const RESTORE_WORKER = workerEntry("./restore.worker", import.meta.url);
 
 /** Windows of one worker: one is loaded while another is written. */
 const WINDOWS = 2;

@@ -41,13 +41,13 @@ export class FileWriter {
   writeWhole(
     folder: AnchoredFolder,
     window: LoadWindow,
-    { name, wanted, patch, replaces, totalBytes }: WindowFile,
+    { name, wanted, patch, replaces, totalBytes, node }: WindowFile,
     complete: (file: number) => void,
   ): void {
     const chunks = this.#decode(window, wanted);
     if (patch) return this.#patch(folder, name, chunks, totalBytes);
     if (replaces !== undefined) removeEntry(folder, name, replaces, this.#delete);
-    const file = createFile(folder, name);
+    const file = createFile(folder, name, node);
     let isOpen = true;
     try {
       for (const { bytes, offset } of chunks) this.#write(file, bytes, offset, false);

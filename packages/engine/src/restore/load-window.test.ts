@@ -56,6 +56,15 @@ describe("the ranges of a window", () => {
       ],
     ],
     [
+      "small gaps are read along before a larger one",
+      [blob(1, 0, 0, 10), blob(2, 0, 50, 10), blob(3, 0, 70, 10), blob(4, 0, 85, 10)],
+      60,
+      [
+        [0, 0, 10, 0],
+        [0, 50, 45, 10],
+      ],
+    ],
+    [
       "packs are apart",
       [blob(1, 1, 0, 50), blob(2, 0, 50, 10)],
       1000,

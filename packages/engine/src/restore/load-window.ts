@@ -5,7 +5,7 @@ import type { BlobLocation } from "../index/blob-index.ts";
 import type { FolderRef } from "./messages.ts";
 
 /** Between wanted blobs, this much is read along rather than in a second request. */
-const MAX_GAP_BYTES = 1024 * 1024;
+const MAX_GAP_BYTES = 128 * 1024;
 /** Most files of a window, to bound what is known of them in memory. */
 const MAX_FILES = 2048;
 /** Numbers of one range in a `load` message: pack, offset, length, place. */
@@ -86,25 +86,20 @@ export class LoadWindow {
    */
   plan(slotBytes: number): { ranges: Float64Array; totalBytes: number } {
     const blobs = [...this.#blobs.values()].sort(byPlace);
+    const readAlong = smallestGaps(blobs, Math.max(0, slotBytes - this.#sealedBytes));
     const ranges: number[] = [];
-    let spare = Math.max(0, slotBytes - this.#sealedBytes);
     let at = 0;
-    let end: { pack: number; offset: number } | undefined;
-    for (const blob of blobs) {
+    for (const [n, blob] of blobs.entries()) {
       const { pack, offset, lengthBytes } = blob.place;
-      const gap = end?.pack === pack ? offset - end.offset : -1;
-      const last = ranges.length - RANGE_NUMBERS;
-      if (end !== undefined && gap >= 0 && gap <= Math.min(MAX_GAP_BYTES, spare)) {
+      const gap = readAlong[n] as number;
+      if (gap >= 0) {
         at += gap;
-        spare -= gap;
+        const last = ranges.length - RANGE_NUMBERS;
         ranges[last + 2] = offset + lengthBytes - (ranges[last + 1] as number);
-      } else {
-        ranges.push(pack, offset, lengthBytes, at);
-      }
+      } else ranges.push(pack, offset, lengthBytes, at);
       blob.at = at;
       blob.range = ranges.length / RANGE_NUMBERS - 1;
       at += lengthBytes;
-      end = { pack, offset: offset + lengthBytes };
     }
     return { ranges: Float64Array.from(ranges), totalBytes: at };
   }
@@ -125,6 +120,27 @@ export class LoadWindow {
     if (this.#missing.has(blob.range)) return undefined;
     return this.#room?.subarray(blob.at, blob.at + place.lengthBytes);
   }
+}
+
+/**
+ * Of each blob, in the order of their places, the bytes between it and the one before where these are read along, else -1. Small
+ * gaps go first, so that few requests are left; one pack's end is never joined with the next one's beginning.
+ */
+function smallestGaps(blobs: readonly Loaded[], spareBytes: number): Float64Array {
+  const gaps = new Float64Array(blobs.length).fill(-1);
+  for (let n = 1; n < blobs.length; n++) {
+    const before = (blobs[n - 1] as Loaded).place;
+    const { pack, offset } = (blobs[n] as Loaded).place;
+    const gap = offset - before.offset - before.lengthBytes;
+    if (pack === before.pack && gap >= 0 && gap <= MAX_GAP_BYTES) gaps[n] = gap;
+  }
+  let spare = spareBytes;
+  const smallestFirst = Array.from(gaps.keys()).filter((n) => (gaps[n] as number) > 0);
+  for (const n of smallestFirst.sort((a, b) => (gaps[a] as number) - (gaps[b] as number))) {
+    spare -= gaps[n] as number;
+    if (spare < 0) gaps[n] = -1;
+  }
+  return gaps;
 }
 
 function byPlace({ place: a }: Loaded, { place: b }: Loaded): number {

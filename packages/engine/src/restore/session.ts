@@ -40,8 +40,8 @@ export class Session {
   }
 
   /** Gives a new file that is open its metadata. @returns false when `applyMetadata` must do it */
-  completeNewFile(file: number, node: TreeNode): boolean {
-    return completeNewFile(file, node, this.#metadata);
+  completeNewFile(file: number, node: TreeNode, place: { folder: AnchoredFolder; isOurs: boolean }): boolean {
+    return completeNewFile(file, node, { ...place, owner: this.rules.owner });
   }
 
   /** Gives a folder its metadata, through its own descriptor where that is possible. */

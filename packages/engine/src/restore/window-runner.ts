@@ -120,7 +120,8 @@ export class WindowRunner {
       const { node } = file;
       let isComplete = node === undefined;
       this.#writer.writeWhole(folder, window, file, (open) => {
-        isComplete ||= node !== undefined && this.#session.completeNewFile(open, node);
+        isComplete ||=
+          node !== undefined && this.#session.completeNewFile(open, node, { folder, isOurs: file.folder.fresh });
       });
       if (!isComplete && node !== undefined) this.#session.applyMetadata(folder, node, path);
       ok = true;

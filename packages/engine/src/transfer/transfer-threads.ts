@@ -4,7 +4,7 @@ import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
 import type { FromTransferWorker, Moved, MoveTask, ToTransferWorker, TransferWorkerData } from "./messages.ts";
 
 /** The module that the threads run. */
-export const TRANSFER_WORKER = workerEntry("./worker", import.meta.url);
+export const TRANSFER_WORKER = workerEntry("./transfer.worker", import.meta.url);
 
 /** How long a thread may take to finish what it is at before it is ended by force. */
 const STOP_MS = 300;

@@ -14,9 +14,11 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { isHoldfastError } from "@holdfast/base";
+import { FaultyBackend } from "@holdfast/storage";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { BackupOptions } from "../../src/backup/options.ts";
+import type { BackupEvent, BackupOptions } from "../../src/backup/options.ts";
 import { NO_RULES } from "../../src/backup/selection.ts";
+import { listEvidence } from "../../src/evidence/records.ts";
 import { loadIndex } from "../../src/repository/load-index.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { listSnapshots } from "../../src/repository/snapshots.ts";
@@ -30,7 +32,9 @@ import {
   NEVER,
   newRepository,
   problemsInto,
+  RecordingBackend,
   scratchFolder,
+  through,
   writeFiles,
 } from "../backup-lab.ts";
 
@@ -180,6 +184,33 @@ describe("a backup", () => {
     expect(problems).toEqual([`unreadable ${join(folder, "../gone")}`]);
     expect(run.problems.unreadable).toBe(1);
     expect(await contentOfLatest(repository, folder)).toEqual(contentOfFolder(folder));
+  });
+
+  test("that could not read everything says so of its snapshot, and one that could needs no record", async () => {
+    const missing = [folder, join(folder, "../gone")];
+    const recording = new RecordingBackend(repository.backend);
+    await backUp(through(repository, recording), [folder]);
+    expect(recording.saves.filter(({ type }) => type === "evidence")).toEqual([]);
+    const { snapshotId, treeId } = await backUp(through(repository, recording), missing);
+    // A run that is cut off in between leaves no snapshot that passes for complete.
+    expect(recording.saves.slice(-2).map(({ type }) => type)).toEqual(["evidence", "snapshot"]);
+    const records = await listEvidence(repository, { signal: NEVER, onDamaged: () => {} });
+    expect(records).toMatchObject([
+      { run: "backup", hostname: "lab", programVersion: "lab", incomplete: [{ snapshot: snapshotId, tree: treeId }] },
+    ]);
+    expect((await listSnapshots(repository, { signal: NEVER })).map(({ id }) => id)).toContain(snapshotId);
+  });
+
+  test("whose record cannot be stored is made all the same, and that is told", async () => {
+    const refusing = new FaultyBackend(repository.backend, {
+      next: (operation, type) =>
+        operation === "save" && type === "evidence" ? { kind: "fail", when: "before" } : undefined,
+    });
+    const events: BackupEvent[] = [];
+    const onEvent = (event: BackupEvent): void => void events.push(event);
+    const { snapshotId } = await backUp(through(repository, refusing), [folder, join(folder, "../gone")], { onEvent });
+    expect(events.filter(({ kind }) => kind === "unrecorded")).toHaveLength(1);
+    expect((await listSnapshots(repository, { signal: NEVER })).map(({ id }) => id)).toContain(snapshotId);
   });
 
   test("takes the newest snapshot of the same host and paths as its parent, not one from the future", async () => {

@@ -2,6 +2,7 @@
 import { loadBytes } from "@holdfast/storage";
 import type { Finding } from "../../src/check/findings.ts";
 import { PacksOfIndex } from "../../src/check/packs-of-index.ts";
+import { UsualEdges } from "../../src/check/usual-edges.ts";
 import { verifyPack } from "../../src/check/verify-pack.ts";
 import { Decompressor } from "../../src/platform/zstd.ts";
 import { loadIndex } from "../../src/repository/load-index.ts";
@@ -14,7 +15,8 @@ const decompressor = new Decompressor();
 export async function checkPacks(repository: Repository): Promise<string[]> {
   const index = await loadIndex(repository, { signal });
   const byPack = new PacksOfIndex(index);
-  const verifier = { sealer: repository.sealer, index, decompressor, maxBlobBytes: 1024 * 1024 };
+  const usualEdges = new UsualEdges(index);
+  const verifier = { sealer: repository.sealer, index, decompressor, usualEdges, maxBlobBytes: 1024 * 1024 };
   const findings: Finding[] = [];
   const problems: string[] = [];
   const seen = new Set<number>();

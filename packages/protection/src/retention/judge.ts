@@ -43,7 +43,7 @@ export function judge(entries: readonly Entry[], { rules, floors, zone, nowMs }:
   const spares = floors.spares ?? 0;
   for (const { rule, kept } of passes) keepSpares(rule, { entries, kept, judgements, spares });
   if (oldest.isKept) keepSparesOfOldest({ entries, judgements, spares });
-  applyFloors(entries, judgements, floors);
+  applyFloors(entries, judgements, { floors, zone });
   return judgements;
 }
 

@@ -83,7 +83,7 @@ export interface Candidate {
   readonly hostname: string;
   readonly paths: readonly string[];
   readonly tags: readonly string[];
-  /** False when something that should be in it could not be read. */
+  /** False when something that should be in it could not be read when it was made, or is lost since. */
   readonly complete?: boolean | undefined;
   /** When a restore or check last proved it. */
   readonly verifiedAtMs?: number | undefined;

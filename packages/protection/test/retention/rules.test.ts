@@ -201,6 +201,16 @@ describe("floors", () => {
   test("the newest that is verified", () => {
     const verified = history.map((each, n) => (n === 3 || n === 7 ? { ...each, verifiedAtMs: 1 } : each));
     expect(ask(verified, { newestVerified: true })).toEqual(["d 2026-06-08"]);
+    const plan = planByDefault(verified, { rules: { tags: [["never"]] }, now: NOW });
+    const reasons = plan.groups[0]?.verdicts.find(({ id }) => id === "d 2026-06-08")?.reasons;
+    expect(reasons).toEqual(["floor: it is the newest that is verified (1970-01-01 00:00)"]);
+  });
+  test("an incomplete one is told why it is not among them", () => {
+    const partial = history.map((each, n) => (n === 28 ? { ...each, complete: false } : each));
+    const asked = { rules: { last: 1 }, floors: { ...none, atLeast: 3 }, now: "2026-07-30T12:00:00Z" };
+    const verdict = planByDefault(partial, asked).groups[0]?.verdicts.find(({ id }) => id === "d 2026-06-29");
+    expect(verdict).toMatchObject({ keep: false });
+    expect(verdict?.reasons.at(-1)).toMatch(/^floor: it is incomplete or damaged/);
   });
   test("at least so many that are complete", () => {
     const partial = history.map((each, n) => (n === 28 ? { ...each, complete: false } : each));

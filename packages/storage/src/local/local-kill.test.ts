@@ -32,7 +32,7 @@ const CHILD = `
 `;
 
 async function runAndKill(root: string, afterMs: number): Promise<void> {
-  const flags = ["--conditions=source", "--input-type=module", "-e", CHILD, root];
+  const flags = ["--input-type=module", "-e", CHILD, root];
   const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = new Promise<NodeJS.Signals | null>((resolve) => child.once("exit", (_, signal) => resolve(signal)));
   const isReady = new Promise<void>((resolve) => child.stdout.once("data", () => resolve()));

@@ -6,7 +6,7 @@ import { pbkdf2, scrypt } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { WorkerThread, workerEntry } from "../../workers/worker-thread.ts";
 import { laneBytes } from "./lanes.ts";
-import type { LanesDone, LanesTask } from "./lanes-worker.ts";
+import type { LanesDone, LanesTask } from "./lanes.worker.ts";
 
 /** What scrypt costs: 128·N·r bytes of memory, and time in proportion to N·r·p. */
 export interface ScryptCosts {
@@ -21,7 +21,7 @@ export interface ScryptParameters extends ScryptCosts {
   readonly salt: Uint8Array;
 }
 
-const LANES_WORKER = workerEntry("./lanes-worker", import.meta.url);
+const LANES_WORKER = workerEntry("./lanes.worker", import.meta.url);
 /** Memory that all threads together may take. */
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 

@@ -1,0 +1,30 @@
+/** What backends may know of this process: variables, options of theirs, the home folder. */
+import { homedir } from "node:os";
+import type { Surroundings } from "@holdfast/storage";
+import type { CommandContext } from "./context.ts";
+import { cliError } from "./errors.ts";
+
+/** The global options that stand for an option of the backends. */
+const TLS_OPTIONS = [
+  ["cacert", "tls.cacert"],
+  ["tls-client-cert", "tls.client-cert"],
+] as const;
+
+/** @throws CLI_INVALID_VALUE for an option without a name or value */
+export function surroundingsOf({ options, variables }: Pick<CommandContext, "options" | "variables">): Surroundings {
+  const given = new Map<string, string>();
+  for (const [name, key] of TLS_OPTIONS) {
+    const value = options.text(name);
+    if (value !== undefined) given.set(key, value);
+  }
+  if (options.flag("insecure-tls")) given.set("tls.insecure", "true");
+  for (const text of options.list("option")) {
+    const equals = text.indexOf("=");
+    if (equals <= 0) {
+      const expected = "give a name and a value, as in s3.region=eu-central-1";
+      throw cliError("CLI_INVALID_VALUE", { value: text, option: "--option", expected });
+    }
+    given.set(text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim());
+  }
+  return { variable: (name) => variables.plain(name), option: (name) => given.get(name), home: homedir() };
+}
