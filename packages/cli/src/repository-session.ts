@@ -96,6 +96,8 @@ export interface SessionOptions {
   readonly whose?: Whose;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
+  /** How long a call that fails for now is repeated. Default: 15 minutes. */
+  readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
 }
@@ -125,7 +127,7 @@ export interface PreparedSession {
 /** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
 export async function prepareSession(
   context: CommandContext,
-  { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
+  { whose = "own", trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
 ): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
@@ -133,7 +135,7 @@ export async function prepareSession(
     const password = await passwordOf(raw, context, whose);
     const open = (): Promise<Session> => {
       whileOpening?.();
-      return openSession(context, { raw, location, password, whose, trustCache });
+      return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
     };
     return { open, close: () => raw.close() };
   } catch (error) {
@@ -148,14 +150,15 @@ interface Opening {
   readonly password: Secret;
   readonly whose: Whose;
   readonly trustCache: boolean;
+  readonly patienceMs: number | undefined;
 }
 
 async function openSession(
   context: CommandContext,
-  { raw, location, password, whose, trustCache }: Opening,
+  { raw, location, password, whose, trustCache, patienceMs }: Opening,
 ): Promise<Session> {
   const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
-  const settings = composeSettings(context);
+  const settings = composeSettings(context, patienceMs);
   const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   if (cache === undefined) return new Session(opened, context);
@@ -198,7 +201,7 @@ async function passwordOf(backend: Backend, context: CommandContext, whose: Whos
   );
 }
 
-function composeSettings({ options, output }: CommandContext): ComposeOptions {
+function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {
   const limit = (name: string): number | undefined => {
     const kib = options.number(name, { min: 0, max: 2 ** 32 });
     return kib === undefined || kib === 0 ? undefined : kib * 1024;
@@ -207,6 +210,7 @@ function composeSettings({ options, output }: CommandContext): ComposeOptions {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
     retry: {
+      ...(patienceMs === undefined ? {} : { maxElapsedMs: patienceMs }),
       onRetry: ({ error, delayMs }) =>
         output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
     },
