@@ -42,7 +42,10 @@ export const SERVER_ERRORS = {
     message: "a client with the role {role} may add, but neither remove nor replace {type} files",
   },
   SERVER_FOREIGN_LOCK: { kind: "permission", message: "the lock was made by another client" },
-  SERVER_TOO_MANY_LOCKS: { kind: "permission", message: "this client has {count} locks, which is the most it may have" },
+  SERVER_TOO_MANY_LOCKS: {
+    kind: "permission",
+    message: "this client has {count} locks, which is the most it may have",
+  },
   SERVER_KEY_SET: {
     kind: "permission",
     message: "a client with the role {role} may add a key only to a repository that is being made",

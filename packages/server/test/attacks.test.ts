@@ -43,7 +43,11 @@ describe("attack", () => {
     await makeDen(served);
     const before = Date.now();
     const { path, name, bytes } = sample("snapshot");
-    const headers = { "holdfast-received": "1000", "last-modified": "Thu, 01 Jan 1970 00:00:00 GMT", date: "Thu, 01 Jan 1970 00:00:00 GMT" };
+    const headers = {
+      "holdfast-received": "1000",
+      "last-modified": "Thu, 01 Jan 1970 00:00:00 GMT",
+      date: "Thu, 01 Jan 1970 00:00:00 GMT",
+    };
     expect((await served.ask("append-only", "POST", path, { body: bytes, headers })).status).toBe(200);
     expect(await received(served, name)).toBeGreaterThanOrEqual(before - 1000);
     const { headers: answered } = await served.ask("append-only", "HEAD", path);
@@ -113,19 +117,22 @@ describe("attack", () => {
     expect((await served.ask("admin", "DELETE", sample("pack").path)).status).toBe(403);
   });
 
-  test.each(["maintenance", "admin"])("6, removing good backups in time: %s removes nothing within the minimum age", async (role) => {
-    const served = await startServer({ minAgeMs: 7 * DAY_MS });
-    await makeDen(served);
-    for (const type of ["snapshot", "pack", "hold"] as const) {
-      await put(served, "append-only", type);
-      const answer = await served.ask(role, "DELETE", sample(type).path);
-      expect([answer.status, answer.headers["holdfast-refusal"]]).toEqual([403, "retention"]);
-    }
-    if (role === "admin") {
-      expect((await served.ask(role, "DELETE", "/den/config")).status).toBe(403);
-      expect((await served.ask(role, "DELETE", sample("key", 400, 99).path)).status).toBe(403);
-    }
-  });
+  test.each(["maintenance", "admin"])(
+    "6, removing good backups in time: %s removes nothing within the minimum age",
+    async (role) => {
+      const served = await startServer({ minAgeMs: 7 * DAY_MS });
+      await makeDen(served);
+      for (const type of ["snapshot", "pack", "hold"] as const) {
+        await put(served, "append-only", type);
+        const answer = await served.ask(role, "DELETE", sample(type).path);
+        expect([answer.status, answer.headers["holdfast-refusal"]]).toEqual([403, "retention"]);
+      }
+      if (role === "admin") {
+        expect((await served.ask(role, "DELETE", "/den/config")).status).toBe(403);
+        expect((await served.ask(role, "DELETE", sample("key", 400, 99).path)).status).toBe(403);
+      }
+    },
+  );
 
   test("8, filling the disk: a client has a quota, others go on, and nothing is removed to make room", async () => {
     const served = await startServer({ clients: [...CLIENTS, client("den", { quotaBytes: 5000 }), client("other")] });

@@ -65,8 +65,13 @@ describe("who gets in", () => {
     await writeFile(served.clientsFile, "{ not JSON");
     await expect.poll(() => problems.length, { timeout: 8000 }).toBe(1);
     expect((await served.ask("restore", "HEAD", "/den/config")).status).toBe(200);
-    await writeClients(served.clientsFile, CLIENTS.filter(({ name }) => name !== "restore"));
-    await expect.poll(async () => (await served.ask("restore", "HEAD", "/den/config")).status, { timeout: 8000 }).toBe(401);
+    await writeClients(
+      served.clientsFile,
+      CLIENTS.filter(({ name }) => name !== "restore"),
+    );
+    await expect
+      .poll(async () => (await served.ask("restore", "HEAD", "/den/config")).status, { timeout: 8000 })
+      .toBe(401);
     await writeClients(served.clientsFile, CLIENTS);
     await served.server.reload();
     expect((await served.ask("restore", "HEAD", "/den/config")).status).toBe(200);
@@ -181,7 +186,8 @@ describe("reading", () => {
       const answer = await range(text);
       expect([text, answer.status, answer.headers["content-range"]]).toEqual([text, 416, "bytes */3000000"]);
     }
-    for (const text of ["bytes=0-1,3-4", "lines=1-2", "bytes=-"]) expect((await range(text)).body.length).toBe(3_000_000);
+    for (const text of ["bytes=0-1,3-4", "lines=1-2", "bytes=-"])
+      expect((await range(text)).body.length).toBe(3_000_000);
     expect((await served.ask("append-only", "GET", sample("pack", 10, 8).path)).status).toBe(404);
   });
 
@@ -207,12 +213,23 @@ describe("log and metrics", () => {
     await makeDen(served);
     await put(served, "append-only", "pack", 1234);
     await served.ask("append-only", "DELETE", sample("pack", 1234).path);
-    await served.ask("append-only", "GET", "/den/data/%01%0a\"evil");
+    await served.ask("append-only", "GET", '/den/data/%01%0a"evil');
     await served.ask("nobody", "GET", "/den/config");
     const text = await readFile(path, "utf8");
-    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.slice(3)).toMatchObject([
-      { client: "append-only", method: "POST", repository: "den", type: "pack", status: 200, receivedBytes: 1234, complete: true },
+      {
+        client: "append-only",
+        method: "POST",
+        repository: "den",
+        type: "pack",
+        status: 200,
+        receivedBytes: 1234,
+        complete: true,
+      },
       { client: "append-only", method: "DELETE", status: 403, error: { code: "SERVER_APPEND_ONLY" } },
       { client: "append-only", method: "GET", status: 400, error: { code: "SERVER_BAD_PATH" } },
       { method: "GET", status: 401, error: { code: "SERVER_CREDENTIALS" } },

@@ -83,7 +83,9 @@ describeRestic("restic", () => {
     succeed(await restic(url, ["backup", source], { cacheFolder }));
     // Without the cache the trees of the last snapshot cannot be read; nothing needs them when all files are read.
     succeed(await restic(url, ["backup", "--force", source], { cacheFolder: await scratch() }));
-    expect(served.log.some(({ type, method, status }) => type === "pack" && method === "GET" && status < 300)).toBe(false);
+    expect(served.log.some(({ type, method, status }) => type === "pack" && method === "GET" && status < 300)).toBe(
+      false,
+    );
     const reader = urlFor(served, "restore", "den/");
     const target = await scratch();
     succeed(await restic(reader, ["restore", "latest", "--target", target]));

@@ -9,44 +9,49 @@ const CONTENT = ["snapshot", "index", "pack", "forgotten", "hold", "evidence"] a
 const TYPES: readonly FileType[] = ["config", "key", "lock", ...CONTENT];
 
 /** Of each role: whose files it may read, add and remove. Locks are its own. */
-const ALLOWED: Readonly<Record<Role, { read: readonly FileType[]; add: readonly FileType[]; remove: readonly FileType[] }>> =
-  {
-    restore: { read: TYPES, add: ["lock"], remove: ["lock"] },
-    "write-only": { read: TYPES.filter((type) => type !== "pack"), add: ["lock", ...CONTENT], remove: ["lock"] },
-    "append-only": { read: TYPES, add: ["lock", ...CONTENT], remove: ["lock"] },
-    maintenance: { read: TYPES, add: ["lock", ...CONTENT], remove: ["lock", ...CONTENT] },
-    admin: { read: TYPES, add: ["key", "lock", ...CONTENT], remove: ["config", "key", "lock", ...CONTENT] },
-  };
+const ALLOWED: Readonly<
+  Record<Role, { read: readonly FileType[]; add: readonly FileType[]; remove: readonly FileType[] }>
+> = {
+  restore: { read: TYPES, add: ["lock"], remove: ["lock"] },
+  "write-only": { read: TYPES.filter((type) => type !== "pack"), add: ["lock", ...CONTENT], remove: ["lock"] },
+  "append-only": { read: TYPES, add: ["lock", ...CONTENT], remove: ["lock"] },
+  maintenance: { read: TYPES, add: ["lock", ...CONTENT], remove: ["lock", ...CONTENT] },
+  admin: { read: TYPES, add: ["key", "lock", ...CONTENT], remove: ["config", "key", "lock", ...CONTENT] },
+};
 const ROWS = Object.keys(ALLOWED).flatMap((role) => TYPES.map((type) => ({ role: role as Role, type })));
 
 describe("roles", () => {
-  test.each(ROWS)("$role and files of type $type: looks, reads, adds and removes what its row says", async ({ role, type }) => {
-    const served = await startServer();
-    const { read, add, remove } = ALLOWED[role];
-    await makeDen(served);
-    const maker = type === "lock" ? role : "admin";
-    if (type !== "config") expect((await put(served, maker, type)).status).toBe(200);
-    const { path, bytes } = sample(type, type === "config" ? 155 : 1000);
+  test.each(ROWS)(
+    "$role and files of type $type: looks, reads, adds and removes what its row says",
+    async ({ role, type }) => {
+      const served = await startServer();
+      const { read, add, remove } = ALLOWED[role];
+      await makeDen(served);
+      const maker = type === "lock" ? role : "admin";
+      if (type !== "config") expect((await put(served, maker, type)).status).toBe(200);
+      const { path, bytes } = sample(type, type === "config" ? 155 : 1000);
 
-    expect((await served.ask(role, "HEAD", path)).status).toBe(200);
-    const listed = await served.ask(role, "GET", path.slice(0, path.lastIndexOf("/") + 1));
-    if (type !== "config") expect([listed.status, JSON.parse(listed.body.toString())]).toMatchObject([200, expect.anything()]);
+      expect((await served.ask(role, "HEAD", path)).status).toBe(200);
+      const listed = await served.ask(role, "GET", path.slice(0, path.lastIndexOf("/") + 1));
+      if (type !== "config")
+        expect([listed.status, JSON.parse(listed.body.toString())]).toMatchObject([200, expect.anything()]);
 
-    const got = await served.ask(role, "GET", path);
-    expect(got.status).toBe(read.includes(type) ? 200 : 403);
-    if (read.includes(type)) expect(Buffer.compare(got.body, bytes)).toBe(0);
-    else expect(got.headers["holdfast-refusal"]).toBe("role");
+      const got = await served.ask(role, "GET", path);
+      expect(got.status).toBe(read.includes(type) ? 200 : 403);
+      if (read.includes(type)) expect(Buffer.compare(got.body, bytes)).toBe(0);
+      else expect(got.headers["holdfast-refusal"]).toBe("role");
 
-    const added = type === "config" ? undefined : await put(served, role, type, 1000, 1);
-    if (added !== undefined) expect(added.status).toBe(add.includes(type) ? 200 : 403);
+      const added = type === "config" ? undefined : await put(served, role, type, 1000, 1);
+      if (added !== undefined) expect(added.status).toBe(add.includes(type) ? 200 : 403);
 
-    const removed = await served.ask(role, "DELETE", path);
-    expect(removed.status).toBe(remove.includes(type) ? 200 : 403);
-    if (removed.status === 403) {
-      expect(removed.headers["holdfast-refusal"]).toBe(role === "restore" ? "role" : "append-only");
-    }
-    expect((await served.ask(role, "HEAD", path)).status).toBe(remove.includes(type) ? 404 : 200);
-  });
+      const removed = await served.ask(role, "DELETE", path);
+      expect(removed.status).toBe(remove.includes(type) ? 200 : 403);
+      if (removed.status === 403) {
+        expect(removed.headers["holdfast-refusal"]).toBe(role === "restore" ? "role" : "append-only");
+      }
+      expect((await served.ask(role, "HEAD", path)).status).toBe(remove.includes(type) ? 404 : 200);
+    },
+  );
 
   test.each(["restore", "write-only", "append-only", "maintenance"] as const)(
     "%s replaces no config, and adds no key to a repository that is in use",
@@ -90,7 +95,8 @@ describe("roles", () => {
     const create = (path: string) => served.ask("den", "POST", `${path}?create=true`, { body: new Uint8Array(0) });
     expect((await create("/den/")).status).toBe(200);
     expect((await create("/team/a/")).status).toBe(200);
-    for (const path of ["/", "/denial/", "/den/sub/", "/team/", "/teams/a/"]) expect((await create(path)).status).toBe(403);
+    for (const path of ["/", "/denial/", "/den/sub/", "/team/", "/teams/a/"])
+      expect((await create(path)).status).toBe(403);
     expect((await served.ask("den", "GET", "/other/config")).status).toBe(403);
   });
 });

@@ -34,7 +34,8 @@ describe("what is removed", () => {
       const before = (await names(served, "admin", type)).toSorted();
       expect((await served.ask("admin", "DELETE", path)).status).toBe(200);
       expect(await names(served, "admin", type)).not.toContain(name);
-      for (const method of ["HEAD", "GET", "DELETE"]) expect((await served.ask("admin", method, path)).status).toBe(404);
+      for (const method of ["HEAD", "GET", "DELETE"])
+        expect((await served.ask("admin", method, path)).status).toBe(404);
 
       const { trash } = openTrash(served);
       const [row] = trash.list();
@@ -51,7 +52,9 @@ describe("what is removed", () => {
     await makeDen(served);
     await put(served, "append-only", "snapshot");
     await served.ask("maintenance", "DELETE", sample("snapshot").path);
-    const wrong = await served.ask("append-only", "POST", sample("snapshot").path, { body: sample("snapshot", 1000, 1).bytes });
+    const wrong = await served.ask("append-only", "POST", sample("snapshot").path, {
+      body: sample("snapshot", 1000, 1).bytes,
+    });
     expect(wrong.status).toBe(400);
     expect((await served.ask("append-only", "HEAD", sample("snapshot").path)).status).toBe(404);
     expect((await put(served, "append-only", "snapshot")).status).toBe(200);

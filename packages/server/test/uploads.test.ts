@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { makeDen, put, sample } from "./sample.ts";
-import { type TestServer, afterTest, askUrl, authorization, scratch, startServer } from "./test-server.ts";
+import { type TestServer, afterTest, askUrl, authorization, startServer } from "./test-server.ts";
 
 /** Sends the head of an upload and some of its body, and leaves the rest to the caller. */
 async function startUpload(url: string, path: string, length: number, bytes: Uint8Array) {
@@ -18,7 +18,12 @@ async function startUpload(url: string, path: string, length: number, bytes: Uin
   await once(socket, "connect");
   socket.on("error", () => {});
   afterTest(async () => void socket.destroy());
-  const head = [`POST ${path} HTTP/1.1`, "Host: x", `Authorization: ${authorization("append-only")}`, `Content-Length: ${length}`];
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    "Host: x",
+    `Authorization: ${authorization("append-only")}`,
+    `Content-Length: ${length}`,
+  ];
   socket.write(`${head.join("\r\n")}\r\n\r\n`);
   socket.write(bytes);
   return socket;
@@ -30,18 +35,21 @@ async function hiddenFiles({ root }: TestServer): Promise<string[]> {
 }
 
 describe("an upload", () => {
-  test.each([0, 1, 1000, 1024 * 1024, 3 * 1024 * 1024 + 1])("of %i bytes whose name is not its hash is refused", async (size) => {
-    const served = await startServer();
-    await makeDen(served);
-    for (const type of ["pack", "index", "snapshot", "key", "lock", "forgotten", "hold", "evidence"] as const) {
-      if (size > 200_000 && type !== "pack" && type !== "index") continue;
-      const { path } = sample(type, size + 1, 3);
-      const answer = await served.ask("admin", "POST", path, { body: sample(type, size, 4).bytes });
-      expect([type, answer.status, answer.body.toString()]).toEqual([type, 400, expect.stringContaining("SHA-256")]);
-      expect((await served.ask("admin", "HEAD", path)).status).toBe(404);
-    }
-    expect(await hiddenFiles(served)).toEqual([]);
-  });
+  test.each([0, 1, 1000, 1024 * 1024, 3 * 1024 * 1024 + 1])(
+    "of %i bytes whose name is not its hash is refused",
+    async (size) => {
+      const served = await startServer();
+      await makeDen(served);
+      for (const type of ["pack", "index", "snapshot", "key", "lock", "forgotten", "hold", "evidence"] as const) {
+        if (size > 200_000 && type !== "pack" && type !== "index") continue;
+        const { path } = sample(type, size + 1, 3);
+        const answer = await served.ask("admin", "POST", path, { body: sample(type, size, 4).bytes });
+        expect([type, answer.status, answer.body.toString()]).toEqual([type, 400, expect.stringContaining("SHA-256")]);
+        expect((await served.ask("admin", "HEAD", path)).status).toBe(404);
+      }
+      expect(await hiddenFiles(served)).toEqual([]);
+    },
+  );
 
   test("that comes again is answered as the first time, and changes nothing", async () => {
     const served = await startServer();
@@ -106,7 +114,11 @@ describe("an upload", () => {
     reader.pause();
     reader.on("error", () => {});
     reader.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization("append-only")}\r\n\r\n`);
-    await expect.poll(() => served.log.find(({ method, error }) => method === "GET" && error?.code === "SERVER_STALLED"), { timeout: 5000 }).toMatchObject({ complete: false });
+    await expect
+      .poll(() => served.log.find(({ method, error }) => method === "GET" && error?.code === "SERVER_STALLED"), {
+        timeout: 5000,
+      })
+      .toMatchObject({ complete: false });
     reader.destroy();
   });
 
@@ -118,7 +130,14 @@ describe("an upload", () => {
     await makeDen(served);
     const { path } = sample("lock");
     const { hostname, port } = new URL(served.server.url);
-    const asked = request({ hostname, port, method: "POST", path, agent: false, headers: { ...headers, authorization: authorization("admin") } });
+    const asked = request({
+      hostname,
+      port,
+      method: "POST",
+      path,
+      agent: false,
+      headers: { ...headers, authorization: authorization("admin") },
+    });
     asked.on("error", () => {});
     asked.write("x");
     const [response] = (await once(asked, "response")) as [{ statusCode: number }];

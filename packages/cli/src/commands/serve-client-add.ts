@@ -46,7 +46,10 @@ export const run: RunCommand = async (context) => {
   return EXIT.ok;
 };
 
-function settingsOf({ options }: CommandContext, name: string): Pick<Client, "name" | "role" | "repositories" | "quotaBytes"> {
+function settingsOf(
+  { options }: CommandContext,
+  name: string,
+): Pick<Client, "name" | "role" | "repositories" | "quotaBytes"> {
   const given = options.list("repository");
   const repositories = given.length > 0 ? given : [name];
   const wrong = repositories.find((text) => !isRepositoryPattern(text));

@@ -227,7 +227,9 @@ const trash: CommandDefinition = {
     {
       name: "purge",
       summary: "destroy what was removed, at once",
-      description: ["Destroys removed files before their time is over, which frees their space. Needs names, --repository or --all."],
+      description: [
+        "Destroys removed files before their time is over, which frees their space. Needs names, --repository or --all.",
+      ],
       arguments: [ROOT, NAMES],
       options: [...CHOICE, { flags: "--all", description: "everything in the trash" }],
       load: () => import("../commands/serve-trash-purge.ts"),

@@ -22,7 +22,9 @@ export async function hashPassword(password: string): Promise<string> {
 /** True for what `hashPassword` returns, with costs that do not exceed what this process may use. */
 export function isPasswordHash(text: string): boolean {
   const costs = costsOf(text);
-  return costs !== undefined && 128 * costs.N * costs.r <= MAX_MEMORY / 2 && costs.N >= 2 && costs.r >= 1 && costs.p >= 1;
+  return (
+    costs !== undefined && 128 * costs.N * costs.r <= MAX_MEMORY / 2 && costs.N >= 2 && costs.r >= 1 && costs.p >= 1
+  );
 }
 
 /** Compares in constant time. False for what is not a hash. */

@@ -18,7 +18,10 @@ describe("the file of clients", () => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-clients-"));
     try {
       const path = join(folder, "clients.json");
-      const clients: Client[] = [{ ...GOOD, role: "append-only" }, { ...GOOD, name: "b", role: "admin", quotaBytes: 5 }];
+      const clients: Client[] = [
+        { ...GOOD, role: "append-only" },
+        { ...GOOD, name: "b", role: "admin", quotaBytes: 5 },
+      ];
       await writeClients(path, clients);
       expect(await readClients(path)).toEqual(clients);
       expect((await stat(path)).mode & 0o777).toBe(0o600);

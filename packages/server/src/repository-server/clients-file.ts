@@ -88,7 +88,10 @@ function clientOf(row: unknown, where: string, fail: (problem: string) => Error)
   need(typeof name === "string" && isClientName(name), "name must be letters, digits and . _ @ -, at most 64");
   need(typeof role === "string" && isRole(role), `role must be one of ${ROLES.join(", ")}`);
   const isPattern = (item: unknown): boolean => typeof item === "string" && isRepositoryPattern(item);
-  need(Array.isArray(repositories) && repositories.every(isPattern), "repositories must be a list of names of repositories");
+  need(
+    Array.isArray(repositories) && repositories.every(isPattern),
+    "repositories must be a list of names of repositories",
+  );
   const isQuota = typeof quotaBytes === "number" && Number.isSafeInteger(quotaBytes) && quotaBytes >= 0;
   need(quotaBytes === undefined || isQuota, "quotaBytes must be a whole number of bytes");
   const isHash = typeof passwordHash === "string" && isPasswordHash(passwordHash);

@@ -62,7 +62,9 @@ export class HttpListener {
     server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error): void => {
-        reject(serverError("SERVER_LISTEN", { address: formatListenAddress(address), reason: messageOf(error) }, error));
+        reject(
+          serverError("SERVER_LISTEN", { address: formatListenAddress(address), reason: messageOf(error) }, error),
+        );
       };
       server.once("error", fail);
       server.listen(address.port, address.host, () => {
@@ -119,7 +121,11 @@ async function secureServer(files: CertificateFiles): Promise<Http2SecureServer>
     minVersion: "TLSv1.2",
     handshakeTimeout: HEADERS_MS,
     maxHeaderListPairs: MAX_HEADERS,
-    settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
+    settings: {
+      initialWindowSize: STREAM_WINDOW,
+      maxConcurrentStreams: MAX_STREAMS,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+    },
   });
   // A client that does not speak TLS, or gives up, is no failure of the server.
   server.on("tlsClientError", () => {});

@@ -69,7 +69,8 @@ const STATEMENTS = {
   usage: "SELECT bytes FROM usage WHERE client = ?",
   allUsage: "SELECT client, bytes FROM usage ORDER BY client",
   addUsage: "INSERT INTO usage VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = max(0, bytes + excluded.bytes)",
-  trash: "INSERT INTO trash VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET purge = max(purge, excluded.purge)",
+  trash:
+    "INSERT INTO trash VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET purge = max(purge, excluded.purge)",
   hidden: `SELECT purging FROM trash WHERE content IS NULL AND ${FILE}`,
   hiddenNames: "SELECT name FROM trash WHERE content IS NULL AND repository = ? AND type = ?",
   untrash: `DELETE FROM trash WHERE purging = 0 AND ${FILE}`,

@@ -40,7 +40,8 @@ export class Metrics {
     const lines: string[] = [];
     for (const [name, help] of Object.entries(COUNTERS)) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
-      for (const [labels, value] of this.#counters.get(name as CounterName) ?? []) lines.push(`${name}${labels} ${value}`);
+      for (const [labels, value] of this.#counters.get(name as CounterName) ?? [])
+        lines.push(`${name}${labels} ${value}`);
     }
     for (const { name, help, values } of this.#gauges) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`);

@@ -13,12 +13,15 @@ function removal(type: Removal["key"]["type"], ageMs: number | undefined): Remov
 describe("the minimum age", () => {
   const rule = minimumAge(7 * DAY_MS);
 
-  test.each(["config", "key", "snapshot", "pack", "hold"] as const)("keeps a file of type %s until it is old enough", (type) => {
-    expect(() => rule(removal(type, 7 * DAY_MS - 1))).toThrow(/received 7.0 days ago/);
-    expect(() => rule(removal(type, -DAY_MS))).toThrow(/received 0.0 hours ago/);
-    expect(() => rule(removal(type, undefined))).toThrow(/nobody knows/);
-    expect(() => rule(removal(type, 7 * DAY_MS))).not.toThrow();
-  });
+  test.each(["config", "key", "snapshot", "pack", "hold"] as const)(
+    "keeps a file of type %s until it is old enough",
+    (type) => {
+      expect(() => rule(removal(type, 7 * DAY_MS - 1))).toThrow(/received 7.0 days ago/);
+      expect(() => rule(removal(type, -DAY_MS))).toThrow(/received 0.0 hours ago/);
+      expect(() => rule(removal(type, undefined))).toThrow(/nobody knows/);
+      expect(() => rule(removal(type, 7 * DAY_MS))).not.toThrow();
+    },
+  );
 
   test.each(["lock", "index", "forgotten", "evidence"] as const)("lets a file of type %s go young", (type) => {
     expect(() => rule(removal(type, 0))).not.toThrow();

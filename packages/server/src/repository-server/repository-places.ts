@@ -1,13 +1,7 @@
 /** Where the repositories of a server lie: all below one place of any kind that Holdfast can open. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import {
-  type Backend,
-  type RetryOptions,
-  type Surroundings,
-  composeBackend,
-  parseLocation,
-} from "@holdfast/storage";
+import { type Backend, type RetryOptions, type Surroundings, composeBackend, parseLocation } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import { isRepositoryName } from "./request-path.ts";
 

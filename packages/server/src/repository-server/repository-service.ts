@@ -3,14 +3,7 @@
  * knows nothing of it.
  */
 import { isHoldfastError } from "@holdfast/base";
-import {
-  type Backend,
-  type CallOptions,
-  type Clock,
-  type FileInfo,
-  type FileType,
-  loadBytes,
-} from "@holdfast/storage";
+import { type Backend, type CallOptions, type Clock, type FileInfo, type FileType, loadBytes } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import { type Client, mayUse } from "./clients-file.ts";
 import type { Ledger, LedgerKey } from "./ledger.ts";

@@ -196,7 +196,11 @@ export class RequestHandler {
     response.end();
   }
 
-  async #post({ request, response, client, signal, idleMs }: Exchange, key: LedgerKey, findings: Findings): Promise<void> {
+  async #post(
+    { request, response, client, signal, idleMs }: Exchange,
+    key: LedgerKey,
+    findings: Findings,
+  ): Promise<void> {
     const { service } = this.#parts;
     const ifAbsent = request.headers["if-none-match"] === "*";
     const sizeBytes = lengthOf(request, key.type);
@@ -275,7 +279,8 @@ function answerRefused(
   { status, headers, text }: Refusal,
   idleMs: number,
 ): void {
-  for (const name of ["Content-Range", "Content-Length", "Accept-Ranges", "Holdfast-Received"]) response.removeHeader(name);
+  for (const name of ["Content-Range", "Content-Length", "Accept-Ranges", "Holdfast-Received"])
+    response.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   const size = status === 416 ? /\d+/.exec(text)?.[0] : undefined;
   if (size !== undefined) response.setHeader("Content-Range", `bytes */${size}`);

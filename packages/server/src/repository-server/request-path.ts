@@ -16,7 +16,7 @@ const COMPONENT = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/;
 const TYPES: ReadonlyMap<string, FileType> = new Map(
   FILE_TYPES.filter((type) => type !== "config").map((type) => [folderOf(type), type]),
 );
-const RESERVED = new Set(["config", ...FILE_TYPES.map((type) => folderOf(type).split("/")[0] ?? "")]);
+const RESERVED = new Set(["config", ...[...TYPES.keys()].map((folder) => folder.split("/")[0] ?? folder)]);
 
 /** True for a name that a repository on this server can have; also the empty one, which is that of the root. */
 export function isRepositoryName(name: string): boolean {
@@ -44,7 +44,8 @@ export function parseRequestPath(url: string): RequestTarget {
 }
 
 function targetWithin(repository: string, words: readonly string[]): RequestTarget {
-  if (words.length === 1 && words[0] === "config") return { kind: "file", repository, key: { type: "config", name: "" } };
+  if (words.length === 1 && words[0] === "config")
+    return { kind: "file", repository, key: { type: "config", name: "" } };
   const depth = words[0] === "holdfast" ? 2 : 1;
   const type = TYPES.get(words.slice(0, depth).join("/"));
   const rest = words.slice(depth);

@@ -63,6 +63,7 @@ export function refusalOf(error: unknown): Refusal {
     const text = code === "STORAGE_FULL" ? "no space is left where the repositories are" : "there is no such file";
     return { status: answer.status, headers: {}, text, code };
   }
-  if (transient) return { status: 503, headers: RETRY_AFTER, text: "the place of the repositories does not answer", code };
+  if (transient)
+    return { status: 503, headers: RETRY_AFTER, text: "the place of the repositories does not answer", code };
   return { status: 500, headers: {}, text: "the place of the repositories failed; the server's log says how", code };
 }
