@@ -6,6 +6,11 @@ export const CLI_ERRORS = {
   CLI_USAGE: { kind: "invalid-input", message: "{problem}", hint: "See `{help}`." },
   CLI_INVALID_VALUE: { kind: "invalid-input", message: "'{value}' is not a value for {option}: {expected}" },
   CLI_OPTIONS_CONFLICT: { kind: "invalid-input", message: "{first} and {second} exclude each other: {reason}" },
+  CLI_NOT_A_WHOLE_SNAPSHOT: {
+    kind: "invalid-input",
+    message: "'{text}' is a folder in a snapshot, and this is about whole snapshots",
+    hint: "When the whole snapshot is meant, give '{whole}'.",
+  },
   CLI_TARGET_IN_REPOSITORY: {
     kind: "invalid-input",
     message: "{target} is in the repository {location}: files of both would be mixed up",
