@@ -231,7 +231,7 @@ describe("log and metrics", () => {
         complete: true,
       },
       { client: "append-only", method: "DELETE", status: 403, error: { code: "SERVER_APPEND_ONLY" } },
-      { client: "append-only", method: "GET", status: 400, error: { code: "SERVER_BAD_PATH" } },
+      { client: "append-only", method: "GET", status: 400, error: { code: "SERVER_BAD_NAME" } },
       { method: "GET", status: 401, error: { code: "SERVER_CREDENTIALS" } },
     ]);
     for (const secret of ["token of", Buffer.from("append-only:token of").toString("base64").slice(0, 20), "evil"]) {

@@ -1,6 +1,5 @@
 /** `holdfast serve client add`: adds a client to the file of a server. */
 import { isHoldfastError } from "@holdfast/base";
-import { parseSizeBytes } from "@holdfast/engine";
 import {
   type Client,
   type Role,
@@ -18,6 +17,7 @@ import { EXIT } from "../exit.ts";
 import { invalidValue } from "../given-options.ts";
 import { newPassword } from "../password/password-source.ts";
 import { clientsPath } from "../serve/clients-path.ts";
+import { parseSize } from "../values/size.ts";
 
 export const run: RunCommand = async (context) => {
   const { options, output, args } = context;
@@ -54,8 +54,7 @@ function settingsOf(
   const repositories = given.length > 0 ? given : [name];
   const wrong = repositories.find((text) => !isRepositoryPattern(text));
   if (wrong !== undefined) throw invalidValue(wrong, "--repository", "give names such as den, den/laptop, den/* or *");
-  const size = (text: string): number | undefined => parseSizeBytes(text);
-  const quotaBytes = options.parsed("quota", "give a size such as 500g", size);
+  const quotaBytes = options.parsed("quota", "give a size such as 500g", parseSize);
   const role = (options.text("role") ?? "append-only") as Role;
   return { name, role, repositories, ...(quotaBytes === undefined ? {} : { quotaBytes }) };
 }

@@ -269,7 +269,7 @@ function finish(response: ServerResponse, status: number): void {
 
 /** Says no, if that can still be said; otherwise breaks the connection, so that nothing looks complete. */
 function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal, idleMs: number): void {
-  if (response.headersSent) cut(response);
+  if (response.headersSent) cut(request);
   else answerRefused(request, response, refusal, idleMs);
 }
 
@@ -292,16 +292,19 @@ function answerRefused(
   if (request.complete) return;
   // The rest of an upload is thrown away, but it must come.
   request.resume();
-  const timer = setTimeout(() => cut(response), status === 408 ? 100 : idleMs);
+  const timer = setTimeout(() => cut(request), status === 408 ? 100 : idleMs);
   const stop = (): void => clearTimeout(timer);
   request.once("end", stop).once("close", stop);
 }
 
-/** Ends the stream of HTTP/2, or the connection of HTTP/1.1, in a way that no client takes for the end of the answer. */
-function cut(response: ServerResponse): void {
-  const { stream } = response as unknown as { stream?: { close(code: number): void } };
+/**
+ * Ends the stream of HTTP/2, or the connection of HTTP/1.1, in a way that no client takes for the end of the answer. The request
+ * knows its connection also when the answer is complete.
+ */
+function cut(request: IncomingMessage): void {
+  const { stream } = request as unknown as { stream?: { close(code: number): void } };
   const INTERNAL_ERROR = 2;
-  if (stream === undefined) response.socket?.destroy();
+  if (stream === undefined) request.socket.destroy();
   else stream.close(INTERNAL_ERROR);
 }
 

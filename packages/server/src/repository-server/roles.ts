@@ -65,7 +65,7 @@ export function mayCreate(role: Role): boolean {
 }
 
 /** Whether the table allows it at all; locks and keys have further conditions. */
-export function allows(role: Role, operation: Operation, type: FileType): boolean {
+function allows(role: Role, operation: Operation, type: FileType): boolean {
   return operation === "look" || RIGHTS[role][operation].includes(type);
 }
 
