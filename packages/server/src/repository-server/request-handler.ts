@@ -227,7 +227,9 @@ export class RequestHandler {
     metrics.add("holdfast_request_seconds_total", { method }, ms / 1000);
     if (receivedBytes > 0) metrics.add("holdfast_received_bytes_total", labels, receivedBytes);
     if (sentBytes > 0) metrics.add("holdfast_sent_bytes_total", labels, sentBytes);
-    if (error !== undefined) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
+    // What is not there was not refused: every client looks for files that may not be there.
+    const isRefused = error !== undefined && response.statusCode !== 404;
+    if (isRefused) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
     const key = target?.kind === "file" ? target.key : undefined;
     log?.write({
       time: new Date().toISOString(),
