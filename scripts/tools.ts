@@ -24,6 +24,7 @@ export const tools: readonly Tool[] = [
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },
   { program: "ceph", debianPackage: "ceph-common" },
+  { program: "openssl", debianPackage: "openssl" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */
