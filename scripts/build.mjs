@@ -10,7 +10,9 @@ import { root } from "./workspace.ts";
 
 const PROGRAM = join(root, "packages/cli/src/main.ts");
 const WORKERS = "packages/*/src/**/*.worker.ts";
-const OURS = /[\\/]packages[\\/](?!cli[\\/])/;
+// What speaks to servers is loaded when one is used: it brings libraries along, and parts of Node that take time to load.
+const OURS =
+  /[\\/]packages[\\/](?!cli[\\/]|storage[\\/]src[\\/](?:azure|http|rclone|rest|s3|sftp|webdav)[\\/](?!\w+-location))/;
 
 /**
  * All files of a build lie in one folder, so that `workerEntry` finds a worker beside whatever file names it, and package.json

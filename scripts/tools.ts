@@ -20,6 +20,12 @@ export const tools: readonly Tool[] = [
   { program: "zsh", debianPackage: "zsh" },
   { program: "fish", debianPackage: "fish" },
   { program: "man", debianPackage: "man-db" },
+  { program: "rclone", debianPackage: "rclone" },
+  { program: "apache2", debianPackage: "apache2-bin" },
+  { program: "openssl", debianPackage: "openssl" },
+  { program: "setpriv", debianPackage: "util-linux" },
+  { program: "ps", debianPackage: "procps" },
+  { program: "ss", debianPackage: "iproute2" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

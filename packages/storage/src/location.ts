@@ -1,8 +1,11 @@
 /** Where a repository is, as people write it: the forms that restic understands. */
 import type { Backend } from "./backend.ts";
+import { azureLocation } from "./azure/azure-location.ts";
 import { storageError } from "./errors.ts";
 import { localLocation, localUrlLocation } from "./local/local-location.ts";
+import { rcloneLocation } from "./rclone/rclone-location.ts";
 import { restLocation } from "./rest/rest-location.ts";
+import { webdavLocation } from "./webdav/webdav-location.ts";
 
 /** A place that was understood, and not touched yet. */
 export interface Location {
@@ -25,6 +28,8 @@ export interface Surroundings {
   option(name: string): string | undefined;
   /** The home folder of the user; absolute. */
   readonly home: string;
+  /** What a program that is started gets to see, without passwords of repositories. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** For places that need nothing but their name. */
@@ -37,11 +42,14 @@ type LocationParser = (rest: string) => Location;
 const SCHEMES: ReadonlyMap<string, LocationParser> = new Map<string, LocationParser>([
   ["local", localLocation],
   ["file", localUrlLocation],
+  ["azure", azureLocation],
   ["rest", restLocation],
+  ["rclone", rcloneLocation],
+  ["webdav", webdavLocation],
 ]);
 
 /** The other schemes of restic: known, so that the message can say that they are not there rather than that they are wrong. */
-const UNSUPPORTED_SCHEMES = new Set(["sftp", "s3", "azure", "gs", "b2", "swift", "rclone"]);
+const UNSUPPORTED_SCHEMES = new Set(["sftp", "s3", "gs", "b2", "swift"]);
 
 /**
  * Understands `/path`, `relative/path`, `local:path`, `file:///path`, and the schemes of `SCHEMES`. What has a colon but does not

@@ -4,11 +4,11 @@
  */
 import { type Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { type Secret, systemCode } from "@holdfast/base";
+import type { Secret } from "@holdfast/base";
 import type { CallOptions } from "../backend.ts";
 import { HttpAnswer } from "./http-answer.ts";
 import { makeAgent } from "./http-agents.ts";
-import { UNKNOWN_SIGNER, fromNetworkError } from "./http-errors.ts";
+import { UNKNOWN_SIGNER, codeOf, fromNetworkError } from "./http-errors.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { IdleTimer } from "./idle-timer.ts";
 import { type NamedBody, sendBody } from "./send-body.ts";
@@ -37,6 +37,8 @@ export interface HttpClientOptions {
   /** Sent with every request, such as `Basic …`. */
   readonly authorization?: Secret | undefined;
   readonly patience?: Partial<HttpPatience> | undefined;
+  /** Why the server does not answer any more, where that is known: takes the place of what the network says. */
+  readonly whyGone?: (() => Error | undefined) | undefined;
 }
 
 export interface HttpRequest extends CallOptions {
@@ -74,6 +76,7 @@ export class HttpClient {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     for (;;) {
       request.signal.throwIfAborted();
+      const trust = this.#trust;
       const attempt = new Attempt(this.#start(request), request, this.#patience);
       try {
         const answer = await attempt.answer((error) => this.#translate(error));
@@ -81,7 +84,7 @@ export class HttpClient {
         return answer;
       } catch (error) {
         request.signal.throwIfAborted();
-        if (attempt.failure !== undefined && this.#mayGoOn(attempt.failure, request)) continue;
+        if (attempt.failure !== undefined && this.#mayGoOn(attempt.failure, request, trust)) continue;
         throw error;
       }
     }
@@ -124,16 +127,18 @@ export class HttpClient {
   }
 
   #translate(error: unknown): Error {
+    const gone = this.#options.whyGone?.();
+    if (gone !== undefined) return gone;
     return fromNetworkError(error, { location: this.location, hasAnswered: this.#hasAnswered });
   }
 
   /** True when the same request may go out again at once: what failed was no more than the choice of a connection. */
-  #mayGoOn({ error, isReused }: Failure, { method }: HttpRequest): boolean {
-    const code = systemCode(error) ?? "";
+  #mayGoOn({ error, isReused }: Failure, { method }: HttpRequest, trust: "usual" | "system"): boolean {
+    const code = codeOf(error);
     if (isReused && HARMLESS_TWICE.has(method) && (code === "ECONNRESET" || code === "EPIPE")) return true;
-    if (!UNKNOWN_SIGNER.has(code) || this.#trust === "system" || this.#options.settings.ca !== undefined) return false;
+    if (!UNKNOWN_SIGNER.has(code) || trust === "system" || this.#options.settings.ca !== undefined) return false;
     // An authority that was added to this machine's own store is trusted as well. That store is loaded only when it matters.
-    this.close();
+    if (this.#trust === "usual") this.#agent = undefined;
     this.#trust = "system";
     return true;
   }
@@ -153,12 +158,17 @@ class Attempt {
   readonly #patience: HttpPatience;
   readonly #idle: IdleTimer;
   #isAnswered = false;
+  #isSent = false;
+  #isIdle = false;
 
   constructor(request: ClientRequest, asked: HttpRequest, patience: HttpPatience) {
     this.#request = request;
     this.#asked = asked;
     this.#patience = patience;
-    this.#idle = new IdleTimer(() => request.destroy(codeError("ETIMEDOUT")));
+    this.#idle = new IdleTimer(() => {
+      this.#isIdle = true;
+      request.destroy(codeError("ETIMEDOUT"));
+    });
   }
 
   async answer(translate: (error: unknown) => Error): Promise<HttpAnswer> {
@@ -171,7 +181,7 @@ class Attempt {
     const release = (isReusable: boolean): void => {
       this.#idle.stop();
       signal.removeEventListener("abort", onAbort);
-      if (!isReusable) request.destroy();
+      if (!isReusable || !this.#isSent) request.destroy();
     };
     const response = this.#response();
     response.catch(() => {});
@@ -179,12 +189,14 @@ class Attempt {
     const sending = this.#send(body);
     try {
       const [head, isSent] = await Promise.all([Promise.race([response, sending.then(() => response)]), sending]);
+      this.#isSent = isSent;
       signal.throwIfAborted();
       // A success of which half was sent is none.
       if (!isSent && (head.statusCode ?? 0) < 300) throw this.#fail(codeError("ECONNRESET"));
       const { progressMs } = this.#patience;
       this.#idle.allow(progressMs);
-      return new HttpAnswer(head, { signal, idle: this.#idle, progressMs, release, translate });
+      const inTime = (error: unknown): Error => translate(this.#isIdle ? codeError("ETIMEDOUT") : error);
+      return new HttpAnswer(head, { signal, idle: this.#idle, progressMs, release, translate: inTime });
     } catch (error) {
       const isOfConnection = error === this.failure?.error;
       release(false);
@@ -199,6 +211,7 @@ class Attempt {
     return new Promise((resolve, reject) => {
       this.#request.on("response", (response) => {
         this.#isAnswered = true;
+        keepAfterHead(this.#request, response);
         resolve(response);
       });
       this.#request.on("error", (error) => reject(this.#fail(error)));
@@ -224,6 +237,12 @@ class Attempt {
     if (isSent) waitForAnswer();
     return isSent;
   }
+}
+
+/** Node gives up the connection after each HEAD, which would cost a handshake for every file that is looked for. */
+function keepAfterHead(request: ClientRequest, { httpVersion, headers }: IncomingMessage): void {
+  if (request.method === "HEAD" && httpVersion === "1.1" && headers.connection !== "close")
+    request.shouldKeepAlive = true;
 }
 
 function codeError(code: string): Error {

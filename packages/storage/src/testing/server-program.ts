@@ -40,7 +40,7 @@ export function hasProgram(name: string): boolean {
 }
 
 /** A port that nobody uses at this moment. */
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
