@@ -96,6 +96,8 @@ export interface SessionOptions {
   readonly whose?: Whose;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
+  /** How long a call that fails for now is repeated. Default: 15 minutes. */
+  readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
 }
@@ -104,38 +106,77 @@ export interface SessionOptions {
 export async function withSession<T>(
   context: CommandContext,
   work: (session: Session) => Promise<T>,
-  { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
+  options: SessionOptions = {},
 ): Promise<T> {
+  const prepared = await prepareSession(context, options);
+  try {
+    return await work(await prepared.open());
+  } finally {
+    await prepared.close();
+  }
+}
+
+/** A repository that is there, with its password at hand. */
+export interface PreparedSession {
+  /** Takes the half second that deriving the key takes. @throws ENGINE_WRONG_PASSWORD, and what opening throws */
+  open(): Promise<Session>;
+  /** Whether it was opened or not. */
+  close(): Promise<void>;
+}
+
+/** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
+export async function prepareSession(
+  context: CommandContext,
+  { whose = "own", trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
+): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
     const password = await passwordOf(raw, context, whose);
-    whileOpening?.();
-    const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
-    const settings = composeSettings(context);
-    const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
-    const cache = trustCache ? await openCache(opened, location, context) : undefined;
-    if (cache === undefined) return await work(new Session(opened, context));
-    // The index that was loaded last. Packs are not read before there is one.
-    let index: BlobIndex | undefined;
-    const backend = composeBackend(raw, {
-      ...settings,
-      cache: {
-        folder: cache,
-        cachePack: (name) => isId(name) && index?.isTreePack(name) === true,
-        onProblem: (error) => warnOfCache(context, error),
-      },
-    });
-    const { config, masterKey, keyId } = opened;
-    const onIndex = (loaded: BlobIndex): void => {
-      index = loaded;
+    const open = (): Promise<Session> => {
+      whileOpening?.();
+      return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
     };
-    return await work(
-      new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true }),
-    );
-  } finally {
+    return { open, close: () => raw.close() };
+  } catch (error) {
     await raw.close();
+    throw error;
   }
+}
+
+interface Opening {
+  readonly raw: Backend;
+  readonly location: string;
+  readonly password: Secret;
+  readonly whose: Whose;
+  readonly trustCache: boolean;
+  readonly patienceMs: number | undefined;
+}
+
+async function openSession(
+  context: CommandContext,
+  { raw, location, password, whose, trustCache, patienceMs }: Opening,
+): Promise<Session> {
+  const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
+  const settings = composeSettings(context, patienceMs);
+  const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+  const cache = trustCache ? await openCache(opened, location, context) : undefined;
+  if (cache === undefined) return new Session(opened, context);
+  // The index that was loaded last. Packs are not read before there is one.
+  let index: BlobIndex | undefined;
+  const backend = composeBackend(raw, {
+    ...settings,
+    cache: {
+      folder: cache,
+      cachePack: (name) => isId(name) && index?.isTreePack(name) === true,
+      onProblem: (error) => warnOfCache(context, error),
+    },
+  });
+  const { config, masterKey, keyId } = opened;
+  const onIndex = (loaded: BlobIndex): void => {
+    index = loaded;
+  };
+  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
 }
 
 /** The backend alone, for making a repository in it. */
@@ -160,7 +201,7 @@ async function passwordOf(backend: Backend, context: CommandContext, whose: Whos
   );
 }
 
-function composeSettings({ options, output }: CommandContext): ComposeOptions {
+function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {
   const limit = (name: string): number | undefined => {
     const kib = options.number(name, { min: 0, max: 2 ** 32 });
     return kib === undefined || kib === 0 ? undefined : kib * 1024;
@@ -169,6 +210,7 @@ function composeSettings({ options, output }: CommandContext): ComposeOptions {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
     retry: {
+      ...(patienceMs === undefined ? {} : { maxElapsedMs: patienceMs }),
       onRetry: ({ error, delayMs }) =>
         output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
     },

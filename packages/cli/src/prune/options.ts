@@ -3,6 +3,7 @@ import { type CompressionMode, type PruneOptions, type UnusedLimit, parseSizeByt
 import { cliError } from "../errors.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { packOptions } from "../values/pack-options.ts";
+import { parsePercent } from "../values/percent.ts";
 
 /** What a user can say of a prune. */
 export type PruneSettings = Omit<PruneOptions, "signal" | "onProgress" | "graceMs">;
@@ -30,8 +31,8 @@ export function pruneSettings(options: GivenOptions): PruneSettings {
 /** `x%` below 100, a size, or `unlimited`; `undefined` when the text is none of them. */
 function parseUnusedLimit(text: string): UnusedLimit | undefined {
   if (text === "unlimited") return { kind: "unlimited" };
-  const percent = /^(\d{1,2}(?:\.\d{1,6})?)%$/.exec(text)?.[1];
-  if (percent !== undefined) return { kind: "percent", percent: Number(percent) };
+  const percent = parsePercent(text);
+  if (percent !== undefined) return percent < 100 ? { kind: "percent", percent } : undefined;
   const bytes = parseSize(text);
   return bytes === undefined ? undefined : { kind: "bytes", bytes };
 }
