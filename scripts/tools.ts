@@ -20,11 +20,16 @@ export const tools: readonly Tool[] = [
   { program: "zsh", debianPackage: "zsh" },
   { program: "fish", debianPackage: "fish" },
   { program: "man", debianPackage: "man-db" },
+  { program: "rclone", debianPackage: "rclone" },
+  { program: "apache2", debianPackage: "apache2-bin" },
+  { program: "openssl", debianPackage: "openssl" },
+  { program: "setpriv", debianPackage: "util-linux" },
+  { program: "ps", debianPackage: "procps" },
+  { program: "ss", debianPackage: "iproute2" },
   { program: "ceph-mon", debianPackage: "ceph-mon" },
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },
   { program: "ceph", debianPackage: "ceph-common" },
-  { program: "openssl", debianPackage: "openssl" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

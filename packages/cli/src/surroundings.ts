@@ -26,5 +26,10 @@ export function surroundingsOf({ options, variables }: Pick<CommandContext, "opt
     }
     given.set(text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim());
   }
-  return { variable: (name) => variables.plain(name), option: (name) => given.get(name), home: homedir() };
+  return {
+    variable: (name) => variables.plain(name),
+    option: (name) => given.get(name),
+    home: homedir(),
+    environment: variables.forPrograms,
+  };
 }

@@ -29,6 +29,11 @@ export class Variables {
     return new Variables(values);
   }
 
+  /** All of them but passwords: what programs that are started get to see. */
+  get forPrograms(): Readonly<Record<string, string | undefined>> {
+    return this.#values;
+  }
+
   /** A variable by its whole name; an empty one counts as absent. */
   plain(name: string): string | undefined {
     return this.#values[name] === "" ? undefined : this.#values[name];

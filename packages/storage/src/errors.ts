@@ -84,6 +84,11 @@ export const STORAGE_ERRORS = {
     message: "{location}: the server keeps the files that restic knows, and so no {type} files of Holdfast's",
     hint: "Reach the repository through Holdfast's own server, `rclone serve restic` or any other place; backup, restore, check, copy and prune work as it is.",
   },
+  STORAGE_PROGRAM: {
+    kind: "external-tool",
+    message: "{location}: {program} does not do its work: {reason}",
+    hint: "{how}",
+  },
   STORAGE_UNTRUSTED: {
     kind: "permission",
     message: "{location}: the server cannot be trusted: {reason}",
@@ -101,7 +106,7 @@ export const STORAGE_ERRORS = {
   STORAGE_UNSUPPORTED: {
     kind: "unsupported",
     message: "repositories at '{scheme}:' are not supported by this version",
-    hint: "This version stores repositories in folders (also on mounted shares) and at rest:, s3: and gs:.",
+    hint: "This version stores repositories in folders (also on mounted shares) and at rest:, rclone:, webdav:, azure:, s3: and gs:.",
   },
 } as const satisfies Record<string, ErrorTemplate>;
 

@@ -18,7 +18,7 @@ describe("parseLocation", () => {
     expect(parseLocation(text)).toMatchObject({ scheme: "local", shown: path });
   });
 
-  test.each(["sftp", "azure", "b2", "swift", "rclone"])("knows that '%s:' is not supported", (scheme) => {
+  test.each(["sftp", "b2", "swift"])("knows that '%s:' is not supported", (scheme) => {
     const text = `${scheme}:https://user:geheim@host/repo`;
     expect(() => parseLocation(text)).toThrow(
       expect.objectContaining({ code: "STORAGE_UNSUPPORTED", details: { scheme } }),
@@ -32,20 +32,52 @@ describe("parseLocation", () => {
     },
   );
 
-  test.each(["rest:https://user:geheim@host/", "ret:https://user:geheim@host/", "S3:https://key:geheim@host/bucket"])(
-    "repeats no password of '%s'",
-    (text) => {
-      const error = (() => {
-        try {
-          return parseLocation(text);
-        } catch (thrown) {
-          return thrown;
-        }
-      })();
-      expect(messageOf(error) + JSON.stringify(error)).not.toContain("geheim");
-      expect(error).toBeInstanceOf(Error);
-    },
-  );
+  test.each([
+    "rest:https://user:geheim@host/?x",
+    "rest:https:/user:geheim@host/",
+    "webdav:https://user:geheim%@host/",
+    "ret:https://user:geheim@host/",
+    "S3:https://key:geheim@host/bucket",
+  ])("repeats no password of '%s'", (text) => {
+    const error = (() => {
+      try {
+        return parseLocation(text);
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    expect(messageOf(error) + JSON.stringify(error)).not.toContain("geheim");
+    expect(error).toBeInstanceOf(Error);
+  });
+});
+
+describe("parseLocation of servers", () => {
+  test.each([
+    ["rest:https://anna:geheim@host:8000/a/b", "rest", "rest:https://anna@host:8000/a/b/"],
+    ["rest:http://[::1]:8000/", "rest", "rest:http://[::1]:8000/"],
+    ["rest:http+unix:///run/rest.sock:/a/", "rest", "rest:http+unix:///run/rest.sock:/a/"],
+    ["webdav:https://host/remote.php/dav/files/anna", "webdav", "webdav:https://host/remote.php/dav/files/anna/"],
+    ["azure:backups:/", "azure", "azure:backups:/"],
+    ["azure:backups:/a//b/", "azure", "azure:backups:/a/b"],
+    ["rclone:drive:a/b", "rclone", "rclone:drive:a/b"],
+    ["rclone::sftp,host=h,pass=geheim:a", "rclone", "rclone::sftp,…"],
+  ])("takes '%s' for a place of %s", (text, scheme, shown) => {
+    expect(parseLocation(text)).toMatchObject({ scheme, shown });
+  });
+
+  test.each([
+    "rest:",
+    "rest:/srv",
+    "rest:ftp://host/",
+    "rest:http:///path",
+    "webdav:host/path",
+    "azure:x:/",
+    "azure:UPPER:/",
+    "azure:backups",
+    "azure:backups:/../x",
+  ])("refuses '%s'", (text) => {
+    expect(() => parseLocation(text)).toThrow(expect.objectContaining({ code: "STORAGE_INVALID_LOCATION" }));
+  });
 });
 
 test("openBackend makes the path absolute and touches nothing", async () => {

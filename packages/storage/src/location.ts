@@ -1,9 +1,12 @@
 /** Where a repository is, as people write it: the forms that restic understands. */
 import type { Backend } from "./backend.ts";
+import { azureLocation } from "./azure/azure-location.ts";
 import { storageError } from "./errors.ts";
 import { localLocation, localUrlLocation } from "./local/local-location.ts";
+import { rcloneLocation } from "./rclone/rclone-location.ts";
 import { restLocation } from "./rest/rest-location.ts";
 import { googleLocation, s3Location } from "./s3/s3-location.ts";
+import { webdavLocation } from "./webdav/webdav-location.ts";
 
 /** A place that was understood, and not touched yet. */
 export interface Location {
@@ -26,6 +29,8 @@ export interface Surroundings {
   option(name: string): string | undefined;
   /** The home folder of the user; absolute. */
   readonly home: string;
+  /** What a program that is started gets to see, without passwords of repositories. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** For places that need nothing but their name. */
@@ -38,13 +43,16 @@ type LocationParser = (rest: string) => Location;
 const SCHEMES: ReadonlyMap<string, LocationParser> = new Map<string, LocationParser>([
   ["local", localLocation],
   ["file", localUrlLocation],
+  ["azure", azureLocation],
   ["rest", restLocation],
+  ["rclone", rcloneLocation],
   ["s3", s3Location],
   ["gs", googleLocation],
+  ["webdav", webdavLocation],
 ]);
 
 /** The other schemes of restic: known, so that the message can say that they are not there rather than that they are wrong. */
-const UNSUPPORTED_SCHEMES = new Set(["sftp", "azure", "b2", "swift", "rclone"]);
+const UNSUPPORTED_SCHEMES = new Set(["sftp", "b2", "swift"]);
 
 /**
  * Understands `/path`, `relative/path`, `local:path`, `file:///path`, and the schemes of `SCHEMES`. What has a colon but does not

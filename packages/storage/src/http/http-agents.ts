@@ -32,14 +32,19 @@ export function makeAgent({ protocol, hostname, settings }: AgentTarget, trust: 
     autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS,
     ...(hostname === "" || isLoopback(hostname) ? {} : { proxyEnv: { ...settings.proxies } }),
   };
+  if ("proxyEnv" in common) checkProxies(settings);
   const context = protocol === "https:" ? { secureContext: secureContext(settings, trust) } : {};
-  try {
-    if (protocol === "http:") return new HttpAgent(common);
-    return new HttpsAgent({ ...common, ...context, rejectUnauthorized: settings.isVerified });
-  } catch (error) {
-    // The value is not repeated: the address of a proxy may have a password in it.
-    const details = { option: "HTTPS_PROXY or HTTP_PROXY", value: "…", expected: "give http://host:port" };
-    throw storageError("STORAGE_INVALID_OPTION", details, error);
+  if (protocol === "http:") return new HttpAgent(common);
+  return new HttpsAgent({ ...common, ...context, rejectUnauthorized: settings.isVerified });
+}
+
+/** The value is not repeated: the address of a proxy may have a password in it. */
+function checkProxies({ proxies }: HttpSettings): void {
+  for (const [name, value] of Object.entries(proxies)) {
+    if (!/_proxy$/i.test(name) || name.toLowerCase() === "no_proxy") continue;
+    const url = URL.parse(value);
+    if (url?.protocol === "http:" || url?.protocol === "https:") continue;
+    throw storageError("STORAGE_INVALID_OPTION", { option: name, value: "…", expected: "give http://host:port" });
   }
 }
 

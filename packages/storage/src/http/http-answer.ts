@@ -80,7 +80,7 @@ export class HttpAnswer {
     if (this.#isReleased) return;
     this.#isReleased = true;
     const { complete } = this.#response;
-    // All of it has come: the connection is free for others once it was read.
+    // The connection is free for others once what has come was read.
     if (complete) this.#response.resume();
     this.#parts.release(complete);
   }

@@ -4,11 +4,11 @@
  */
 import { type Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { type Secret, systemCode } from "@holdfast/base";
+import type { Secret } from "@holdfast/base";
 import type { CallOptions } from "../backend.ts";
 import { HttpAnswer } from "./http-answer.ts";
 import { makeAgent } from "./http-agents.ts";
-import { UNKNOWN_SIGNER, fromNetworkError } from "./http-errors.ts";
+import { UNKNOWN_SIGNER, codeOf, fromNetworkError } from "./http-errors.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { IdleTimer } from "./idle-timer.ts";
 import { type NamedBody, sendBody } from "./send-body.ts";
@@ -134,7 +134,7 @@ export class HttpClient {
 
   /** True when the same request may go out again at once: what failed was no more than the choice of a connection. */
   #mayGoOn({ error, isReused }: Failure, { method }: HttpRequest, trust: "usual" | "system"): boolean {
-    const code = systemCode(error) ?? "";
+    const code = codeOf(error);
     if (isReused && HARMLESS_TWICE.has(method) && (code === "ECONNRESET" || code === "EPIPE")) return true;
     if (!UNKNOWN_SIGNER.has(code) || trust === "system" || this.#options.settings.ca !== undefined) return false;
     // An authority that was added to this machine's own store is trusted as well. That store is loaded only when it matters.
@@ -211,6 +211,7 @@ class Attempt {
     return new Promise((resolve, reject) => {
       this.#request.on("response", (response) => {
         this.#isAnswered = true;
+        keepAfterHead(this.#request, response);
         resolve(response);
       });
       this.#request.on("error", (error) => reject(this.#fail(error)));
@@ -236,6 +237,12 @@ class Attempt {
     if (isSent) waitForAnswer();
     return isSent;
   }
+}
+
+/** Node gives up the connection after each HEAD, which would cost a handshake for every file that is looked for. */
+function keepAfterHead(request: ClientRequest, { httpVersion, headers }: IncomingMessage): void {
+  if (request.method === "HEAD" && httpVersion === "1.1" && headers.connection !== "close")
+    request.shouldKeepAlive = true;
 }
 
 function codeError(code: string): Error {

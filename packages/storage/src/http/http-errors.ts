@@ -1,5 +1,5 @@
 /** What failures of the network, of TLS and of HTTP mean for a repository. */
-import { type HoldfastError, isHoldfastError, messageOf, systemCode } from "@holdfast/base";
+import { type HoldfastError, isHoldfastError, messageOf } from "@holdfast/base";
 import { storageError } from "../errors.ts";
 
 /** Codes of OpenSSL's verdict on a certificate, in words, and what to do about them. */
@@ -76,10 +76,16 @@ export interface NetworkPlace {
   readonly hasAnswered: boolean;
 }
 
+/** The code of an error of sockets, TLS or HTTP; empty when it has none. */
+export function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}
+
 /** Errors of Node's sockets, TLS and HTTP parser become ours; ours pass. */
 export function fromNetworkError(error: unknown, { location, hasAnswered }: NetworkPlace): HoldfastError {
   if (isHoldfastError(error)) return error;
-  const code = systemCode(error) ?? "";
+  const code = codeOf(error);
   const untrusted = UNTRUSTED.get(code);
   if (untrusted !== undefined) {
     const [reason, how] = untrusted;

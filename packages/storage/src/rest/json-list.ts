@@ -16,22 +16,22 @@ export async function* readJsonList(chunks: AsyncIterable<Uint8Array>, location:
   const decoder = new TextDecoder();
   let pending = "";
   let isStarted = false;
-  const lot = (text: string): unknown[] => {
-    const elements = parseArray(isStarted ? `[${text}` : text);
-    if (elements === undefined) throw noList(location);
-    isStarted = true;
-    return elements;
-  };
+  const parse = (text: string): unknown[] | undefined => parseArray(isStarted ? `[${text}` : text);
   for await (const chunk of chunks) {
     pending += decoder.decode(chunk, { stream: true });
     const cut = lastCut(pending);
-    if (cut !== undefined) {
-      yield lot(`${pending.slice(0, cut.end)}]`);
+    const elements = cut === undefined ? undefined : parse(`${pending.slice(0, cut.end)}]`);
+    // Where it does not parse, the cut was within a name; a later one will do.
+    if (cut !== undefined && elements !== undefined) {
+      isStarted = true;
       pending = pending.slice(cut.next);
+      yield elements;
     }
     if (pending.length > MAX_PENDING_CHARS) throw noList(location);
   }
-  yield lot(pending + decoder.decode());
+  const elements = parse(pending + decoder.decode());
+  if (elements === undefined) throw noList(location);
+  yield elements;
 }
 
 /** Where the last whole object ends, and where the next begins. */

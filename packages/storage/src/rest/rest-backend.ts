@@ -44,6 +44,8 @@ export interface RestOptions {
   readonly patience?: Partial<HttpPatience>;
   /** In place of the address, for messages. */
   readonly location?: string;
+  /** Why the server does not answer any more, where that is known. */
+  readonly whyGone?: () => Error | undefined;
 }
 
 export class RestBackend implements Backend {
@@ -53,9 +55,9 @@ export class RestBackend implements Backend {
   readonly #connections: number;
   #features: ServerFeatures = NO_FEATURES;
 
-  constructor({ address, settings, authorization, connections, patience, location = address.shown }: RestOptions) {
+  constructor({ address, connections, location = address.shown, ...how }: RestOptions) {
     this.location = location;
-    this.#client = new HttpClient({ ...address, location, settings, authorization, patience });
+    this.#client = new HttpClient({ ...address, location, ...how });
     this.#basePath = address.path;
     this.#connections = connections ?? DEFAULT_CONNECTIONS;
   }
@@ -134,7 +136,9 @@ export class RestBackend implements Backend {
     return this.#exchange({ method: "HEAD", path, signal }, async (answer) => {
       if (answer.status === 404) return undefined;
       if (!isSuccess(answer) || answer.contentLength === undefined) throw await this.#refused(answer, path);
-      return fileInfo(key.name, answer.contentLength, Number(answer.header("holdfast-received")));
+      const received = answer.header("holdfast-received");
+      const atMs = received === undefined ? Date.parse(answer.header("last-modified") ?? "") : Number(received);
+      return fileInfo(key.name, answer.contentLength, atMs);
     });
   }
 
@@ -150,10 +154,15 @@ export class RestBackend implements Backend {
     try {
       if (this.#isEmptyFolder(answer, type)) return;
       if (!isSuccess(answer)) throw await this.#refused(answer, path);
+      // The grace period of forgotten snapshots goes by these times, and listings of other servers have none.
+      let isAsking = type === "forgotten" && !this.#features.has("received");
       for await (const lot of readJsonList(this.#versionTwo(answer).chunks(), this.location)) {
         for (const element of lot) {
           const info = listedInfo(element, type);
-          if (info !== undefined) yield info;
+          if (info === undefined) continue;
+          const told = isAsking ? await this.stat({ type, name: info.name }, { signal }) : undefined;
+          if (isAsking && told?.receivedAtMs === undefined) isAsking = false;
+          yield told ?? info;
           signal.throwIfAborted();
         }
       }

@@ -1,0 +1,147 @@
+/** Azure's blob storage, against its emulator Azurite. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bytesSource } from "../bytes-source.ts";
+import { NO_SURROUNDINGS, type Surroundings, openBackend } from "../location.ts";
+import { backendConformance } from "../testing/conformance.ts";
+import { sampleFile } from "../testing/sample-files.ts";
+import { type RunningServer, startServer } from "../testing/server-program.ts";
+import { azureAccount } from "./azure-account.ts";
+import { sharedKeyAuthorization } from "./shared-key.ts";
+
+const signal = new AbortController().signal;
+const CONFIG = { type: "config", name: "" } as const;
+// Azurite has one account, whose key is published with it.
+const ACCOUNT = "devstoreaccount1";
+const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+// Not among the dependencies: `npm ci --prefix test/servers` installs it. Where CI is true it has to be there.
+const SERVERS = fileURLToPath(new URL("../../../../test/servers/node_modules", import.meta.url));
+const AZURITE = join(SERVERS, "azurite", "dist/src/blob/main.js");
+const isSkipped = !existsSync(AZURITE) && process.env["CI"] !== "true";
+
+let server: RunningServer | undefined;
+beforeAll(async () => {
+  if (isSkipped) return;
+  server = await startServer({
+    program: process.execPath,
+    args: ({ port, folder }) => {
+      const where = ["--blobHost", "127.0.0.1", "--blobPort", String(port), "--location", folder];
+      return [AZURITE, ...where, "--silent", "--disableTelemetry"];
+    },
+  });
+  await makeContainer("backups");
+}, 60_000);
+afterAll(() => server?.stop());
+
+function surroundings(variables: Readonly<Record<string, string | undefined>> = {}): Surroundings {
+  const all: Record<string, string | undefined> = { AZURE_ACCOUNT_NAME: ACCOUNT, AZURE_ACCOUNT_KEY: KEY, ...variables };
+  const options: Record<string, string> = { "azure.endpoint": `http://127.0.0.1:${server?.port}/${ACCOUNT}` };
+  return { ...NO_SURROUNDINGS, variable: (name) => all[name], option: (name) => options[name] };
+}
+
+/** Holdfast makes no containers. */
+async function makeContainer(name: string): Promise<void> {
+  const account = azureAccount("test", surroundings());
+  const headers = { "x-ms-date": new Date().toUTCString(), "x-ms-version": "2021-12-02" };
+  const path = `/${ACCOUNT}/${name}?restype=container`;
+  if (account.key === undefined) throw new Error("the key is not known");
+  const authorization = sharedKeyAuthorization(ACCOUNT, account.key, {
+    method: "PUT",
+    path,
+    headers,
+    contentLength: 0,
+  });
+  const answer = await fetch(`http://127.0.0.1:${server?.port}${path}`, {
+    method: "PUT",
+    headers: { ...headers, authorization },
+  });
+  expect(answer.status).toBe(201);
+}
+
+let places = 0;
+describe.skipIf(isSkipped)("with Azurite", () => {
+  backendConformance("AzureBackend", async () => {
+    const place = `place ${places++}/ü`;
+    return {
+      backend: await openBackend(`azure:backups:/${place}`, surroundings()),
+      async plantForeign(path) {
+        const account = azureAccount("test", surroundings());
+        if (account.key === undefined) return;
+        const url = `/${ACCOUNT}/backups/${[...place.split("/"), ...path.split("/")].map(encodeURIComponent).join("/")}`;
+        const headers = {
+          "x-ms-date": new Date().toUTCString(),
+          "x-ms-version": "2021-12-02",
+          "x-ms-blob-type": "BlockBlob",
+          "content-type": "text/plain",
+        };
+        const request = { method: "PUT", path: url, headers, contentLength: 7 };
+        const authorization = sharedKeyAuthorization(ACCOUNT, account.key, request);
+        const answer = await fetch(`http://127.0.0.1:${server?.port}${url}`, {
+          method: "PUT",
+          headers: { ...headers, authorization },
+          body: "foreign",
+        });
+        expect(answer.status).toBe(201);
+      },
+    };
+  });
+});
+
+describe.skipIf(isSkipped)("a container of Azure", () => {
+  test("that does not exist is an error at once, also for whoever asks for a file", async () => {
+    const backend = await openBackend("azure:nowhere:/", surroundings());
+    const { key, bytes } = sampleFile("pack", 100);
+    const code = { code: "STORAGE_NO_PLACE", transient: false };
+    await expect(backend.initialize({ signal })).rejects.toMatchObject(code);
+    await expect(backend.stat(CONFIG, { signal })).rejects.toMatchObject(code);
+    await expect(backend.save(key, bytesSource(bytes), { signal })).rejects.toMatchObject(code);
+    await expect(Array.fromAsync(backend.list("pack", { signal }))).rejects.toMatchObject(code);
+    await backend.close();
+  });
+
+  test("refuses a wrong key at once, and the message does not repeat it", async () => {
+    const wrong = Buffer.from("geheim").toString("base64");
+    const backend = await openBackend("azure:backups:/", surroundings({ AZURE_ACCOUNT_KEY: wrong }));
+    const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORAGE_CREDENTIALS_REFUSED", transient: false });
+    expect(JSON.stringify(error)).not.toContain(wrong);
+    await backend.close();
+  });
+
+  test.each([
+    [{ AZURE_ACCOUNT_NAME: undefined }, "STORAGE_NO_CREDENTIALS"],
+    [{ AZURE_ACCOUNT_NAME: "a/b" }, "STORAGE_NO_CREDENTIALS"],
+    [{ AZURE_ACCOUNT_KEY: undefined }, "STORAGE_NO_CREDENTIALS"],
+    [{ AZURE_ACCOUNT_KEY: "no base64!" }, "STORAGE_NO_CREDENTIALS"],
+  ])("with %j is not opened: %s", async (variables, code) => {
+    await expect(openBackend("azure:backups:/", surroundings(variables))).rejects.toMatchObject({ code });
+  });
+
+  test("says when a file arrived, by its own clock", async () => {
+    const backend = await openBackend("azure:backups:/times", surroundings());
+    const { key, bytes } = sampleFile("snapshot", 100);
+    const before = Date.now();
+    await backend.save(key, bytesSource(bytes), { signal });
+    const [info] = await Array.fromAsync(backend.list("snapshot", { signal }));
+    expect(Math.abs((info?.receivedAtMs ?? 0) - before)).toBeLessThan(10_000);
+    expect(await backend.stat(key, { signal })).toEqual(info);
+    await backend.close();
+  });
+
+  test("lists more than one page", async () => {
+    const backend = await openBackend("azure:backups:/pages", surroundings());
+    const names = Array.from({ length: 5200 }, (_, i) => i.toString(16).padStart(64, "0"));
+    const save = async (from: number): Promise<void> => {
+      for (let i = from; i < names.length; i += 32) {
+        await backend.save({ type: "lock", name: names[i] ?? "" }, bytesSource(), { signal });
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, (_, from) => save(from)));
+    const infos = await Array.fromAsync(backend.list("lock", { signal }));
+    expect(infos.map(({ name }) => name).toSorted()).toEqual(names);
+    await backend.close();
+  }, 120_000);
+});
