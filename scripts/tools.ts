@@ -20,6 +20,8 @@ export const tools: readonly Tool[] = [
   { program: "zsh", debianPackage: "zsh" },
   { program: "fish", debianPackage: "fish" },
   { program: "man", debianPackage: "man-db" },
+  { program: "sshd", debianPackage: "openssh-server" },
+  { program: "ssh", debianPackage: "openssh-client" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

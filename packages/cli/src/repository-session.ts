@@ -21,9 +21,11 @@ import {
   CacheFolder,
   type CachedType,
   type ComposeOptions,
+  assertNothingWasHere,
   composeBackend,
   openBackend,
   parseLocation,
+  rememberPlace,
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
@@ -109,11 +111,12 @@ export async function withSession<T>(
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
-    const password = await passwordOf(raw, context, whose);
+    const password = await passwordOf(raw, location, context, whose);
     whileOpening?.();
     const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
     const settings = composeSettings(context);
     const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+    if (isLocal(location)) await rememberPlace(placesFile(context), raw.location, opened.config.id);
     const cache = trustCache ? await openCache(opened, location, context) : undefined;
     if (cache === undefined) return await work(new Session(opened, context));
     // The index that was loaded last. Packs are not read before there is one.
@@ -138,10 +141,18 @@ export async function withSession<T>(
   }
 }
 
-/** The backend alone, for making a repository in it. */
+/**
+ * The backend alone, for making a repository in it.
+ * @throws STORAGE_NOT_MOUNTED where there was a repository and an empty folder is now, unless `local.new=true` says that it is gone
+ */
 export async function withNewBackend<T>(context: CommandContext, work: (backend: Backend) => Promise<T>): Promise<T> {
-  const raw = await openBackend(await repositoryLocation(context), surroundingsOf(context));
+  const location = await repositoryLocation(context);
+  const surroundings = surroundingsOf(context);
+  const raw = await openBackend(location, surroundings);
   try {
+    if (isLocal(location) && surroundings.option("local.new") !== "true") {
+      await assertNothingWasHere(placesFile(context), raw.location);
+    }
     return await work(composeBackend(raw, composeSettings(context)));
   } finally {
     await raw.close();
@@ -149,8 +160,9 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 }
 
 /** Nobody is asked for the password of a repository that is not there. */
-async function passwordOf(backend: Backend, context: CommandContext, whose: Whose): Promise<Secret> {
+async function passwordOf(backend: Backend, location: string, context: CommandContext, whose: Whose): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
+  if (config === undefined && isLocal(location)) await assertNothingWasHere(placesFile(context), backend.location);
   if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
   const isNamed = (await namedLocation(context, whose)) !== undefined;
   return repositoryPassword(
@@ -158,6 +170,17 @@ async function passwordOf(backend: Backend, context: CommandContext, whose: Whos
     whose,
     isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) },
   );
+}
+
+function isLocal(location: string): boolean {
+  return parseLocation(location).scheme === "local";
+}
+
+/** Where it is kept which folders held a repository. */
+function placesFile({ variables }: CommandContext): string {
+  const named = variables.plain("XDG_STATE_HOME");
+  const state = named?.startsWith("/") === true ? named : join(homedir(), ".local/state");
+  return join(state, "holdfast", "places.json");
 }
 
 function composeSettings({ options, output }: CommandContext): ComposeOptions {
@@ -187,7 +210,7 @@ async function openCache(
   const { options, variables } = context;
   if (options.flag("no-cache")) return undefined;
   const chosen = options.text("cache-dir");
-  if (chosen === undefined && parseLocation(location).scheme === "local") return undefined;
+  if (chosen === undefined && isLocal(location)) return undefined;
   try {
     const folder = chosen ?? join(variables.plain("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "holdfast");
     const cache = await CacheFolder.open(folder, repository.config.id);

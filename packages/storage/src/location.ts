@@ -2,6 +2,7 @@
 import type { Backend } from "./backend.ts";
 import { storageError } from "./errors.ts";
 import { localLocation, localUrlLocation } from "./local/local-location.ts";
+import { sftpLocation } from "./sftp/sftp-location.ts";
 
 /** A place that was understood, and not touched yet. */
 export interface Location {
@@ -36,10 +37,11 @@ type LocationParser = (rest: string) => Location;
 const SCHEMES: ReadonlyMap<string, LocationParser> = new Map<string, LocationParser>([
   ["local", localLocation],
   ["file", localUrlLocation],
+  ["sftp", sftpLocation],
 ]);
 
 /** The other schemes of restic: known, so that the message can say that they are not there rather than that they are wrong. */
-const UNSUPPORTED_SCHEMES = new Set(["sftp", "s3", "rest", "azure", "gs", "b2", "swift", "rclone"]);
+const UNSUPPORTED_SCHEMES = new Set(["s3", "rest", "azure", "gs", "b2", "swift", "rclone"]);
 
 /**
  * Understands `/path`, `relative/path`, `local:path`, `file:///path`, and the schemes of `SCHEMES`. What has a colon but does not
