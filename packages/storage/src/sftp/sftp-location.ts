@@ -4,7 +4,7 @@ import { splitWords } from "@holdfast/base";
 import type { Backend } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import type { Location, Surroundings } from "../location.ts";
-import { type HostAddress, parseHost } from "./connection/host-address.ts";
+import { type HostAddress, parseHost } from "../host-address.ts";
 
 const DEFAULT_CHANNELS = 5;
 const DEFAULT_IDLE_SECONDS = 300;

@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { storageError } from "../../errors.ts";
 import type { Surroundings } from "../../location.ts";
-import { type HostAddress, parseHost } from "./host-address.ts";
+import { type HostAddress, parseHost } from "../../host-address.ts";
 import { type SshDirectives, inHome, sshDirectives } from "./ssh-config.ts";
 
 export interface HostSettings {
