@@ -32,7 +32,7 @@ export const STORAGE_ERRORS = {
   STORAGE_NOT_MOUNTED: {
     kind: "unavailable",
     message: "{location}: the volume of the repository is not there: {reason}",
-    hint: "Attach and mount the disk or share, then run this again. Nothing was written.",
+    hint: "Attach and mount the disk or share, then run this again. Nothing was written. If the repository is gone for good, `-o local.new=true` lets init make another.",
   },
   STORAGE_NOT_A_FOLDER: {
     kind: "conflict",

@@ -9,15 +9,15 @@ import type { SftpSession } from "./sftp-session.ts";
 
 /** Answers of one folder that are asked for ahead; OpenSSH puts 100 names into each. */
 const AHEAD_ANSWERS = 4;
-/** Folders that are read at a time: the 256 of the packs take 16 rounds. */
-const FOLDERS_AT_ONCE = 16;
+/** Folders that are read at a time: the 256 of the packs take 4 rounds. */
+const FOLDERS_AT_ONCE = 64;
 
 const TYPE_BITS = 0o170000;
 const REGULAR = 0o100000;
 
 /**
  * Yields what is in the folder of `type` below `root`. Foreign names are skipped, also packs in a folder that is not theirs,
- * and files that vanish meanwhile. A missing folder is an empty one. Memory: the names of 16 folders of packs.
+ * and files that vanish meanwhile. A missing folder is an empty one. Memory: the names of 64 folders of packs.
  * @throws failures of calls as they are
  */
 export async function* listFiles(

@@ -32,7 +32,7 @@ export async function readFile<T>(
   consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
   { signal, into }: LoadOptions,
 ): Promise<T> {
-  const { handle, range } = await opened(session, request, signal);
+  const { handle, range, head } = await opened(session, request, signal);
   let isOpen = true;
   const close = (): void => {
     if (isOpen) session.calls.closeHandle(handle).catch(() => {}); // nothing is lost with it
@@ -43,7 +43,9 @@ export async function readFile<T>(
       return await consume(stream(session, handle, { ...request, range }, signal));
     }
     const bytes = into?.length === range.length ? into : Buffer.allocUnsafeSlow(range.length);
-    await fill(session, handle, range.offset, bytes, request, signal);
+    bytes.set(head);
+    const rest = bytes.subarray(head.length);
+    await fill(session, handle, range.offset + head.length, rest, request, signal);
     close();
     return await consume(oneChunk(bytes, signal));
   } finally {
@@ -51,23 +53,29 @@ export async function readFile<T>(
   }
 }
 
-/** Opens the file, and asks for its size where that is to be known. */
-async function opened(
-  session: SftpSession,
-  request: ReadRequest,
-  signal: AbortSignal,
-): Promise<{ readonly handle: Handle; readonly range: ByteRange }> {
+/** An open file, the range that is wanted of it, and what was read of that already. */
+interface Opened {
+  readonly handle: Handle;
+  readonly range: ByteRange;
+  readonly head: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Opens the file. Where its size is to be known, its first bytes are asked for at the same time: most files are small. */
+async function opened(session: SftpSession, request: ReadRequest, signal: AbortSignal): Promise<Opened> {
   const { calls } = session;
+  const { range } = request;
   try {
-    const opening = calls.open(request.path, OPEN.READ);
-    const handle = await openedHandle(calls, opening, signal);
-    // An empty range asks for no byte that could be missing.
-    if (request.range !== undefined && request.range.length > 0) return { handle, range: request.range };
+    const handle = await openedHandle(calls, calls.open(request.path, OPEN.READ), signal);
+    if (range !== undefined && range.length > 0) return { handle, range, head: NOTHING };
     try {
-      const { sizeBytes = 0 } = await abortable(calls.statHandle(handle), signal);
-      const range = request.range ?? { offset: 0, length: sizeBytes };
-      if (range.offset + range.length > sizeBytes) throw rangeError(request, range.offset + range.length);
-      return { handle, range };
+      const first = range === undefined ? calls.read(handle, 0, session.readBytes) : NOTHING;
+      const [{ sizeBytes = 0 }, head] = await abortable(Promise.all([calls.statHandle(handle), first]), signal);
+      // An empty range asks for no byte that could be missing.
+      const whole = range ?? { offset: 0, length: sizeBytes };
+      if (whole.offset + whole.length > sizeBytes) throw rangeError(request, whole.offset + whole.length);
+      return { handle, range: whole, head: whole.length > WHOLE_BYTES ? NOTHING : head.subarray(0, whole.length) };
     } catch (error) {
       calls.closeHandle(handle).catch(() => {});
       throw error;

@@ -27,6 +27,10 @@ import { SessionPool } from "./session-pool.ts";
 import { fromSftpError, isMissing } from "./sftp-errors.ts";
 import type { SftpSession } from "./sftp-session.ts";
 
+/** Calls share channels: what most of them do is to wait for an answer. */
+const CALLS_PER_CHANNEL = 4;
+const LEAST_CALLS = 8;
+
 /** What a backend is made of. */
 export interface SftpBackendOptions {
   /** For people and messages. */
@@ -51,7 +55,7 @@ export class SftpBackend implements Backend {
     this.location = location;
     this.#root = root;
     this.#pool = new SessionPool(connector, { maxChannels, idleMs });
-    this.#maxConcurrency = maxChannels * 2;
+    this.#maxConcurrency = Math.max(LEAST_CALLS, maxChannels * CALLS_PER_CHANNEL);
   }
 
   /** `atomicReplace` and `conditionalPut` turn false once the server has shown that it lacks what they need. */
