@@ -7,5 +7,6 @@ export default defineConfig({
     maxWorkers: "100%", // of the cores; the default leaves one idle
     execArgv: ["--disable-warning=ExperimentalWarning"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -20,6 +20,7 @@ export const tools: readonly Tool[] = [
   { program: "zsh", debianPackage: "zsh" },
   { program: "fish", debianPackage: "fish" },
   { program: "man", debianPackage: "man-db" },
+  { program: "openssl", debianPackage: "openssl" },
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
 ];

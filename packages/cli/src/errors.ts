@@ -6,6 +6,11 @@ export const CLI_ERRORS = {
   CLI_USAGE: { kind: "invalid-input", message: "{problem}", hint: "See `{help}`." },
   CLI_INVALID_VALUE: { kind: "invalid-input", message: "'{value}' is not a value for {option}: {expected}" },
   CLI_OPTIONS_CONFLICT: { kind: "invalid-input", message: "{first} and {second} exclude each other: {reason}" },
+  CLI_NOT_A_WHOLE_SNAPSHOT: {
+    kind: "invalid-input",
+    message: "'{text}' is a folder in a snapshot, and this is about whole snapshots",
+    hint: "When the whole snapshot is meant, give '{whole}'.",
+  },
   CLI_TARGET_IN_REPOSITORY: {
     kind: "invalid-input",
     message: "{target} is in the repository {location}: files of both would be mixed up",
@@ -84,6 +89,11 @@ export const CLI_ERRORS = {
   },
 
   // Running
+  CLI_COPY_LACKS_SNAPSHOT: {
+    kind: "not-found",
+    message: "{location}: this copy does not have what is to be restored",
+    hint: "`holdfast copy` brings snapshots there. What the first repository could give is in the target.",
+  },
   CLI_SOURCE_COMMAND: {
     kind: "external-tool",
     message: "the command '{command}' failed: {reason}",

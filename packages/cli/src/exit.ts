@@ -21,6 +21,7 @@ const OF_CODE: Readonly<Record<string, number>> = {
   CLI_USAGE: EXIT.usage,
   CLI_INVALID_VALUE: EXIT.usage,
   CLI_OPTIONS_CONFLICT: EXIT.usage,
+  CLI_NOT_A_WHOLE_SNAPSHOT: EXIT.usage,
   CLI_NO_LOCATION: EXIT.usage,
   CLI_NO_OTHER_LOCATION: EXIT.usage,
   CLI_SAME_REPOSITORY: EXIT.usage,

@@ -19,6 +19,8 @@ export class Interruption {
   /** Called before the process ends at once, to leave the terminal as it was. */
   readonly #beforeExit: () => void;
   readonly #terminals = STANDARD_STREAMS.filter((stream) => isatty(stream));
+  /** How long a run may take to tidy up, before the process is ended. */
+  graceMs = GRACE_MS;
   #exitCode: number | undefined;
   #isOutputLost = false;
 
@@ -61,7 +63,7 @@ export class Interruption {
     if (this.#exitCode !== undefined) this.#leave(code);
     this.#exitCode = code;
     this.#controller.abort(cliError("CLI_INTERRUPTED", { signal: name }));
-    setTimeout(() => this.#leave(code), GRACE_MS).unref();
+    setTimeout(() => this.#leave(code), this.graceMs).unref();
   }
 
   /**

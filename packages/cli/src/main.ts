@@ -29,6 +29,7 @@ export async function main(argv: string[]): Promise<number> {
       const flags = { json: options.flag("json"), quiet: options.flag("quiet"), verbosity: options.count("verbose") };
       output = new Output(settingsOf(variables, flags));
       whenInterrupted = parsed.command.whenInterrupted;
+      interruption.graceMs = parsed.command.graceMs ?? interruption.graceMs;
       code = await run(parsed, { options, variables, output, signal: interruption.signal });
     } else code = answer(parsed, output);
     await output.flush();

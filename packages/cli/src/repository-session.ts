@@ -21,15 +21,13 @@ import {
   CacheFolder,
   type CachedType,
   type ComposeOptions,
-  assertNothingWasHere,
   composeBackend,
   openBackend,
-  parseLocation,
-  rememberPlace,
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
 import { formatLocalTime, plural } from "./output/units.ts";
+import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { surroundingsOf } from "./surroundings.ts";
@@ -98,6 +96,8 @@ export interface SessionOptions {
   readonly whose?: Whose;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
+  /** How long a call that fails for now is repeated. Default: 15 minutes. */
+  readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
 }
@@ -106,39 +106,78 @@ export interface SessionOptions {
 export async function withSession<T>(
   context: CommandContext,
   work: (session: Session) => Promise<T>,
-  { whose = "own", trustCache = true, whileOpening }: SessionOptions = {},
+  options: SessionOptions = {},
 ): Promise<T> {
+  const prepared = await prepareSession(context, options);
+  try {
+    return await work(await prepared.open());
+  } finally {
+    await prepared.close();
+  }
+}
+
+/** A repository that is there, with its password at hand. */
+export interface PreparedSession {
+  /** Takes the half second that deriving the key takes. @throws ENGINE_WRONG_PASSWORD, and what opening throws */
+  open(): Promise<Session>;
+  /** Whether it was opened or not. */
+  close(): Promise<void>;
+}
+
+/** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
+export async function prepareSession(
+  context: CommandContext,
+  { whose = "own", trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
+): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
     const password = await passwordOf(raw, location, context, whose);
-    whileOpening?.();
-    const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
-    const settings = composeSettings(context);
-    const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
-    if (isLocal(location)) await rememberPlace(placesFile(context), raw.location, opened.config.id);
-    const cache = trustCache ? await openCache(opened, location, context) : undefined;
-    if (cache === undefined) return await work(new Session(opened, context));
-    // The index that was loaded last. Packs are not read before there is one.
-    let index: BlobIndex | undefined;
-    const backend = composeBackend(raw, {
-      ...settings,
-      cache: {
-        folder: cache,
-        cachePack: (name) => isId(name) && index?.isTreePack(name) === true,
-        onProblem: (error) => warnOfCache(context, error),
-      },
-    });
-    const { config, masterKey, keyId } = opened;
-    const onIndex = (loaded: BlobIndex): void => {
-      index = loaded;
+    const open = (): Promise<Session> => {
+      whileOpening?.();
+      return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
     };
-    return await work(
-      new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true }),
-    );
-  } finally {
+    return { open, close: () => raw.close() };
+  } catch (error) {
     await raw.close();
+    throw error;
   }
+}
+
+interface Opening {
+  readonly raw: Backend;
+  readonly location: string;
+  readonly password: Secret;
+  readonly whose: Whose;
+  readonly trustCache: boolean;
+  readonly patienceMs: number | undefined;
+}
+
+async function openSession(
+  context: CommandContext,
+  { raw, location, password, whose, trustCache, patienceMs }: Opening,
+): Promise<Session> {
+  const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
+  const settings = composeSettings(context, patienceMs);
+  const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+  await noteUse(context, location, raw, opened.config.id);
+  const cache = trustCache ? await openCache(opened, location, context) : undefined;
+  if (cache === undefined) return new Session(opened, context);
+  // The index that was loaded last. Packs are not read before there is one.
+  let index: BlobIndex | undefined;
+  const backend = composeBackend(raw, {
+    ...settings,
+    cache: {
+      folder: cache,
+      cachePack: (name) => isId(name) && index?.isTreePack(name) === true,
+      onProblem: (error) => warnOfCache(context, error),
+    },
+  });
+  const { config, masterKey, keyId } = opened;
+  const onIndex = (loaded: BlobIndex): void => {
+    index = loaded;
+  };
+  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
 }
 
 /**
@@ -150,9 +189,7 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
   const surroundings = surroundingsOf(context);
   const raw = await openBackend(location, surroundings);
   try {
-    if (isLocal(location) && surroundings.option("local.new") !== "true") {
-      await assertNothingWasHere(placesFile(context), raw.location);
-    }
+    if (surroundings.option("local.new") !== "true") await refuseUnmounted(context, location, raw);
     return await work(composeBackend(raw, composeSettings(context)));
   } finally {
     await raw.close();
@@ -162,8 +199,10 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 /** Nobody is asked for the password of a repository that is not there. */
 async function passwordOf(backend: Backend, location: string, context: CommandContext, whose: Whose): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
-  if (config === undefined && isLocal(location)) await assertNothingWasHere(placesFile(context), backend.location);
-  if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
+  if (config === undefined) {
+    await refuseUnmounted(context, location, backend);
+    throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
+  }
   const isNamed = (await namedLocation(context, whose)) !== undefined;
   return repositoryPassword(
     context,
@@ -172,18 +211,7 @@ async function passwordOf(backend: Backend, location: string, context: CommandCo
   );
 }
 
-function isLocal(location: string): boolean {
-  return parseLocation(location).scheme === "local";
-}
-
-/** Where it is kept which folders held a repository. */
-function placesFile({ variables }: CommandContext): string {
-  const named = variables.plain("XDG_STATE_HOME");
-  const state = named?.startsWith("/") === true ? named : join(homedir(), ".local/state");
-  return join(state, "holdfast", "places.json");
-}
-
-function composeSettings({ options, output }: CommandContext): ComposeOptions {
+function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {
   const limit = (name: string): number | undefined => {
     const kib = options.number(name, { min: 0, max: 2 ** 32 });
     return kib === undefined || kib === 0 ? undefined : kib * 1024;
@@ -192,6 +220,7 @@ function composeSettings({ options, output }: CommandContext): ComposeOptions {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
     retry: {
+      ...(patienceMs === undefined ? {} : { maxElapsedMs: patienceMs }),
       onRetry: ({ error, delayMs }) =>
         output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
     },

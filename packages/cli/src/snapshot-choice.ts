@@ -8,15 +8,24 @@ import {
   findSnapshot,
   listSnapshots,
 } from "@holdfast/engine";
+import { cliError } from "./errors.ts";
 import { type GivenOptions, invalidValue } from "./given-options.ts";
 
-/** `--host`, `--tag` and `--path`. */
+/** `--host`, `--tag` and `--path`. @throws CLI_INVALID_VALUE */
 export function snapshotFilter(options: GivenOptions): SnapshotFilter {
   return {
     hosts: options.list("host"),
-    paths: options.list("path").map((path) => resolve(path)),
+    paths: pathOptions(options),
     tags: options.list("tag").map(splitTags),
   };
+}
+
+/** `--path`, absolute. An empty one, as an unset variable gives, would be the current folder. @throws CLI_INVALID_VALUE */
+export function pathOptions(options: GivenOptions): string[] {
+  return options.list("path").map((path) => {
+    if (path === "") throw invalidValue("", "--path", "give an absolute path");
+    return resolve(path);
+  });
 }
 
 /** `a, b` as `["a", "b"]`; an empty text is the list of no tags. */
@@ -42,10 +51,23 @@ export async function chosenSnapshots(
   }
   const chosen = new Map<string, StoredSnapshot>();
   for (const name of names) {
-    const { stored } = await findSnapshot(repository, name, { signal, filter });
+    const stored = await findWholeSnapshot(repository, name, { signal, filter });
     chosen.set(stored.id, stored);
   }
   return [...chosen.values()];
+}
+
+/**
+ * A snapshot, for what is done to a whole one.
+ * @throws CLI_NOT_A_WHOLE_SNAPSHOT for a folder in one, ENGINE_ID_NOT_FOUND, ENGINE_ID_AMBIGUOUS
+ */
+export async function findWholeSnapshot(
+  repository: Repository,
+  text: string,
+  options: { signal: AbortSignal; filter?: SnapshotFilter },
+): Promise<StoredSnapshot> {
+  if (text.includes(":")) throw cliError("CLI_NOT_A_WHOLE_SNAPSHOT", { text, whole: text.slice(0, text.indexOf(":")) });
+  return (await findSnapshot(repository, text, options)).stored;
 }
 
 /** `--group-by`; `undefined` when it was not given. @throws CLI_INVALID_VALUE */

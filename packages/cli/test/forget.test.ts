@@ -47,6 +47,25 @@ describe("forget by rules", () => {
     expect(namesIn(repository, "snapshots")).toEqual(newest(DAYS));
   });
 
+  test.for([
+    [["--max-forget-share", "39%"], "8 of 20 snapshots", "more than 39 %", "--allow too-large-share"],
+    [["--max-forget-count", "7"], "8 snapshots would go", "more than 7", "--allow too-many"],
+    [["--max-silence", "1h"], "the newest snapshot of all arrived", "ago", "--allow clock-ahead"],
+  ] as const)("%j stops it, and says by which name it goes on", async ([limit, ...expected]) => {
+    const repository = copyOf(base);
+    const { code, stderr } = await repository.run("forget", "--keep-last", "12", ...limit);
+    expect(code).toBe(1);
+    for (const text of expected) expect(stderr).toContain(text);
+    expect(namesIn(repository, "snapshots")).toEqual(newest(DAYS));
+  });
+
+  test("limits can be raised as well", async () => {
+    const repository = copyOf(base);
+    const { code, stderr } = await repository.run("forget", "--keep-last", "2", "--max-forget-share", "65%");
+    expect(code, stderr).toBe(0);
+    expect(namesIn(repository, "snapshots")).toEqual(newest(7));
+  });
+
   test("--dry-run changes nothing, and takes no exclusive lock", async () => {
     const repository = copyOf(base);
     const { code, stdout } = await repository.run("forget", "--keep-last", "12", "--dry-run");
@@ -107,6 +126,9 @@ describe("forget by rules", () => {
     [["forget", "--keep-last", "1", "--allow", "all"], "--allow"],
     [["forget", "--keep-last", "1", "--execute", "abc"], "give the hash that --plan-only printed"],
     [["forget", "--keep-last", "1", "latest"], "either by name or by rules"],
+    [["forget", "--keep-last", "1", "--max-forget-share", "half"], "'half' is not a value for --max-forget-share"],
+    [["forget", "latest", "--max-forget-count", "1"], "limits are for rules"],
+    [["forget", "--keep-last", "1", "--path", ""], "'' is not a value for --path"],
     [["forget", "--keep-last", "1", "--plan-only", "--execute", "0".repeat(64)], "exclude each other"],
     [["unforget"], "say what is to be brought back"],
     [["unforget", "--all", "abc"], "exclude each other"],
@@ -178,6 +200,22 @@ describe("forget by name", () => {
       expect(code).toBe(1);
       expect(stderr).toContain(expected);
     }
+  });
+
+  test.for([
+    ["forget", "latest:sub"],
+    ["tag", "--add", "x", "latest:sub"],
+    ["rewrite", "--exclude", "a", "latest~1:sub"],
+    ["repair", "snapshots", "--forget", "latest:/"],
+    ["hold", "add", "latest:sub", "--reason", "x"],
+    ["snapshots", "latest:sub"],
+    ["stats", "latest:sub"],
+  ])("%j is refused: it would be about the whole snapshot", async (args) => {
+    const repository = copyOf(base);
+    const { code, stderr } = await repository.run(...args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/'latest(~1)?:(sub|\/)' is a folder in a snapshot/);
+    expect(namesIn(repository, "snapshots")).toEqual(newest(DAYS));
   });
 
   test("refuses a beginning that several have", async () => {

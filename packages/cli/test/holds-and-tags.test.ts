@@ -59,6 +59,33 @@ describe("hold", () => {
     expect(listed.stdout.match(/ held$/gm)).toHaveLength(2);
   });
 
+  test("keeps a snapshot that a repair would remove, and the repair says which hold it is", async () => {
+    const repository = copyOf(base);
+    const damaged = old();
+    const path = join(repository.path, "snapshots", damaged);
+    const [added] = jsonOf(await repository.run("hold", "add", damaged, "--reason", "case 7", "--json"));
+    const id = String(added?.["id"]);
+    chmodSync(path, 0o600);
+    writeFileSync(path, "nonsense");
+    for (const more of [["--dry-run"], []]) {
+      const asText = await repository.run("repair", "snapshots", "--forget", ...more);
+      expect(asText.code).toBe(3);
+      expect(asText.stderr).toContain(`snapshot ${damaged}, which cannot be read, stays`);
+      expect(asText.stderr).toContain(`hold ${id.slice(0, 8)}: case 7`);
+      expect(asText.stderr).toContain(`holdfast hold release ${id.slice(0, 8)}`);
+      const asJson = await repository.run("repair", "snapshots", "--forget", "--json", ...more);
+      expect(asJson.code).toBe(3);
+      expect(JSON.parse(asJson.stdout)).toMatchObject({
+        removed_snapshots: [],
+        kept_snapshots: [{ id: damaged, reasons: [`hold ${id.slice(0, 8)}: case 7`], holds: [id] }],
+      });
+    }
+    expect(namesIn(repository, "snapshots")).toContain(damaged);
+    await repository.run("hold", "release", id);
+    expect((await repository.run("repair", "snapshots", "--forget")).code).toBe(0);
+    expect(namesIn(repository, "snapshots")).not.toContain(damaged);
+  });
+
   test("that cannot be read stops forgetting, and can be released", async () => {
     const repository = copyOf(base);
     await repository.run("hold", "add", "--all", "--reason", "x");
@@ -93,6 +120,8 @@ describe("hold", () => {
       "exclude each other",
     ],
     [["--host", "box", "--reason", "x", "--time-from", "yesterday"], 2, "give a time"],
+    [["--host", "", "--reason", "x"], 2, "'' is not a value for --host"],
+    [["--path", "", "--reason", "x"], 2, "'' is not a value for --path"],
     [["ffffffff00", "--reason", "x"], 1, "no snapshot matches"],
   ] as const)("add %j is refused", async ([args, expectedCode, expected]) => {
     const { code, stderr } = await base.run("hold", "add", ...args);
@@ -104,6 +133,7 @@ describe("hold", () => {
     const { code, stderr } = await base.run("hold", "release", "ffff");
     expect(code).toBe(1);
     expect(stderr).toContain("no hold matches 'ffff'");
+    expect(stderr).toContain("`holdfast hold list`");
   });
 });
 

@@ -7,7 +7,7 @@ export const ENGINE_ERRORS = {
   ENGINE_ID_NOT_FOUND: {
     kind: "not-found",
     message: "no {type} matches '{text}'",
-    hint: "List what exists, for example with `holdfast snapshots`.",
+    hint: "`holdfast {list}` shows what exists.",
   },
   ENGINE_ID_AMBIGUOUS: {
     kind: "invalid-input",

@@ -112,6 +112,7 @@ export {
   executeSnapshotRepair,
   planSnapshotRepair,
 } from "./repair/repair-snapshots.ts";
+export { type KeptSnapshot, keptSnapshots } from "./repair/kept-snapshots.ts";
 
 // Forget, and bring back
 export { type HoldFields, type HoldSelector, isDate } from "./format/hold.ts";
@@ -122,7 +123,7 @@ export {
   listForgotten,
   unforgetSnapshots,
 } from "./forget/forgotten.ts";
-export { type Hold, addHold, heldError, holdsOf, listHolds, releaseHold } from "./forget/holds.ts";
+export { type Hold, PINNED_TAG, addHold, heldError, holdsOf, listHolds, releaseHold } from "./forget/holds.ts";
 export { type MissingPart, type SnapshotLosses, findLosses } from "./forget/losses.ts";
 export { type ChangedSnapshot, type TagChange, tagSnapshots } from "./forget/tag.ts";
 export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forget/needed.ts";

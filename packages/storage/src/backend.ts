@@ -77,6 +77,28 @@ export interface SaveOptions extends CallOptions {
   readonly ifAbsent?: boolean;
 }
 
+export interface MoveOptions extends CallOptions {
+  /** Called after each file, also for one that was not there. */
+  readonly onMoved?: (name: string) => void;
+}
+
+/**
+ * Files of one type become files of another, under the same names, and their bytes stay where they are. Each counts as received
+ * now. When it resolves, this is durable; cut off anywhere, each file is of the one type, of the other, or of both. Files that
+ * are not there are passed over.
+ * @returns the names of those that cannot be moved in this place, which are as they were
+ * @throws STORAGE_FULL, STORAGE_PERMISSION, STORAGE_UNAVAILABLE
+ */
+export type MoveFiles = (
+  from: MovableType,
+  to: MovableType,
+  names: readonly string[],
+  options: MoveOptions,
+) => Promise<string[]>;
+
+/** Types whose files lie in one folder and are named like each other. */
+export type MovableType = "snapshot" | "forgotten";
+
 export interface Backend {
   /** Where it is, for people and messages. Holds no secret. */
   readonly location: string;
@@ -116,6 +138,9 @@ export interface Backend {
 
   /** Removes a file. @throws STORAGE_NOT_FOUND */
   remove(key: FileKey, options: CallOptions): Promise<void>;
+
+  /** Only in places that can do better than a copy. */
+  readonly move?: MoveFiles | undefined;
 
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export const STORAGE_ERRORS = {
   STORAGE_PERMISSION: {
     kind: "permission",
     message: "{location}: no permission for {path}",
-    hint: "Run as the user who owns the repository, or correct the permissions of that path.",
+    hint: "Run as the user who owns the repository, or correct the permissions of that path. Commands that only read need no lock: --no-lock.",
   },
   STORAGE_READ_ONLY: {
     kind: "permission",

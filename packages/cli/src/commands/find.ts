@@ -27,7 +27,7 @@ export const run: RunCommand = async (context) => {
   return withSession(
     context,
     (session) => session.locked("look", (signal) => find(context, session.repository, search, signal)),
-    { whileOpening: () => Find.startThreads() },
+    { whileOpening: () => Find.startThreads(search.kind === "names" ? search : undefined) },
   );
 };
 

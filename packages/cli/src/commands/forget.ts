@@ -1,11 +1,12 @@
 /** `holdfast forget`: removes snapshots, by rules or by name, in a way that can be undone. */
 import { isHoldfastError } from "@holdfast/base";
-import { type Id, type Repository, findSnapshot, forgetSnapshots } from "@holdfast/engine";
+import { type Id, type Repository, forgetSnapshots } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { optionName } from "../definitions/definition.ts";
 import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
+import { refuseLimits } from "../forget/limit-options.ts";
 import { type ForgetPlan, planByName, planByRules } from "../forget/plan.ts";
 import { type ForgetSettings, forgetSettings } from "../forget/policy-options.ts";
 import { planJson, printPlan, wholePlanJson } from "../forget/show-plan.ts";
@@ -16,7 +17,7 @@ import { type PruneSettings, pruneSettings } from "../prune/options.ts";
 import { runPrune } from "../prune/run-prune.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
+import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
 import { parseDuration } from "../values/duration.ts";
 
 /** How far a run goes. */
@@ -53,6 +54,7 @@ function extentOf({ options, args }: CommandContext, { rules }: ForgetSettings):
     throw conflict("named snapshots", "--keep-…", "snapshots are forgotten either by name or by rules");
   }
   if (rules === undefined && args.length === 0) throw cliError("CLI_FORGET_NOTHING_SAID");
+  if (rules === undefined) refuseLimits(options);
   if (options.text("execute") !== undefined) {
     if (options.flag("plan-only")) throw conflict("--plan-only", "--execute", "a plan is made or carried out");
     if (options.flag("dry-run")) throw conflict("--dry-run", "--execute", "one changes nothing, the other does");
@@ -89,7 +91,7 @@ function forgetAll(
 ): Promise<void> {
   const steps = stepProgress(context, "snapshots forgotten");
   const onForgotten = (_: Id, done: number): void => steps.tell({ done, total: ids.length });
-  return forgetSnapshots(repository, ids, { signal, onForgotten }).finally(() => steps.stop());
+  return forgetSnapshots(repository, ids, { signal, areRead: true, onForgotten }).finally(() => steps.stop());
 }
 
 async function makePlan(
@@ -117,7 +119,7 @@ async function namedId(
   options: { signal: AbortSignal; filter: ReturnType<typeof snapshotFilter> },
 ): Promise<Id> {
   try {
-    return (await findSnapshot(repository, name, options)).stored.id;
+    return (await findWholeSnapshot(repository, name, options)).id;
   } catch (error) {
     if (!isHoldfastError(error) || error.kind !== "corrupt") throw error;
     throw cliError("CLI_FORGET_UNREADABLE", { ids: [name] }, error);
@@ -170,7 +172,7 @@ function conclude(
     .filter(({ keep, matches }) => keep && matches.length === 0);
   if (byFloors.length > 0) {
     output.message(
-      `${plural(byFloors.length, "snapshot is", "snapshots are")} kept although no rule keeps them; the reasons say why`,
+      `${plural(byFloors.length, "snapshot is", "snapshots are")} kept by no rule but for other reasons, which are listed`,
     );
   }
   output.print(`would forget ${count}; nothing was changed`);

@@ -1,24 +1,15 @@
 /** `holdfast hold add`: puts a hold in force. */
 import { hostname } from "node:os";
-import { resolve } from "node:path";
-import {
-  type HoldSelector,
-  type Id,
-  type Repository,
-  addHold,
-  findFileId,
-  findSnapshot,
-  isDate,
-} from "@holdfast/engine";
+import { type HoldSelector, type Id, type Repository, addHold, findFileId, isDate } from "@holdfast/engine";
 import type { RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { countHeld } from "../forget/held-snapshots.ts";
 import { holdJson } from "../forget/show-hold.ts";
-import type { GivenOptions } from "../given-options.ts";
+import { type GivenOptions, invalidValue } from "../given-options.ts";
 import { plural } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
-import { splitTags } from "../snapshot-choice.ts";
+import { findWholeSnapshot, pathOptions, splitTags } from "../snapshot-choice.ts";
 import { shortId } from "../snapshot-json.ts";
 import { currentUser } from "../values/key-origin.ts";
 import { parseTime, parseTimeEnd } from "../values/time.ts";
@@ -66,7 +57,9 @@ function requireChoice(options: GivenOptions, names: readonly string[], criteria
 
 function criteriaOf(options: GivenOptions): HoldSelector {
   const hosts = options.list("host");
-  const paths = options.list("path").map((path) => resolve(path));
+  // A variable that was not set must not make a hold that keeps nothing.
+  if (hosts.includes("")) throw invalidValue("", "--host", "give a host name");
+  const paths = pathOptions(options);
   const tags = options.list("tag").map(splitTags);
   const fromNs = options.parsed("time-from", TIME, (text) => parseTime(text));
   const toNs = options.parsed("time-to", TIME, (text) => parseTimeEnd(text));
@@ -100,9 +93,9 @@ function reviewDate(options: GivenOptions): string {
 async function snapshotIds(repository: Repository, names: readonly string[], signal: AbortSignal): Promise<Id[]> {
   const ids = new Set<Id>();
   for (const name of names) {
-    const isLatest = /^latest(~|$)/.test(name);
-    const find = isLatest
-      ? findSnapshot(repository, name, { signal }).then(({ stored }) => stored.id)
+    const isOfLive = /^latest(~|$)|:/.test(name);
+    const find = isOfLive
+      ? findWholeSnapshot(repository, name, { signal }).then(({ id }) => id)
       : findFileId(repository, ["snapshot", "forgotten"], name, { signal });
     ids.add(await find);
   }

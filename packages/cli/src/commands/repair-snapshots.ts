@@ -1,11 +1,12 @@
 /** `holdfast repair snapshots`: makes snapshots without what is lost. */
 import {
   type Id,
+  type KeptSnapshot,
   type SnapshotRepairPlan,
   type SnapshotRepairResult,
   displayPath,
   executeSnapshotRepair,
-  findSnapshot,
+  keptSnapshots,
   planSnapshotRepair,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -13,9 +14,10 @@ import { recordEvidence } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
+import { keptJson, reportKept } from "../repair/kept-report.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
+import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
 import { packOptions } from "../values/pack-options.ts";
 import { shortId } from "../snapshot-json.ts";
 
@@ -31,8 +33,10 @@ export const run: RunCommand = (context) =>
         const forget = context.options.flag("forget");
         const settings = { signal, forget, forgetUnreadable: forget, ...packs };
         const result = dryRun ? undefined : await repair(context, session, plan, settings);
-        printResult(context, plan, result);
-        return EXIT.ok;
+        const kept = result?.kept ?? (forget ? await keptSnapshots(session.repository, plan, { signal }) : []);
+        reportKept(context.output, kept);
+        printResult(context, plan, { result, kept });
+        return kept.length > 0 ? EXIT.incomplete : EXIT.ok;
       });
     },
     { trustCache: false },
@@ -64,7 +68,7 @@ async function makePlan(
   const { args, options } = context;
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
-  for (const name of args) ids.push((await findSnapshot(repository, name, { signal, filter })).stored.id);
+  for (const name of args) ids.push((await findWholeSnapshot(repository, name, { signal, filter })).id);
   const steps = stepProgress(context, "snapshots examined");
   const onSnapshot = (done: number, total: number): void => steps.tell({ done, total });
   const choice = ids.length === 0 ? { filter } : { ids };
@@ -91,7 +95,7 @@ function printPlan({ output }: CommandContext, plan: SnapshotRepairPlan): void {
 function printResult(
   { output, options }: CommandContext,
   plan: SnapshotRepairPlan,
-  result: SnapshotRepairResult | undefined,
+  { result, kept }: { result: SnapshotRepairResult | undefined; kept: readonly KeptSnapshot[] },
 ): void {
   if (output.settings.json) {
     output.printJson({
@@ -102,6 +106,7 @@ function printResult(
       unreadable: plan.unreadable.map(({ id }) => id),
       saved: (result?.saved ?? []).map(({ old, repaired }) => ({ old_snapshot_id: old, new_snapshot_id: repaired })),
       removed_snapshots: result?.removed ?? [],
+      kept_snapshots: keptJson(kept),
     });
     return;
   }

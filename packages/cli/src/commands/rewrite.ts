@@ -6,7 +6,6 @@ import {
   type RewriteResult,
   type SnapshotOutcome,
   displayPath,
-  findSnapshot,
   rewriteSnapshots,
 } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -16,7 +15,7 @@ import { EXIT } from "../exit.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { reportOutcome, reportRequest, reportRewrite } from "../rewrite/report.ts";
-import { snapshotFilter } from "../snapshot-choice.ts";
+import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
 import { packOptions } from "../values/pack-options.ts";
 import { patternOptions } from "../values/pattern-options.ts";
 import { parseTime } from "../values/time.ts";
@@ -70,7 +69,7 @@ async function rewrite(
   const beganAtMs = Date.now();
   const filter = snapshotFilter(options);
   const ids: Id[] = [];
-  for (const name of args) ids.push((await findSnapshot(repository, name, { signal, filter })).stored.id);
+  for (const name of args) ids.push((await findWholeSnapshot(repository, name, { signal, filter })).id);
   const steps = stepProgress(context, "snapshots rewritten");
   const onSnapshot = (outcome: SnapshotOutcome, done: number, total: number): void => {
     steps.tell({ done, total });

@@ -3,7 +3,13 @@ import { stat } from "node:fs/promises";
 import { displayPath } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
-import { type LockMode, type Session, type SessionOptions, withSession } from "../repository-session.ts";
+import {
+  type LockMode,
+  type PreparedSession,
+  type Session,
+  type SessionOptions,
+  prepareSession,
+} from "../repository-session.ts";
 
 /** The repository of the command, and the one of --from-repo. */
 export interface TwoSessions {
@@ -12,7 +18,7 @@ export interface TwoSessions {
 }
 
 /**
- * Opens both, runs `work`, and closes them.
+ * Opens both at the same time, runs `work`, and closes them.
  * @param options for the command's own repository; what is read from the other is checked by whoever uses it
  * @throws CLI_SAME_REPOSITORY, CLI_NO_OTHER_LOCATION, and what opening throws
  */
@@ -21,20 +27,38 @@ export async function withTwoSessions<T>(
   work: (sessions: TwoSessions) => Promise<T>,
   options: SessionOptions = {},
 ): Promise<T> {
-  let isOpen = false;
-  const withOther = (from: Session): Promise<T> => {
-    isOpen = true;
-    const withOwn = async (own: Session): Promise<T> => {
-      await refuseSame({ own, from });
-      return work({ own, from });
-    };
-    return withSession(context, withOwn, options);
-  };
+  const other = await saysWhose(context, () => prepareSession(context, { whose: "from" }));
   try {
-    return await withSession(context, withOther, { whose: "from" });
+    const mine = await prepareSession(context, options);
+    try {
+      const sessions = await openBoth(context, { own: mine, from: other });
+      await refuseSame(sessions);
+      return await work(sessions);
+    } finally {
+      await mine.close();
+    }
+  } finally {
+    await other.close();
+  }
+}
+
+/** Two keys are derived in less time at once than one after the other. */
+async function openBoth(
+  context: CommandContext,
+  { own, from }: { own: PreparedSession; from: PreparedSession },
+): Promise<TwoSessions> {
+  const opening = [saysWhose(context, () => from.open()), own.open()] as const;
+  // Neither goes on behind the back of whoever closes both.
+  await Promise.allSettled(opening);
+  return { from: await opening[0], own: await opening[1] };
+}
+
+/** What is wrong with a password or a location does not say whose it is. */
+async function saysWhose<T>({ output }: CommandContext, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
   } catch (error) {
-    // What is wrong with a password does not say whose it is.
-    if (!isOpen) context.output.message("the repository of --from-repo could not be opened:");
+    output.message("the repository of --from-repo could not be opened:");
     throw error;
   }
 }

@@ -36,7 +36,7 @@ const man: CommandDefinition = {
     "Prints the manual page of the program or of one command, for `man -l -`. With --out it writes all pages to a folder.",
   ],
   arguments: [
-    { name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" },
+    { name: "command", description: "the command, in one to three words", variadic: true, completes: "nothing" },
   ],
   options: [{ flags: "--out <folder>", description: "write all pages to this folder", completes: "folder" }],
   examples: [
@@ -52,7 +52,7 @@ const help: CommandDefinition = {
   summary: "explain a command",
   description: ["Explains a command and its options."],
   arguments: [
-    { name: "command", description: "the command, in one or two words", variadic: true, completes: "nothing" },
+    { name: "command", description: "the command, in one to three words", variadic: true, completes: "nothing" },
   ],
   load: () => import("../commands/help.ts"),
 };

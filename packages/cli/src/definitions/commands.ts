@@ -9,6 +9,7 @@ import { PRUNE_COMMANDS } from "./prune.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { RETENTION_COMMANDS } from "./retention.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
+import { SERVING_COMMANDS } from "./serving.ts";
 
 /** The root of the tree of commands. */
 export const PROGRAM: CommandDefinition = {
@@ -31,6 +32,7 @@ export const PROGRAM: CommandDefinition = {
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,
+    ...SERVING_COMMANDS,
     ...ABOUT_COMMANDS,
   ],
 };

@@ -49,6 +49,8 @@ export interface CommandDefinition {
   readonly exitCodes?: readonly number[];
   /** What to do after it was interrupted, as a hint. */
   readonly whenInterrupted?: string;
+  /** How long it may take to end after an interruption, in milliseconds. Default: a second. */
+  readonly graceMs?: number;
   /** Heading in the list of commands. */
   readonly group?: string;
   readonly subcommands?: readonly CommandDefinition[];

@@ -132,7 +132,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 0, meaning: "success" },
   { code: 1, meaning: "failure" },
   { code: 2, meaning: "the command line is not understood" },
-  { code: 3, meaning: "finished, but some data could not be read or restored" },
+  { code: 3, meaning: "finished, but some data could not be read or restored, or snapshots stayed that were to go" },
   { code: 10, meaning: "there is no repository" },
   { code: 11, meaning: "the repository is locked by somebody else" },
   { code: 12, meaning: "wrong password" },

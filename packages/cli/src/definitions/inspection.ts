@@ -90,6 +90,7 @@ const repair: CommandDefinition = {
       summary: "make snapshots without what is lost",
       description: [
         "Makes new snapshots of those that lack data, without the files and folders that cannot be read any more.",
+        "What is held or pinned (tagged `pinned`) is not removed, with --forget either: it is named, and the exit code is 3.",
       ],
       arguments: [{ name: "snapshot", description: "only these snapshots", variadic: true, completes: "nothing" }],
       options: [
@@ -100,7 +101,7 @@ const repair: CommandDefinition = {
         },
         DRY_RUN,
       ],
-      exitCodes: [10, 11, 12, 20],
+      exitCodes: [3, 10, 11, 12, 20],
       load: () => import("../commands/repair-snapshots.ts"),
     },
   ],

@@ -2,6 +2,7 @@
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN, GROUP_BY, SNAPSHOT_FILTERS } from "./filter-options.ts";
 import { GRACE, PRUNE_OPTIONS } from "./prune.ts";
+import { STOP_LIMITS } from "./stop-limits.ts";
 
 const GROUP = "Keeping and forgetting:";
 
@@ -69,12 +70,7 @@ const SAFETY: readonly OptionDefinition[] = [
     defaultText: "1",
     completes: "nothing",
   },
-  {
-    flags: "--allow <stop>",
-    description: "go on although the plan was stopped for this reason",
-    choices: ["too-large-share", "too-many", "group-unseen", "clock-behind", "clock-ahead"],
-    repeatable: true,
-  },
+  ...STOP_LIMITS,
 ];
 
 function forPrune(option: OptionDefinition): OptionDefinition {
@@ -121,7 +117,7 @@ const forget: CommandDefinition = {
     },
     { command: "holdfast forget 4f3c21aa", description: "Forget one snapshot." },
   ],
-  exitCodes: [10, 11, 12, 20],
+  exitCodes: [3, 10, 11, 12, 20],
   whenInterrupted: "Each snapshot is there, or can be brought back with `holdfast unforget`. Run it again to finish.",
   load: () => import("../commands/forget.ts"),
 };

@@ -3,6 +3,7 @@ import type { CommandDefinition } from "./definition.ts";
 import {
   DRY_RUN,
   EXCLUDE_OPTIONS,
+  FROM_REPOSITORY_OPTIONS,
   GROUP_BY,
   INCLUDE_OPTIONS,
   LATEST_FILTERS,
@@ -169,6 +170,7 @@ const restore: CommandDefinition = {
   summary: "bring a snapshot back as files",
   description: [
     "Writes the files of a snapshot, or of one folder in it, below a target folder. What the target has already, with the same content, is left as it is.",
+    "With --from-repo a second copy stands by: where the repository is out of reach or damaged, at the beginning or in the middle, the restore goes on from there.",
   ],
   arguments: [
     {
@@ -193,6 +195,7 @@ const restore: CommandDefinition = {
     { flags: "--sparse", description: "write long runs of zeros as holes" },
     DRY_RUN,
     ...LATEST_FILTERS,
+    ...FROM_REPOSITORY_OPTIONS,
   ],
   examples: [
     { command: "holdfast restore latest -t /tmp/restored", description: "Bring back the latest snapshot." },

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import type { Id } from "@holdfast/engine";
 import {
-  DEFAULT_LIMITS,
   NO_LIMITS,
   type RetentionGroup,
   type RetentionRules,
@@ -33,12 +32,12 @@ export interface ForgetPlan {
 export function planByRules(
   { candidates, unreadable, unreadableEvidence }: Situation,
   rules: RetentionRules,
-  { floors: wanted, grouping, zone, allowed }: ForgetSettings,
+  { floors: wanted, limits, grouping, zone, allowed }: ForgetSettings,
   nowMs: number,
 ): ForgetPlan {
   const floors = raised(wanted, unreadableEvidence);
   if (unreadable.length > 0) throw cliError("CLI_FORGET_UNREADABLE", { ids: unreadable });
-  const plan = planRetention(candidates, { rules, floors, limits: DEFAULT_LIMITS, grouping, zone, nowMs });
+  const plan = planRetention(candidates, { rules, floors, limits, grouping, zone, nowMs });
   const { remove, stops } = applyStops(plan, allowed);
   return { groups: plan.groups, remove: remove as Id[], stops, warnings: plan.warnings, hash: plan.hash };
 }

@@ -1,4 +1,4 @@
-/** What the options of `forget` say: rules, floors, stops that are allowed. */
+/** What the options of `forget` say: rules, floors, limits, stops that are allowed. */
 import type { SnapshotGrouping } from "@holdfast/engine";
 import {
   DEFAULT_FLOORS,
@@ -7,11 +7,13 @@ import {
   type RetentionRules,
   type RetentionTexts,
   type SafetyFloors,
+  type StopLimits,
   parseRetentionOptions,
 } from "@holdfast/protection";
 import type { GivenOptions } from "../given-options.ts";
 import { groupByOption } from "../snapshot-choice.ts";
 import { parseDuration } from "../values/duration.ts";
+import { stopLimits } from "./limit-options.ts";
 
 /** As restic groups. */
 const DEFAULT_GROUPING: SnapshotGrouping = ["host", "paths"];
@@ -20,6 +22,7 @@ export interface ForgetSettings {
   /** `undefined` when no rule was given. */
   readonly rules: RetentionRules | undefined;
   readonly floors: SafetyFloors;
+  readonly limits: StopLimits;
   readonly grouping: SnapshotGrouping;
   readonly zone: string;
   /** Names of stops that do not count. */
@@ -36,6 +39,7 @@ export function forgetSettings(options: GivenOptions): ForgetSettings {
   return {
     rules: isGiven ? parseRetentionOptions(texts) : undefined,
     floors: floorsOf(options),
+    limits: stopLimits(options),
     grouping: groupByOption(options) ?? DEFAULT_GROUPING,
     zone: options.text("time-zone") ?? "snapshot",
     allowed: options.list("allow"),

@@ -1,6 +1,7 @@
 /** Snapshots and holds as the rules of retention see them. */
 import {
   type Id,
+  PINNED_TAG,
   type Repository,
   type SnapshotFilter,
   type Standing,
@@ -12,9 +13,6 @@ import {
 import { type Candidate, candidateOf } from "@holdfast/protection";
 import type { CommandContext } from "../context.ts";
 import { readEvidence } from "../evidence/known.ts";
-
-/** The tag that keeps a snapshot as a hold does, but without further ado. */
-const PINNED_TAG = "pinned";
 
 /** All that a decision is made of. */
 export interface Situation {
@@ -36,13 +34,17 @@ export async function readSituation(
   const holds = await listHolds(repository, { signal });
   const unreadable: Id[] = [];
   const onDamaged = (id: Id): void => void unreadable.push(id);
-  const snapshots = await listSnapshots(repository, { signal, filter, onDamaged });
+  const arrivals = new Map<Id, number | undefined>();
+  const snapshots = await listSnapshots(repository, {
+    signal,
+    filter,
+    onDamaged,
+    onFile: ({ id, receivedAtMs }) => arrivals.set(id, receivedAtMs),
+  });
   const { evidence, unreadable: unreadableEvidence } = await readEvidence(context, repository, {
     signal,
     during: "forget",
   });
-  const arrivals = new Map<Id, number | undefined>();
-  for await (const { id, receivedAtMs } of repository.files("snapshot", { signal })) arrivals.set(id, receivedAtMs);
   const candidates = snapshots.map((stored) =>
     candidateOf(stored, {
       receivedAtMs: arrivals.get(stored.id),

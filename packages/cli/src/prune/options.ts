@@ -1,8 +1,10 @@
 /** The options of a prune, as they are typed. */
-import { type CompressionMode, type PruneOptions, type UnusedLimit, parseSizeBytes } from "@holdfast/engine";
+import type { CompressionMode, PruneOptions, UnusedLimit } from "@holdfast/engine";
 import { cliError } from "../errors.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { packOptions } from "../values/pack-options.ts";
+import { parsePercent } from "../values/percent.ts";
+import { parseSize } from "../values/size.ts";
 
 /** What a user can say of a prune. */
 export type PruneSettings = Omit<PruneOptions, "signal" | "onProgress" | "graceMs">;
@@ -30,14 +32,10 @@ export function pruneSettings(options: GivenOptions): PruneSettings {
 /** `x%` below 100, a size, or `unlimited`; `undefined` when the text is none of them. */
 function parseUnusedLimit(text: string): UnusedLimit | undefined {
   if (text === "unlimited") return { kind: "unlimited" };
-  const percent = /^(\d{1,2}(?:\.\d{1,6})?)%$/.exec(text)?.[1];
-  if (percent !== undefined) return { kind: "percent", percent: Number(percent) };
+  const percent = parsePercent(text);
+  if (percent !== undefined) return percent < 100 ? { kind: "percent", percent } : undefined;
   const bytes = parseSize(text);
   return bytes === undefined ? undefined : { kind: "bytes", bytes };
-}
-
-function parseSize(text: string): number | undefined {
-  return /^\d{1,15}[bkmgt]?$/i.test(text) ? parseSizeBytes(text) : undefined;
 }
 
 function smallPackBytes(options: GivenOptions, packSizeBytes: number): number | undefined {

@@ -85,7 +85,9 @@ function notes({ packs, snapshots }: PrunePlan): string[] {
       : [`${plural(packs.missing, "pack")} that the index lists in vain, and nothing needs, will be listed no more`]),
     ...(packs.unlistedLeft === 0
       ? []
-      : [`${plural(packs.unlistedLeft, "pack")} that no index lists stay: younger than an hour, or needed perhaps`]),
+      : [
+          `${plural(packs.unlistedLeft, "pack that no index lists stays", "packs that no index lists stay")}: younger than an hour, or needed perhaps`,
+        ]),
   ];
 }
 

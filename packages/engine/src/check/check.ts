@@ -174,7 +174,7 @@ export class Check {
     const memory = new PackMemory();
     try {
       await forEachConcurrent(
-        chosen,
+        longestFirst(chosen),
         workers + 1,
         async ({ id, sizeBytes }, inner) => {
           const entries = byPack.entriesOf(index.packNumber(id) as number);
@@ -288,6 +288,11 @@ export class Check {
     if (this.#findings.length < LISTED_FINDINGS) this.#findings.push(finding);
     this.#options.onFinding(finding);
   }
+}
+
+/** Trees take longest, then large packs: so that no worker has a long one left when the others have nothing to do. */
+function longestFirst(packs: readonly PackFile[]): PackFile[] {
+  return packs.toSorted((a, b) => Number(b.holdsTrees) - Number(a.holdsTrees) || b.sizeBytes - a.sizeBytes);
 }
 
 /** Counts damaged copies: a blob is lost only when none of its copies is left. Trees refer to its first one. */

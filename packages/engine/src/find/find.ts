@@ -14,6 +14,7 @@ import type { FindProblem, FoundBatch } from "./found.ts";
 import type { FindQuery } from "./query.ts";
 import { FIND_WORKER } from "./search-pool.ts";
 import { SnapshotWalk } from "./snapshot-walk.ts";
+import { threadsAtOnce } from "./threads-at-once.ts";
 import { TreeSource } from "./tree-source.ts";
 
 const MEMORY_BYTES = 160 * 1024 * 1024;
@@ -46,9 +47,12 @@ export class Find {
     this.#ahead = new Descent(options.query);
   }
 
-  /** Starts the threads of a search that is about to come, while the repository is still being opened. Only saves time. */
-  static startThreads(workers?: number): void {
-    startAhead(FIND_WORKER, threadsFor(workers));
+  /**
+   * Starts the threads of a search that is about to come, while the repository is still being opened. Only saves time.
+   * @param query as far as it is known by then
+   */
+  static startThreads(query?: FindQuery): void {
+    startAhead(FIND_WORKER, threadsAtOnce(query, threadsFor(undefined)));
   }
 
   /**

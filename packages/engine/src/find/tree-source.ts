@@ -14,6 +14,7 @@ import type { TreeResult } from "./messages.ts";
 import { unpackTree } from "./packed-tree.ts";
 import type { FindQuery } from "./query.ts";
 import { SearchPool } from "./search-pool.ts";
+import { threadsAtOnce } from "./threads-at-once.ts";
 import { TreeMemo } from "./tree-memo.ts";
 import { TreeQueue } from "./tree-queue.ts";
 import type { SearchedTree } from "./tree-search.ts";
@@ -68,7 +69,10 @@ export class TreeSource {
     this.#onTree = options.onTree;
     this.#units = new TreeUnits(index);
     this.#unitBytes = new TreePackCache({ load: (unit) => this.#loadUnit(unit), maxBytes: UNIT_CACHE_BYTES });
-    this.#pool = new SearchPool(workers, { key: repository.masterKey, index: index.shared, query, withNodes });
+    this.#pool = new SearchPool(
+      { atOnce: threadsAtOnce(query, workers), most: workers },
+      { key: repository.masterKey, index: index.shared, query, withNodes },
+    );
     this.#single = new BlobReader(repository, index);
     this.#memo = new TreeMemo({ entries: index.count, maxBytes: memoryBytes });
     this.#maxJobs = workers * JOBS_PER_WORKER;

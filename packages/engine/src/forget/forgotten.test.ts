@@ -1,5 +1,8 @@
-import { bytesSource, FaultyBackend, type Fault } from "@holdfast/storage";
-import { beforeAll, describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, statSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bytesSource, FaultyBackend, openLocal, type Fault } from "@holdfast/storage";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { contentOfFolder, contentOfSnapshot, NEVER, through } from "../../test/backup-lab.ts";
 import {
   bytesOf,
@@ -95,6 +98,45 @@ describe("forgetting", () => {
     });
     await expect(run).rejects.toMatchObject({ code: "ENGINE_COPY_DIFFERS" });
     expect(await liveIds(repository)).toEqual([first, second]);
+  });
+
+  test("moves files in a folder without a copy, and refuses damaged ones there as well", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-forget-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const local = openLocal(folder);
+    await local.initialize({ signal: NEVER });
+    for (const id of [first, second]) {
+      const bytes = await bytesOf(good.repository.backend, { type: "snapshot", name: id });
+      await local.save({ type: "snapshot", name: id }, bytesSource(bytes), { signal: NEVER });
+    }
+    const repository = through(good.repository, local);
+    await flipBit(local, { type: "snapshot", name: second }, 40);
+    await expect(forgetSnapshots(repository, [first, second], { signal: NEVER })).rejects.toMatchObject({
+      code: "ENGINE_WRONG_HASH",
+    });
+    expect(await idsOf(repository, "snapshot")).toEqual([first, second].toSorted());
+    const file = statSync(join(folder, "snapshots", first)).ino;
+    await forgetSnapshots(repository, [first], { signal: NEVER });
+    expect(statSync(join(folder, "holdfast/forgotten", first)).ino).toBe(file);
+    const [forgotten] = await listForgotten(repository, { signal: NEVER });
+    expect(forgotten).toMatchObject({ id: first });
+    expect(Date.now() - (forgotten?.forgottenAtMs ?? 0)).toBeLessThan(60_000);
+  });
+
+  test("what the store cannot move is copied: a name that is there already gets a new time", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-forget-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const local = openLocal(folder);
+    await local.initialize({ signal: NEVER });
+    const bytes = await bytesOf(good.repository.backend, { type: "snapshot", name: first });
+    for (const type of ["snapshot", "forgotten"] as const) {
+      await local.save({ type, name: first }, bytesSource(bytes), { signal: NEVER });
+    }
+    utimesSync(join(folder, "holdfast/forgotten", first), 1, 1);
+    const repository = through(good.repository, local);
+    await forgetSnapshots(repository, [first], { signal: NEVER });
+    const [forgotten] = await listForgotten(repository, { signal: NEVER });
+    expect(Date.now() - (forgotten?.forgottenAtMs ?? 0)).toBeLessThan(60_000);
   });
 
   test("cut off at any write, each snapshot is there or can be brought back, and the next run finishes", async () => {

@@ -60,22 +60,26 @@ export async function listForgotten(
 
 interface ForgetOptions {
   readonly signal: AbortSignal;
+  /** All were read under this very lock: they need not be read again where nothing but their folder changes. */
+  readonly areRead?: boolean;
   /** Called after each. */
   readonly onForgotten?: (id: Id, done: number) => void;
 }
 
 /**
- * Forgets snapshots: copies each file, reads the copy back, and only then removes the snapshot. Cut off anywhere, every one of
- * them is a snapshot or can be brought back, and running it again finishes. Needs an exclusive lock. Holds and floors are the
- * caller's matter. A snapshot that is gone already is passed over.
+ * Forgets snapshots. Where the store can move files, they are moved. Elsewhere each is copied, the copy is read back, and only
+ * then the snapshot is removed. Cut off anywhere, every one of them is a snapshot or can be brought back, and running it again
+ * finishes. Needs an exclusive lock. Holds and floors are the caller's matter. A snapshot that is gone already is passed over.
  * @throws ENGINE_WRONG_HASH for a snapshot that is damaged, ENGINE_COPY_DIFFERS, and what the backend throws
  */
 export async function forgetSnapshots(
   repository: Repository,
   ids: readonly Id[],
-  { signal, onForgotten }: ForgetOptions,
+  { signal, areRead = false, onForgotten }: ForgetOptions,
 ): Promise<void> {
   let done = 0;
+  const tell = (id: Id): void => onForgotten?.(id, ++done);
+  const left = await moveIfPossible(repository, [...new Set(ids)], { signal, areRead, onMoved: tell });
   const forget = async (id: Id, inner: AbortSignal): Promise<void> => {
     const bytes = await loadIfThere(repository, "snapshot", id, inner);
     if (bytes !== undefined) {
@@ -83,9 +87,24 @@ export async function forgetSnapshots(
       await saveCopy(repository, "forgotten", id, bytes, inner);
       await removeIfThere(repository, "snapshot", id, inner);
     }
-    onForgotten?.(id, ++done);
+    tell(id);
   };
-  await forEachConcurrent(new Set(ids), PARALLEL_CALLS, forget, { signal });
+  await forEachConcurrent(left, PARALLEL_CALLS, forget, { signal });
+}
+
+/** Moves what the store can move, once all of it is known to be whole. @returns the rest */
+async function moveIfPossible(
+  repository: Repository,
+  ids: readonly Id[],
+  { signal, areRead, onMoved }: { signal: AbortSignal; areRead: boolean; onMoved: (id: Id) => void },
+): Promise<readonly Id[]> {
+  const { backend } = repository;
+  if (backend.move === undefined) return ids;
+  const look = async (id: Id, inner: AbortSignal): Promise<void> =>
+    void (await loadIfThere(repository, "snapshot", id, inner));
+  if (!areRead) await forEachConcurrent(ids, PARALLEL_CALLS, look, { signal });
+  const left = await backend.move("snapshot", "forgotten", ids, { signal, onMoved: (name) => onMoved(name as Id) });
+  return left as Id[];
 }
 
 /**

@@ -23,6 +23,9 @@ interface ListOptions extends CallOptions {
   readonly onDamaged?: (id: Id, error: unknown) => void;
 }
 
+/** The tag that keeps a snapshot as a hold does, but without further ado. */
+export const PINNED_TAG = "pinned";
+
 const PARALLEL_LOADS = 8;
 
 /**

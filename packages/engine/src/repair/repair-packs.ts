@@ -8,6 +8,7 @@ import { engineError } from "../errors.ts";
 import { idToBytes, type BlobType, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import type { PackBlob } from "../index/index-file.ts";
+import { notFound } from "../repository/find-id.ts";
 import type { Repository } from "../repository/repository.ts";
 import { BlobWriter, type PackSettings } from "./blob-writer.ts";
 import { filesThatList, readIndexFiles, removeIfThere, replaceIndexFiles, type IndexFiles } from "./index-files.ts";
@@ -73,7 +74,7 @@ export async function planPackRepair(
   for (const id of chosen) {
     const pack = await loadPack(repository, id, { signal });
     if (pack.sizeBytes === undefined && files.index.packNumber(id) === undefined) {
-      throw engineError("ENGINE_ID_NOT_FOUND", { type: "pack", text: id });
+      throw notFound("pack", id);
     }
     packs.push(planPack(places, chosen, pack));
     onPack?.(packs.length, chosen.size);

@@ -18,6 +18,7 @@ import {
 import { engineError } from "../errors.ts";
 import { BlobWriter, type PackSettings } from "./blob-writer.ts";
 import { removeIfThere, type DamagedFile } from "./index-files.ts";
+import { keptSnapshots, type KeptSnapshot } from "./kept-snapshots.ts";
 import { LossyTrees, type Loss, type Presence } from "./lossy-trees.ts";
 
 /** The tag that repaired snapshots carry. */
@@ -55,6 +56,8 @@ export interface SnapshotRepairPlan {
 }
 
 interface RepairState {
+  /** All that can be read. */
+  readonly snapshots: readonly StoredSnapshot[];
   readonly index: BlobIndex;
   readonly isPresent: Presence;
 }
@@ -106,7 +109,7 @@ export async function planSnapshotRepair(
     lossesOmitted: room.omitted,
     unreadable: unreadable.filter(({ id }) => ids?.includes(id) ?? true),
     unlistedPacks,
-    state: { index, isPresent },
+    state: { snapshots: all, index, isPresent },
   };
 }
 
@@ -121,12 +124,14 @@ interface ExecuteOptions extends PackSettings {
 export interface SnapshotRepairResult {
   readonly saved: readonly { readonly old: Id; readonly repaired: Id }[];
   readonly removed: readonly Id[];
+  /** What would have been removed, but is held or pinned. */
+  readonly kept: readonly KeptSnapshot[];
 }
 
 /**
  * Carries out a plan. Trees are stored before snapshots name them, and all new snapshots before old ones go, so it can be cut
- * off anywhere and be run again.
- * @throws what the backend throws; on abort the signal's reason
+ * off anywhere and be run again. What is held or pinned is never removed.
+ * @throws ENGINE_HOLD_DAMAGED before anything is removed, what the backend throws; on abort the signal's reason
  */
 export async function executeSnapshotRepair(
   repository: Repository,
@@ -134,9 +139,10 @@ export async function executeSnapshotRepair(
   { forget, forgetUnreadable, ...settings }: ExecuteOptions,
 ): Promise<SnapshotRepairResult> {
   const { signal } = settings;
-  await storeTrees(repository, plan, settings);
   const saved: { old: Id; repaired: Id }[] = [];
   const removed: Id[] = [];
+  const kept = forget || forgetUnreadable ? await keptSnapshots(repository, plan, { signal }) : [];
+  await storeTrees(repository, plan, settings);
   const superseded: Id[] = forgetUnreadable ? plan.unreadable.map(({ id }) => id) : [];
   for (const { stored, newTree, isDone: done } of plan.broken) {
     if (newTree === stored.snapshot.tree) continue;
@@ -146,8 +152,11 @@ export async function executeSnapshotRepair(
     }
     if (forget) superseded.push(stored.id);
   }
-  for (const id of superseded) if (await removeIfThere(repository, "snapshot", id, signal)) removed.push(id);
-  return { saved, removed };
+  const spared = superseded.filter((id) => kept.some((each) => each.id === id));
+  for (const id of superseded) {
+    if (!spared.includes(id) && (await removeIfThere(repository, "snapshot", id, signal))) removed.push(id);
+  }
+  return { saved, removed, kept: kept.filter(({ id }) => spared.includes(id)) };
 }
 
 /** Rewrites the broken snapshots' trees once more, this time storing what is new. */
@@ -179,7 +188,7 @@ function isDone(all: readonly StoredSnapshot[], { id }: StoredSnapshot, tree: Id
 
 function lossyTrees(
   repository: Repository,
-  { index, isPresent }: RepairState,
+  { index, isPresent }: Omit<RepairState, "snapshots">,
   store: (bytes: Uint8Array) => Promise<void>,
   signal: AbortSignal,
 ): LossyTrees {

@@ -39,8 +39,20 @@ export async function findFileId(
   return only;
 }
 
-function notFound(type: NamedType, text: string): Error {
+/** The error for a text that no file of a type has, with the command that lists those that are there. */
+export function notFound(type: NamedType, text: string): Error {
   return type === "forgotten"
     ? engineError("ENGINE_NOT_FORGOTTEN", { text })
-    : engineError("ENGINE_ID_NOT_FOUND", { type, text });
+    : engineError("ENGINE_ID_NOT_FOUND", { type, text, list: LISTS[type] });
 }
+
+const LISTS: Readonly<Record<Exclude<NamedType, "forgotten">, string>> = {
+  snapshot: "snapshots",
+  hold: "hold list",
+  key: "key list",
+  lock: "list locks",
+  index: "list index",
+  pack: "list packs",
+  // Nobody names one; `snapshots` shows what they say.
+  evidence: "snapshots",
+};

@@ -1,9 +1,9 @@
 /** Lists, selects and saves snapshots. */
 import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
-import { engineError } from "../errors.ts";
+import type { FileInfo } from "@holdfast/storage";
 import type { Id } from "../format/id.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, type SnapshotFields } from "../format/snapshot.ts";
-import { findFileId } from "./find-id.ts";
+import { findFileId, notFound } from "./find-id.ts";
 import type { Repository } from "./repository.ts";
 
 export interface StoredSnapshot {
@@ -27,18 +27,22 @@ interface ListOptions {
   readonly filter?: SnapshotFilter | undefined;
   /** Called for a snapshot file that cannot be read; without it the error is thrown. */
   readonly onDamaged?: (id: Id, error: unknown) => void;
+  /** Called for every snapshot file as it is listed, before it is read. */
+  readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
 }
 
 const PARALLEL_LOADS = 8;
 
 /** Every snapshot that meets the filter, oldest first. */
 export async function listSnapshots(repository: Repository, options: ListOptions): Promise<StoredSnapshot[]> {
-  const { signal, filter, onDamaged } = options;
+  const { signal, filter, onDamaged, onFile } = options;
   const found: StoredSnapshot[] = [];
   await forEachConcurrent(
     repository.files("snapshot", { signal }),
     PARALLEL_LOADS,
-    async ({ id }, inner) => {
+    async (file, inner) => {
+      const { id } = file;
+      onFile?.(file);
       try {
         const snapshot = await loadSnapshot(repository, id, inner);
         if (filter === undefined || matches(snapshot, filter)) found.push({ id, snapshot });
@@ -71,7 +75,7 @@ export async function findSnapshot(
   if (latest !== null) {
     const all = await listSnapshots(repository, { signal, filter });
     const stored = all.at(-1 - Number(latest[1] ?? 0));
-    if (stored === undefined) throw engineError("ENGINE_ID_NOT_FOUND", { type: "snapshot", text: name });
+    if (stored === undefined) throw notFound("snapshot", name);
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });

@@ -46,6 +46,6 @@ function start(entry: URL): Thread {
   const wake = new Int32Array(new SharedArrayBuffer(4));
   const data: SyncWorkerData = { wake: wake.buffer };
   // Byte work leaves little on the heap; small young generations keep the resident size low.
-  const worker = new Worker(entry, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+  const worker = new Worker(entry, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
   return { worker, wake };
 }

@@ -51,7 +51,8 @@ function shareStops(
   { what, group, options: { limits } }: ShareOptions,
 ): RetentionStop[] {
   if (removed < (limits.shareFrom ?? 1) || removed <= judged * limits.maxShare) return [];
-  const percent = Math.round(limits.maxShare * 100);
+  // Not rounded to a whole number: 2.5 % is another limit than 3 %.
+  const percent = Number((limits.maxShare * 100).toPrecision(9));
   const explanation = `${removed} of ${counted(judged, "snapshot")} of ${what} would go, more than ${percent} %`;
   return [{ code: "too-large-share", explanation, group }];
 }

@@ -34,6 +34,8 @@ describe("too much at once", () => {
     expect(stops(DAILY, { maxShare: 0.5 }, 10)[0]?.explanation).toBe(
       "20 of 30 snapshots of host h, /a would go, more than 50 %",
     );
+    expect(stops(DAILY, { maxShare: 0.025 }, 10)[0]?.explanation).toContain("more than 2.5 %");
+    expect(stops(DAILY, { maxShare: 0.07 }, 10)[0]?.explanation).toContain("more than 7 %");
   });
 
   test("suspicious snapshots do not make a share smaller", () => {

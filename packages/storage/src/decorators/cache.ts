@@ -6,7 +6,7 @@
  * is never cached.
  */
 import { isHoldfastError } from "@holdfast/base";
-import type { Backend, ByteRange, ByteSource, CallOptions, FileKey, SaveOptions } from "../backend.ts";
+import type { Backend, ByteRange, ByteSource, CallOptions, FileKey, MoveFiles, SaveOptions } from "../backend.ts";
 import { loadBytes, oneChunk, readBody } from "../bytes-source.ts";
 import { type CacheFolder, type CachedKey, MAX_CACHED_BYTES } from "../cache/cache-folder.ts";
 import { assertKey, assertRange } from "../keys.ts";
@@ -65,6 +65,21 @@ export class CacheBackend extends ForwardingBackend {
     } finally {
       if (cached !== undefined) await this.#forget(cached);
     }
+  }
+
+  get move(): MoveFiles | undefined {
+    const move = this.inner.move?.bind(this.inner);
+    if (move === undefined) return undefined;
+    return async (from, to, names, options) => {
+      try {
+        return await move(from, to, names, options);
+      } finally {
+        for (const name of names) {
+          const cached = this.#cachedKey({ type: from, name });
+          if (cached !== undefined) await this.#forget(cached);
+        }
+      }
+    };
   }
 
   async #read(key: CachedKey, range: ByteRange | undefined, options: CallOptions): Promise<Uint8Array | undefined> {

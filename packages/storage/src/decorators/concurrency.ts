@@ -3,7 +3,7 @@
  * time, and their caller uses the backend between two entries, which would wait for itself.
  */
 import { Semaphore } from "@holdfast/base";
-import type { ByteRange, ByteSource, CallOptions, FileInfo, FileKey, SaveOptions } from "../backend.ts";
+import type { ByteRange, ByteSource, CallOptions, FileInfo, FileKey, MoveFiles, SaveOptions } from "../backend.ts";
 import type { Backend } from "../backend.ts";
 import { ForwardingBackend } from "./forwarding.ts";
 
@@ -35,6 +35,13 @@ export class ConcurrencyBackend extends ForwardingBackend {
 
   override remove(key: FileKey, options: CallOptions): Promise<void> {
     return this.#limited(options, () => this.inner.remove(key, options));
+  }
+
+  /** One call, however many files; the backend sees to how many it moves at once. */
+  get move(): MoveFiles | undefined {
+    const move = this.inner.move?.bind(this.inner);
+    if (move === undefined) return undefined;
+    return (from, to, names, options) => this.#limited(options, () => move(from, to, names, options));
   }
 
   async #limited<T>({ signal }: CallOptions, run: () => Promise<T>): Promise<T> {

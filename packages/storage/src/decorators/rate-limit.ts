@@ -1,5 +1,5 @@
 /** Limits the bytes per second to and from a backend, over all calls together. */
-import type { Backend, ByteRange, ByteSource, CallOptions, FileKey, SaveOptions } from "../backend.ts";
+import type { Backend, ByteRange, ByteSource, CallOptions, FileKey, MoveFiles, SaveOptions } from "../backend.ts";
 import type { Clock } from "../clock.ts";
 import { ByteRate } from "./byte-rate.ts";
 import { ForwardingBackend } from "./forwarding.ts";
@@ -40,6 +40,11 @@ export class RateLimitBackend extends ForwardingBackend {
     const rate = this.#download;
     if (rate === undefined) return this.inner.load(key, range, consume, options);
     return this.inner.load(key, range, (chunks) => consume(chunksAtRate(chunks, rate, options)), options);
+  }
+
+  /** Moves no bytes over the line. */
+  get move(): MoveFiles | undefined {
+    return this.inner.move?.bind(this.inner);
   }
 }
 

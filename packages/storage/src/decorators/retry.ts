@@ -16,6 +16,7 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  MoveFiles,
   SaveOptions,
 } from "../backend.ts";
 import { hasSameContent } from "../same-content.ts";
@@ -97,6 +98,21 @@ export class RetryBackend extends ForwardingBackend {
         if (!isRepeated || !isHoldfastError(error, "STORAGE_NOT_FOUND")) throw error;
       }
     });
+  }
+
+  /** What was moved by a call that failed is passed over by the next, and told only once. */
+  get move(): MoveFiles | undefined {
+    const move = this.inner.move?.bind(this.inner);
+    if (move === undefined) return undefined;
+    return (from, to, names, options) => {
+      const told = new Set<string>();
+      const onMoved = (name: string): void => {
+        if (told.has(name)) return;
+        told.add(name);
+        options.onMoved?.(name);
+      };
+      return this.#repeat("move", from, options, () => move(from, to, names, { ...options, onMoved }));
+    };
   }
 
   async #repeat<T>(

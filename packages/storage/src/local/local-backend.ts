@@ -14,12 +14,16 @@ import type {
   FileKey,
   FileType,
   LoadOptions,
+  MovableType,
+  MoveOptions,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
-import { RESTIC_FILE_TYPES, assertRange, folderOf, pathOf } from "../keys.ts";
+import { RESTIC_FILE_TYPES, assertKey, assertRange, folderOf, pathOf } from "../keys.ts";
 import { type FileCalls, systemCalls } from "./file-calls.ts";
+import { ignoreMissing } from "./folder-names.ts";
 import { fileInfo, listFiles } from "./list-files.ts";
+import { moveFiles } from "./move-files.ts";
 import { readFile } from "./read-file.ts";
 import { saveFile, syncFolder } from "./save-file.ts";
 import { settleMsOf } from "./settling.ts";
@@ -140,6 +144,24 @@ export class LocalBackend implements Backend {
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw this.#wrap(error, path);
       throw storageError("STORAGE_NOT_FOUND", { location: this.location, ...key }, error);
+    }
+  }
+
+  async move(from: MovableType, to: MovableType, names: readonly string[], options: MoveOptions): Promise<string[]> {
+    for (const name of names) assertKey({ type: from, name });
+    options.signal.throwIfAborted();
+    // Where others write too, when a file came is for the server to say, whose clock may differ.
+    if (names.length === 0 || this.#settleMsOnce() > 0) return [...names];
+    const toFolder = join(this.location, folderOf(to));
+    try {
+      const { folder: mode } = await this.#modesOnce();
+      if ((await this.#calls.stat(toFolder).catch(ignoreMissing)) === undefined) {
+        await this.#makeFoldersFor({ type: to, name: "" }, mode);
+      }
+      const fromFolder = join(this.location, folderOf(from));
+      return await moveFiles(this.#calls, { fromFolder, toFolder, names }, options);
+    } catch (error) {
+      throw this.#wrap(error, toFolder);
     }
   }
 

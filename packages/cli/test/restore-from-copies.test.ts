@@ -1,0 +1,155 @@
+/** A restore that loses its repository goes on from another copy, and what comes back is the same. */
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Ended, ended, holdfast, startHoldfast, temporaryFolder } from "./command-runner.ts";
+
+const FILES = 40;
+const FILE_BYTES = 256 * 1024;
+const folder = temporaryFolder();
+const source = join(folder, "source");
+const variables = { HOLDFAST_PASSWORD: "first", HOLDFAST_FROM_PASSWORD: "second" };
+let cases = 0;
+
+async function succeed(argv: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const outcome = await holdfast(argv, { variables: { ...variables, ...more } });
+  expect(outcome.code, outcome.stderr).toBe(0);
+  return outcome;
+}
+
+/** A source of files of so many bytes, and two repositories that have it. */
+async function makePair(place: string, fileBytes: number): Promise<void> {
+  const files = join(place, "source");
+  mkdirSync(join(files, "below"), { recursive: true });
+  for (let n = 0; n < FILES; n++) {
+    writeFileSync(join(files, n % 2 === 0 ? "below" : ".", `f${n}`), randomBytes(fileBytes));
+  }
+  const [first, second] = [join(place, "first"), join(place, "second")];
+  const other = { HOLDFAST_PASSWORD: "second", HOLDFAST_FROM_PASSWORD: "first" };
+  await succeed(["init", "-q", "-r", first]);
+  await succeed(["init", "-q", "-r", second, "--from-repo", first, "--copy-chunker-params"], other);
+  await succeed(["backup", "-q", "-r", first, "--pack-size", "4", files]);
+  await succeed(["copy", "-q", "-r", second, "--from-repo", first], other);
+}
+
+beforeAll(() => makePair(folder, FILE_BYTES));
+
+/** Both repositories, to be spoilt, and a target. */
+function fresh(): { first: string; second: string; target: string; argv: string[] } {
+  const here = join(folder, `case-${++cases}`);
+  const [first, second, target] = [join(here, "first"), join(here, "second"), join(here, "target")];
+  cpSync(join(folder, "first"), first, { recursive: true, preserveTimestamps: true });
+  cpSync(join(folder, "second"), second, { recursive: true, preserveTimestamps: true });
+  return { first, second, target, argv: ["restore", "-r", first, "--from-repo", second, "-t", target, "--verify"] };
+}
+
+function packsOf(repository: string): string[] {
+  return readdirSync(join(repository, "data"), { recursive: true, encoding: "utf8" })
+    .map((path) => join(repository, "data", path))
+    .filter((path) => statSync(path).isFile());
+}
+
+function expectAll(target: string): void {
+  expect(execFileSync("diff", ["-r", source, join(target, source)], { encoding: "utf8" })).toBe("");
+}
+
+describe("restore with a second copy", () => {
+  test("needs it not where nothing is the matter", async () => {
+    const { target, argv } = fresh();
+    const { stderr } = await succeed([...argv, "latest"]);
+    expect(stderr).not.toContain("--from-repo");
+    expectAll(target);
+  });
+
+  test("takes from it what is damaged, says so, and how to mend it", async () => {
+    const { first, target, argv } = fresh();
+    for (const [n, pack] of packsOf(first).toSorted().entries()) {
+      if (n % 2 === 0) truncateSync(pack, 1000);
+      else if (n % 4 === 1) rmSync(pack);
+    }
+    const { stderr } = await succeed([...argv, "latest"]);
+    expect(stderr).toContain("what is damaged is taken from the repository of --from-repo now");
+    expect(stderr).toContain("repair packs --from-repo");
+    expectAll(target);
+  });
+
+  test("goes on from it when the first is lost in the middle", async () => {
+    // More than a restore loads ahead.
+    const place = join(folder, "large");
+    await makePair(place, 1024 * 1024);
+    const [first, second, target] = [join(place, "first"), join(place, "second"), join(place, "target")];
+    const argv = ["restore", "-r", first, "--from-repo", second, "-t", target, "--verify"];
+    const child = startHoldfast([...argv, "--limit-download", "8192", "latest"], { variables });
+    const outcome = ended(child);
+    const below = join(target, place, "source", "below");
+    while (child.exitCode === null && (!existsSync(below) || readdirSync(below).length < FILES / 5))
+      await setTimeout(20);
+    renameSync(first, `${first}-gone`);
+    const already = readdirSync(below).length;
+    expect(already).toBeLessThan(FILES / 2);
+    const { code, stderr } = await outcome;
+    expect(stderr).toContain("the repository of --from-repo");
+    expect(code, stderr).toBe(0);
+    expect(
+      execFileSync("diff", ["-r", join(place, "source"), join(target, place, "source")], { encoding: "utf8" }),
+    ).toBe("");
+  });
+
+  test("reads it from the beginning when the first is not there", async () => {
+    const { first, target, argv } = fresh();
+    rmSync(first, { recursive: true });
+    const { stderr } = await succeed([...argv, "latest"]);
+    expect(stderr).toContain("is read instead of it");
+    expectAll(target);
+  });
+
+  test("is content with the first when the second is not there", async () => {
+    const { second, target, argv } = fresh();
+    rmSync(second, { recursive: true });
+    const { stderr } = await succeed([...argv, "latest"]);
+    expect(stderr).toContain("the repository of --from-repo cannot be used");
+    expectAll(target);
+  });
+
+  test("brings back a folder of a snapshot as well", async () => {
+    const { first, target, argv } = fresh();
+    for (const pack of packsOf(first)) truncateSync(pack, 0);
+    rmSync(join(first, "index"), { recursive: true });
+    await succeed([...argv, `latest:${source}/below`]);
+    expect(execFileSync("diff", ["-r", join(source, "below"), target], { encoding: "utf8" })).toBe("");
+  });
+
+  test("says when the copy does not have the snapshot, and keeps what the first could give", async () => {
+    const { first, target, argv } = fresh();
+    writeFileSync(join(source, "later"), "only in the first");
+    await succeed(["backup", "-q", "-r", first, source]);
+    rmSync(join(source, "later"));
+    const [pack] = packsOf(first).toSorted((a, b) => statSync(b).size - statSync(a).size);
+    truncateSync(String(pack), 1000);
+    const { code, stderr } = await holdfast([...argv, "latest"], { variables });
+    expect(stderr).toContain("this copy does not have what is to be restored");
+    expect(code).toBe(1);
+    expect(existsSync(join(target, source, "later"))).toBe(true);
+  });
+
+  test("a wrong password of the second is told before anything is restored", async () => {
+    const { target, argv } = fresh();
+    const wrong = { ...variables, HOLDFAST_PASSWORD: "wrong" };
+    const { code } = await holdfast([...argv, "latest"], { variables: wrong });
+    expect(code).toBe(12);
+    expect(existsSync(target)).toBe(false);
+  });
+});
