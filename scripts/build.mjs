@@ -13,13 +13,15 @@ const WORKERS = "packages/*/src/**/*.worker.ts";
 // What speaks to servers is loaded when one is used: it brings libraries along, and parts of Node that take time to load.
 const OURS =
   /[\\/]packages[\\/](?!cli[\\/]|storage[\\/]src[\\/](?:azure|http|rclone|rest|s3|sftp|webdav)[\\/](?!\w+-location))/;
+// Libraries in the older form of modules ask for the folder that they lie in.
+const OLDER_NAMES = { __dirname: "import.meta.dirname", __filename: "import.meta.filename" };
 
 /**
  * All files of a build lie in one folder, so that `workerEntry` finds a worker beside whatever file names it, and package.json
  * in the folder above.
  */
 async function bundle(input, dir, codeSplitting) {
-  const build = await rolldown({ input, platform: "node" });
+  const build = await rolldown({ input, platform: "node", transform: { define: OLDER_NAMES } });
   try {
     const files = { dir, entryFileNames: "[name].js", chunkFileNames: "[name].js" };
     const { output } = await build.write({ ...files, format: "esm", sourcemap: true, codeSplitting });

@@ -30,6 +30,8 @@ export const tools: readonly Tool[] = [
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },
   { program: "ceph", debianPackage: "ceph-common" },
+  { program: "sshd", debianPackage: "openssh-server" },
+  { program: "ssh", debianPackage: "openssh-client" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

@@ -7,6 +7,7 @@ import { root } from "../../scripts/workspace.ts";
 
 interface LockedPackage {
   readonly resolved?: string;
+  readonly hasInstallScript?: boolean;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -18,6 +19,11 @@ describe("the lock file", () => {
   test("names no host", () => {
     const hosts = Object.values(lock.packages).filter(({ resolved }) => resolved?.includes("://"));
     expect(hosts).toEqual([]);
+  });
+
+  test("marks no package for an install script: nothing is compiled, so nobody needs a compiler", () => {
+    const marked = Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript === true);
+    expect(marked.map(([where]) => where)).toEqual([]);
   });
 
   test("lists the packages of every platform, without which `npm ci` refuses to run", () => {

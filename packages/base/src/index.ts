@@ -12,3 +12,4 @@ export {
 } from "./errors.ts";
 export { Semaphore, forEachConcurrent, mapConcurrent } from "./concurrency.ts";
 export { Secret } from "./secret.ts";
+export { splitWords } from "./split-words.ts";

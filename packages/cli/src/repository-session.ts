@@ -23,11 +23,11 @@ import {
   type ComposeOptions,
   composeBackend,
   openBackend,
-  parseLocation,
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
 import { formatLocalTime, plural } from "./output/units.ts";
+import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { surroundingsOf } from "./surroundings.ts";
@@ -132,7 +132,7 @@ export async function prepareSession(
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
-    const password = await passwordOf(raw, context, whose);
+    const password = await passwordOf(raw, location, context, whose);
     const open = (): Promise<Session> => {
       whileOpening?.();
       return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
@@ -160,6 +160,7 @@ async function openSession(
   const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
   const settings = composeSettings(context, patienceMs);
   const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+  await noteUse(context, location, raw, opened.config.id);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   if (cache === undefined) return new Session(opened, context);
   // The index that was loaded last. Packs are not read before there is one.
@@ -179,10 +180,16 @@ async function openSession(
   return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
 }
 
-/** The backend alone, for making a repository in it. */
+/**
+ * The backend alone, for making a repository in it.
+ * @throws STORAGE_NOT_MOUNTED where there was a repository and an empty folder is now, unless `local.new=true` says that it is gone
+ */
 export async function withNewBackend<T>(context: CommandContext, work: (backend: Backend) => Promise<T>): Promise<T> {
-  const raw = await openBackend(await repositoryLocation(context), surroundingsOf(context));
+  const location = await repositoryLocation(context);
+  const surroundings = surroundingsOf(context);
+  const raw = await openBackend(location, surroundings);
   try {
+    if (surroundings.option("local.new") !== "true") await refuseUnmounted(context, location, raw);
     return await work(composeBackend(raw, composeSettings(context)));
   } finally {
     await raw.close();
@@ -190,9 +197,12 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 }
 
 /** Nobody is asked for the password of a repository that is not there. */
-async function passwordOf(backend: Backend, context: CommandContext, whose: Whose): Promise<Secret> {
+async function passwordOf(backend: Backend, location: string, context: CommandContext, whose: Whose): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
-  if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
+  if (config === undefined) {
+    await refuseUnmounted(context, location, backend);
+    throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
+  }
   const isNamed = (await namedLocation(context, whose)) !== undefined;
   return repositoryPassword(
     context,
@@ -229,7 +239,7 @@ async function openCache(
   const { options, variables } = context;
   if (options.flag("no-cache")) return undefined;
   const chosen = options.text("cache-dir");
-  if (chosen === undefined && parseLocation(location).scheme === "local") return undefined;
+  if (chosen === undefined && isLocal(location)) return undefined;
   try {
     const folder = chosen ?? join(variables.plain("XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "holdfast");
     const cache = await CacheFolder.open(folder, repository.config.id);

@@ -29,6 +29,11 @@ export const STORAGE_ERRORS = {
     message: "{location}: the folder does not exist",
     hint: "Mount the disk or share that holds it, or create a repository there first.",
   },
+  STORAGE_NOT_MOUNTED: {
+    kind: "unavailable",
+    message: "{location}: the volume of the repository is not there: {reason}",
+    hint: "Attach and mount the disk or share, then run this again. Nothing was written. If the repository is gone for good, `-o local.new=true` lets init make another.",
+  },
   STORAGE_NOT_A_FOLDER: {
     kind: "conflict",
     message: "{path} is not a folder, or lies below something that is none",

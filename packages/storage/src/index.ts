@@ -36,4 +36,5 @@ export { RetryBackend } from "./decorators/retry.ts";
 export { FILE_TYPES, assertKey, folderOf, isFileName, pathOf } from "./keys.ts";
 export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLocation } from "./location.ts";
 export { LocalBackend, openLocal } from "./local/local-backend.ts";
+export { assertNothingWasHere, rememberPlace } from "./local/known-places.ts";
 export { type StaleOptions, removeStaleTemporaries } from "./local/temporaries.ts";

@@ -6,6 +6,7 @@ import { localLocation, localUrlLocation } from "./local/local-location.ts";
 import { rcloneLocation } from "./rclone/rclone-location.ts";
 import { restLocation } from "./rest/rest-location.ts";
 import { googleLocation, s3Location } from "./s3/s3-location.ts";
+import { sftpLocation } from "./sftp/sftp-location.ts";
 import { webdavLocation } from "./webdav/webdav-location.ts";
 
 /** A place that was understood, and not touched yet. */
@@ -47,12 +48,13 @@ const SCHEMES: ReadonlyMap<string, LocationParser> = new Map<string, LocationPar
   ["rest", restLocation],
   ["rclone", rcloneLocation],
   ["s3", s3Location],
+  ["sftp", sftpLocation],
   ["gs", googleLocation],
   ["webdav", webdavLocation],
 ]);
 
 /** The other schemes of restic: known, so that the message can say that they are not there rather than that they are wrong. */
-const UNSUPPORTED_SCHEMES = new Set(["sftp", "b2", "swift"]);
+const UNSUPPORTED_SCHEMES = new Set(["b2", "swift"]);
 
 /**
  * Understands `/path`, `relative/path`, `local:path`, `file:///path`, and the schemes of `SCHEMES`. What has a colon but does not

@@ -123,6 +123,8 @@ export const OTHER_VARIABLES: readonly { readonly name: string; readonly descrip
   { name: "HOLDFAST_DEBUG", description: "1 prints where in the program an unexpected error arose" },
   { name: "NO_COLOR", description: "any value turns colours off" },
   { name: "XDG_CACHE_HOME", description: "folder of caches" },
+  { name: "XDG_STATE_HOME", description: "folder of what is remembered, such as the disks that held a repository" },
+  { name: "SSH_AUTH_SOCK", description: "socket of the agent with the keys for sftp: repositories" },
 ];
 
 /** Exit codes and what they say. */

@@ -1,8 +1,7 @@
 /** Runs a program that prints a password. */
 import { spawn } from "node:child_process";
-import { messageOf } from "@holdfast/base";
+import { messageOf, splitWords } from "@holdfast/base";
 import { cliError } from "../errors.ts";
-import { splitWords } from "../values/split-words.ts";
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
 

@@ -1,8 +1,8 @@
+import { splitWords } from "@holdfast/base";
 import { describe, expect, test } from "vitest";
 import { parseCount } from "./count.ts";
 import { parseDataSubset } from "./data-subset.ts";
 import { parseDuration } from "./duration.ts";
-import { splitWords } from "./split-words.ts";
 import { parseTime } from "./time.ts";
 
 describe("splitWords", () => {

@@ -42,6 +42,8 @@ export class LocalBackend implements Backend {
   #hasHardLinks = true;
   #modes: Promise<Modes> | undefined;
   #settleMs: number | undefined;
+  /** Which folder it was at the first write. */
+  #folder: { readonly dev: number; readonly ino: number } | undefined;
 
   /** @param path the folder, absolute; see `openLocal` */
   constructor(path: string, calls: FileCalls = systemCalls) {
@@ -90,6 +92,7 @@ export class LocalBackend implements Backend {
         throw storageError("STORAGE_EXISTS", { location: this.location, ...key });
       }
       const modes = await this.#modesOnce();
+      if (this.#folder === undefined) await this.#noteFolder();
       const request = { location: this.location, target, key, body, fileMode: modes.file, ifAbsent };
       const save = () => saveFile(this.#calls, request, { signal });
       const isAtomic = await save().catch(async (error: unknown) => {
@@ -175,6 +178,7 @@ export class LocalBackend implements Backend {
 
   /** Never makes the repository's own folder: where a disk is not mounted, nothing shall grow in its mount point. */
   async #makeFoldersFor(key: FileKey, mode: number): Promise<void> {
+    await this.#assertSameFolder();
     if (key.type === "config") return;
     const folder = folderOf(key.type);
     if (folder.includes("/")) {
@@ -188,6 +192,19 @@ export class LocalBackend implements Backend {
       await syncFolder(this.#calls, join(this.location, folderOf("pack")));
     }
     await syncFolder(this.#calls, this.location);
+  }
+
+  async #noteFolder(): Promise<void> {
+    const { dev, ino } = await this.#calls.stat(this.location);
+    this.#folder = { dev, ino };
+  }
+
+  /** That a disk was unmounted, or another one mounted in its place, while this was running. */
+  async #assertSameFolder(): Promise<void> {
+    const { dev, ino } = await this.#calls.stat(this.location);
+    if (this.#folder === undefined || (this.#folder.dev === dev && this.#folder.ino === ino)) return;
+    const reason = "it was unmounted, or replaced, while it was in use";
+    throw storageError("STORAGE_NOT_MOUNTED", { location: this.location, reason });
   }
 
   /** One folder after the other: Node's own way to do so says "not found" on a read-only file system. */

@@ -1,8 +1,10 @@
 /** Folders of this machine, as people write them. */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { storageError } from "../errors.ts";
 import type { Location } from "../location.ts";
 import { openLocal } from "./local-backend.ts";
+import { assertVolume, volumeRule } from "./mount-guard.ts";
 
 /** A folder; `path` may be relative to the current one. @throws STORAGE_INVALID_LOCATION */
 export function localLocation(path: string): Location {
@@ -11,7 +13,14 @@ export function localLocation(path: string): Location {
     const location = path.replaceAll("\0", "\\0");
     throw storageError("STORAGE_INVALID_LOCATION", { location, reason: "a path has no NUL" });
   }
-  return { scheme: "local", shown: path, open: async () => openLocal(path) };
+  return {
+    scheme: "local",
+    shown: path,
+    async open(surroundings) {
+      await assertVolume(resolve(path), volumeRule(surroundings));
+      return openLocal(path);
+    },
+  };
 }
 
 /** What follows `file:`. @throws STORAGE_INVALID_LOCATION */

@@ -6,3 +6,4 @@ export { type ConnectionFault, type FaultChoice, FaultProxy } from "./fault-prox
 export { type SampleFile, sampleBytes, sampleFile } from "./sample-files.ts";
 export { type RunningServer, type ServerProgram, hasProgram, startServer } from "./server-program.ts";
 export { MemoryBackend } from "../memory/memory-backend.ts";
+export { SshServer, hasSshServer, sshUser } from "./ssh-server.ts";
