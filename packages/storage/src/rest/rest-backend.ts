@@ -91,6 +91,7 @@ export class RestBackend implements Backend {
     const refusal = await this.#exchange({ method: "POST", path, headers, body, signal }, async (answer) => {
       if (isSuccess(answer)) return undefined;
       if (answer.status === 412) throw storageError("STORAGE_EXISTS", { location: this.location, ...key });
+      if (answer.status === 400) throw await this.#arrivedWrong(answer);
       const isUnknownPath = answer.status === 404 || answer.status === 405 || answer.status === 501;
       if (isUnknownPath && !RESTIC_FILE_TYPES.includes(key.type)) {
         throw storageError("STORAGE_NO_OWN_FILES", { location: this.location, type: key.type });
@@ -234,6 +235,12 @@ export class RestBackend implements Backend {
       const isHashed = this.#features.has("verified") && key.type !== "config";
       if (!isHashed || !isHoldfastError(error, "STORAGE_PERMISSION")) throw error;
     }
+  }
+
+  /** The body was cut off, or its hash is not its name: another try may arrive as it was sent. */
+  async #arrivedWrong(answer: HttpAnswer): Promise<Error> {
+    const reason = `what arrived at the server is not what was sent (${answer.status}, ${await answer.text()})`;
+    return storageError("STORAGE_UNAVAILABLE", { location: this.location, reason });
   }
 
   async #refused(answer: HttpAnswer, path: string): Promise<Error> {
