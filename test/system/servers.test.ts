@@ -105,4 +105,12 @@ describe.skipIf(!has("rclone") || !has("restic") || !has("rsync"))("a repository
     expect(stderr).toContain("refused");
     expect(stderr).not.toContain("falsch");
   });
+
+  test("that cannot be reached ends the run, and nothing keeps it alive", () => {
+    const started = performance.now();
+    const { status, stderr } = holdfast(`rest:http+unix://${folder}/nowhere:/x/`, ["snapshots"], { env });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("the socket does not exist");
+    expect(performance.now() - started).toBeLessThan(30_000);
+  });
 });

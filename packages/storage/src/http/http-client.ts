@@ -179,7 +179,7 @@ class Attempt {
     };
     signal.addEventListener("abort", onAbort, { once: true });
     const release = (isReusable: boolean): void => {
-      this.#idle.stop();
+      this.#idle.finish();
       signal.removeEventListener("abort", onAbort);
       if (!isReusable || !this.#isSent) request.destroy();
     };

@@ -145,7 +145,7 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
   if (status === 401 && !hadCredentials) {
     return storageError("STORAGE_NO_CREDENTIALS", {
       location,
-      missing: "a user name and password",
+      missing: "the login",
       how: answer.howToLogIn,
     });
   }
