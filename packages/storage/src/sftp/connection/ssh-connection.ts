@@ -72,7 +72,11 @@ class SshConnection implements Connection {
       return await abortable(opening, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (this.#isLost) throw unavailable(this.#location, "the connection was lost", error);
+      if (!isServersWord(error)) {
+        // Nobody has refused anything: there is no connection any more, even if its end was not told yet.
+        this.#isLost = true;
+        throw unavailable(this.#location, "the connection was lost", error);
+      }
       const reason = "the server opens no channel for SFTP; is its sftp subsystem turned on?";
       throw storageError("STORAGE_FAILED", { location: this.#location, reason }, error);
     }
@@ -89,6 +93,11 @@ class SshConnection implements Connection {
       clearTimeout(timer);
     }
   }
+}
+
+/** Whether an error about a channel is an answer of the server, which has a reason or is about the subsystem. */
+function isServersWord(error: unknown): boolean {
+  return error instanceof Error && ("reason" in error || /unable to start subsystem/i.test(error.message));
 }
 
 /** A connection by TCP. @throws STORAGE_NO_PLACE, STORAGE_UNAVAILABLE */
