@@ -163,7 +163,10 @@ export class S3Backend implements Backend {
     this.#connection.close();
   }
 
-  /** Sees to it that the lock is there, or takes the file back: what is under its name has to be what was asked for. */
+  /**
+   * Sees to it that the lock is there. Without one the save has failed, though the whole file stays under its name: the run ends,
+   * and to whoever reads the repository it is a file like those that were stored without retention.
+   */
   async #lock(
     retention: Retention,
     { path, body, retention: wanted }: UploadRequest,
