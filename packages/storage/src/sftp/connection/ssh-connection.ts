@@ -72,8 +72,9 @@ class SshConnection implements Connection {
       return await abortable(opening, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!isServersWord(error)) {
-        // Nobody has refused anything: there is no connection any more, even if its end was not told yet.
+      if (this.#isLost || !isServersWord(error)) {
+        // Nobody has refused anything: there is no connection any more, even if its end was not told yet. With it, a question
+        // for the subsystem fails as if the server had said no.
         this.#isLost = true;
         throw unavailable(this.#location, "the connection was lost", error);
       }
