@@ -46,6 +46,33 @@ export function holdfast(argv: readonly string[], options: RunOptions = {}): Pro
   return ended(startHoldfast(argv, options));
 }
 
+/** A repository server that was started. */
+export interface RunningServer {
+  /** With a slash at its end. */
+  readonly url: string;
+  /** Asks it to end, and waits. @returns its exit code */
+  stop(): Promise<number>;
+  /** Ends it as a crash would. */
+  kill(): void;
+  readonly child: ChildProcess;
+}
+
+/** Starts `serve repository` on a free port of this machine; resolves when it listens. */
+export async function startServer(argv: readonly string[]): Promise<RunningServer> {
+  const child = startHoldfast(["serve", "repository", ...argv, "--listen", "127.0.0.1:0", "--json"]);
+  const outcome = ended(child);
+  const line = await Promise.race([
+    new Promise<string>((resolve) => child.stdout?.once("data", (text: Buffer) => resolve(text.toString()))),
+    outcome.then(({ stderr }) => Promise.reject(new Error(stderr))),
+  ]);
+  const { url } = JSON.parse(line) as { url: string };
+  const stop = async (): Promise<number> => {
+    child.kill("SIGTERM");
+    return (await outcome).code;
+  };
+  return { url, stop, kill: () => void child.kill("SIGKILL"), child };
+}
+
 /** Makes the repository that the variables name. */
 export async function makeRepository(variables: Readonly<Record<string, string>>): Promise<void> {
   const { code, stderr } = await holdfast(["init", "-q"], { variables });

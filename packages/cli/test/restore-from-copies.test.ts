@@ -145,11 +145,24 @@ describe("restore with a second copy", () => {
     expect(existsSync(join(target, source, "later"))).toBe(true);
   });
 
-  test("a wrong password of the second is told before anything is restored", async () => {
+  test.each([
+    ["HOLDFAST_PASSWORD", false],
+    ["HOLDFAST_FROM_PASSWORD", true],
+  ])("a wrong %s is told before anything is restored, and whose it is", async (name, isOther) => {
     const { target, argv } = fresh();
-    const wrong = { ...variables, HOLDFAST_PASSWORD: "wrong" };
-    const { code } = await holdfast([...argv, "latest"], { variables: wrong });
+    const { code, stderr } = await holdfast([...argv, "latest"], { variables: { ...variables, [name]: "wrong" } });
     expect(code).toBe(12);
+    expect(stderr.includes("the repository of --from-repo could not be opened:")).toBe(isOther);
     expect(existsSync(target)).toBe(false);
+  });
+
+  test("goes on from it as well where the first is an address at which nobody answers", async () => {
+    const { second, target } = fresh();
+    // Nothing can listen there.
+    const argv = ["restore", "-r", `rest:http+unix://${target}-socket:/first/`, "--from-repo", second, "-t", target];
+    const { stderr } = await succeed([...argv, "latest"]);
+    expect(stderr).toContain("the socket does not exist");
+    expect(stderr).toContain("is read instead of it");
+    expectAll(target);
   });
 });

@@ -2,25 +2,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ended, holdfast, isInstalled, program, startHoldfast, temporaryFolder } from "./command-runner.ts";
+import { holdfast, isInstalled, program, startServer, temporaryFolder } from "./command-runner.ts";
 
 const testRestic = isInstalled("restic") ? test : test.skip;
-
-/** Starts a server; resolves when it listens. */
-async function serve(argv: readonly string[]) {
-  const child = startHoldfast(["serve", "repository", ...argv, "--listen", "127.0.0.1:0", "--json"]);
-  const outcome = ended(child);
-  const line = await Promise.race([
-    new Promise<string>((resolve) => child.stdout?.once("data", (text: Buffer) => resolve(text.toString()))),
-    outcome.then(({ stderr }) => Promise.reject(new Error(stderr))),
-  ]);
-  const { url } = JSON.parse(line) as { url: string };
-  const stop = async (): Promise<number> => {
-    child.kill("SIGTERM");
-    return (await outcome).code;
-  };
-  return { url, stop, child };
-}
 
 describe("serve client", () => {
   test("adds clients with a token that is shown once, lists and removes them", async () => {
@@ -73,7 +57,7 @@ describe("serve client", () => {
 describe("serve repository", () => {
   testRestic("serves restic, and brings back what was removed", async () => {
     const folder = temporaryFolder();
-    const server = await serve([folder, "--anonymous", "maintenance"]);
+    const server = await startServer([folder, "--anonymous", "maintenance"]);
     const restic = (...argv: string[]) =>
       program("restic", ["-r", `rest:${server.url}den/`, "--no-cache", ...argv], {
         variables: { RESTIC_PASSWORD: "correct horse" },
@@ -96,7 +80,7 @@ describe("serve repository", () => {
   });
 
   test("ends with 0 when it is told to, and survives SIGHUP", async () => {
-    const server = await serve([temporaryFolder(), "--anonymous", "restore", "--metrics", "127.0.0.1:0"]);
+    const server = await startServer([temporaryFolder(), "--anonymous", "restore", "--metrics", "127.0.0.1:0"]);
     server.child.kill("SIGHUP");
     const { status } = await fetch(`${server.url}den/config`);
     expect(status).toBe(404);

@@ -27,6 +27,24 @@ export async function* oneChunk(bytes: Uint8Array, signal: AbortSignal): AsyncGe
   signal.throwIfAborted();
 }
 
+/**
+ * Loads a range of no byte: all there is to find out is whether there is a file, and whether it reaches so far.
+ * @throws STORAGE_NOT_FOUND, STORAGE_RANGE, what `stat` throws, and what `consume` throws
+ */
+export async function loadNothing<T>(
+  backend: Pick<Backend, "location" | "stat">,
+  key: FileKey,
+  { offset }: ByteRange,
+  consume: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+  { signal }: CallOptions,
+): Promise<T> {
+  const { location } = backend;
+  const info = await backend.stat(key, { signal });
+  if (info === undefined) throw storageError("STORAGE_NOT_FOUND", { location, ...key });
+  if (offset > info.sizeBytes) throw storageError("STORAGE_RANGE", { location, ...key, end: offset });
+  return consume(oneChunk(new Uint8Array(0), signal));
+}
+
 export interface LoadBytesOptions extends CallOptions {
   /** The most that may come; protects against a file that is larger than its kind can be. Default: no limit. */
   readonly maxBytes?: number;

@@ -111,7 +111,7 @@ export const STORAGE_ERRORS = {
   STORAGE_UNSUPPORTED: {
     kind: "unsupported",
     message: "repositories at '{scheme}:' are not supported by this version",
-    hint: "This version stores repositories in folders (also on mounted shares) and at rest:, rclone:, webdav:, azure:, s3: and gs:.",
+    hint: "This version stores repositories in folders (also on mounted shares) and at sftp:, rest:, rclone:, webdav:, azure:, s3: and gs:.",
   },
 } as const satisfies Record<string, ErrorTemplate>;
 

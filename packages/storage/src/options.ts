@@ -1,4 +1,5 @@
 /** Options of backends, as they are given with `-o name=value`. */
+import { splitWords } from "@holdfast/base";
 import { storageError } from "./errors.ts";
 import type { Surroundings } from "./location.ts";
 
@@ -13,5 +14,13 @@ export function wholeNumberOption(
   const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;
   const expected = `give a whole number from ${least} to ${most}`;
+  throw storageError("STORAGE_INVALID_OPTION", { option, value, expected });
+}
+
+/** A command, split into words as a shell would, but run without one. @throws STORAGE_INVALID_OPTION */
+export function commandOption(option: string, value: string): string[] {
+  const words = splitWords(value);
+  if (words !== undefined) return words;
+  const expected = "a quote is not closed, or a backslash stands at the end";
   throw storageError("STORAGE_INVALID_OPTION", { option, value, expected });
 }

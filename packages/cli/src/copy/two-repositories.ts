@@ -53,8 +53,8 @@ async function openBoth(
   return { from: await opening[0], own: await opening[1] };
 }
 
-/** What is wrong with a password or a location does not say whose it is. */
-async function saysWhose<T>({ output }: CommandContext, open: () => Promise<T>): Promise<T> {
+/** Opens something of the other repository: what is wrong with a password or a location does not say whose it is. */
+export async function saysWhose<T>({ output }: CommandContext, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
   } catch (error) {

@@ -5,8 +5,10 @@
  */
 import { isHoldfastError, messageOf } from "@holdfast/base";
 import { Restore, type RestoreResult, displayPath } from "@holdfast/engine";
+import { STORAGE_ERRORS } from "@holdfast/storage";
 import type { CommandContext } from "../context.ts";
-import { type PreparedSession, prepareSession, withSession } from "../repository-session.ts";
+import { saysWhose } from "../copy/two-repositories.ts";
+import { type PreparedSession, type Session, prepareSession, withSession } from "../repository-session.ts";
 import { namedLocation } from "../repository-location.ts";
 import { type RestoreSettings, type WantedTree, restoreOnce } from "./restore-once.ts";
 
@@ -17,24 +19,35 @@ const OTHER = "the repository of --from-repo";
 
 /** @throws what restoring from the last copy throws */
 export async function restoreFromCopies(context: CommandContext, settings: RestoreSettings): Promise<RestoreResult> {
-  const whileOpening = (): void => Restore.startThreads();
-  if ((await namedLocation(context, "from")) === undefined) {
-    return withSession(context, (session) => restoreOnce(context, session, { settings }), { whileOpening });
+  const isNamed = (await namedLocation(context, "from")) !== undefined;
+  const other = isNamed ? await openOther(context) : undefined;
+  if (other === undefined) {
+    const work = (session: Session): Promise<RestoreResult> => restoreOnce(context, session, { settings });
+    return withSession(context, work, { whileOpening: () => Restore.startThreads() });
   }
-  const other = await prepareOther(context);
   try {
-    const first = await restoreFromFirst(context, settings, { other, whileOpening });
-    if (first.result !== undefined || other === undefined) return first.result as RestoreResult;
-    return await restoreOnce(context, await other.open(), { settings, wanted: first.wanted });
+    return await restoreWithCopy(context, settings, other.session);
   } finally {
-    await other?.close();
+    await other.close();
   }
 }
 
-/** A copy that cannot be reached now is no reason not to restore from the other. */
-async function prepareOther(context: CommandContext): Promise<PreparedSession | undefined> {
+/**
+ * The copy, opened before anything is restored: on the worst moment of the day its password must not turn out to be wrong. One
+ * that cannot be reached now is no reason not to restore from the other.
+ */
+async function openOther(
+  context: CommandContext,
+): Promise<(Pick<PreparedSession, "close"> & { readonly session: Session }) | undefined> {
   try {
-    return await prepareSession(context, { whose: "from", patienceMs: PATIENCE_MS });
+    const prepared = await saysWhose(context, () => prepareSession(context, { whose: "from" }));
+    try {
+      const session = await saysWhose(context, () => prepared.open());
+      return { session, close: () => prepared.close() };
+    } catch (error) {
+      await prepared.close();
+      throw error;
+    }
   } catch (error) {
     if (context.signal.aborted || !isRepositoryFailure(error)) throw error;
     context.output.warn(`${OTHER} cannot be used: ${messageOf(error)}`, { during: "open" });
@@ -42,49 +55,37 @@ async function prepareOther(context: CommandContext): Promise<PreparedSession | 
   }
 }
 
-interface First {
-  /** Absent when another copy is to be asked. */
-  readonly result?: RestoreResult;
-  /** Absent when it was not found out. */
-  readonly wanted?: WantedTree | undefined;
-}
-
-async function restoreFromFirst(
+async function restoreWithCopy(
   context: CommandContext,
   settings: RestoreSettings,
-  { other, whileOpening }: { readonly other: PreparedSession | undefined; readonly whileOpening: () => void },
-): Promise<First> {
+  copy: Session,
+): Promise<RestoreResult> {
   const { output, signal } = context;
   let wanted: WantedTree | undefined;
   const onFound = (found: WantedTree): void => {
     wanted = found;
   };
-  const opening = other === undefined ? { whileOpening } : { whileOpening, patienceMs: PATIENCE_MS };
+  const work = (session: Session): Promise<RestoreResult> => restoreOnce(context, session, { settings, onFound });
   try {
-    const result = await withSession(
-      context,
-      (session) => restoreOnce(context, session, { settings, onFound }),
-      opening,
-    );
-    if (other === undefined || (result.problemCounts.damaged ?? 0) === 0) return { result };
+    const opening = { whileOpening: () => Restore.startThreads(), patienceMs: PATIENCE_MS };
+    const result = await withSession(context, work, opening);
+    if ((result.problemCounts.damaged ?? 0) === 0) return result;
     output.warn(`what is damaged is taken from ${OTHER} now`, { during: "restore" });
     output.message("hint: `holdfast repair packs --from-repo` brings it back into the repository");
-    return { wanted };
   } catch (error) {
-    if (other === undefined || signal.aborted || !isRepositoryFailure(error)) throw error;
+    if (signal.aborted || !isRepositoryFailure(error)) throw error;
     const place = wanted === undefined ? "instead of it" : `to bring the rest to ${displayPath(settings.target)}`;
     output.warn(`${messageOf(error)}; ${OTHER} is read ${place}`, { during: "restore" });
-    return { wanted };
   }
+  return restoreOnce(context, copy, { settings, wanted });
 }
 
-/** Whether an error tells of the repository, so that another copy may do better. */
+/** Kinds of errors of places that are the user's to mend: another copy would do no better. */
+const NOT_OF_THE_PLACE: ReadonlySet<string> = new Set(["invalid-input", "unsupported", "internal"]);
+
+/** Whether an error tells of the repository or its place, so that another copy may do better. */
 function isRepositoryFailure(error: unknown): boolean {
-  if (!isHoldfastError(error) || error.code === "ENGINE_TARGET_FULL") return false;
-  return error.kind === "unavailable" || error.kind === "corrupt" || error.kind === "locked" || isAbsence(error.code);
-}
-
-/** A disk that is not mounted, a folder that is gone. */
-function isAbsence(code: string): boolean {
-  return ["ENGINE_NO_REPOSITORY", "STORAGE_NO_FOLDER", "STORAGE_NOT_FOUND", "STORAGE_NO_PLACE"].includes(code);
+  if (!isHoldfastError(error)) return false;
+  if (error.kind === "corrupt" || error.kind === "locked" || error.code === "ENGINE_NO_REPOSITORY") return true;
+  return error.code in STORAGE_ERRORS && !NOT_OF_THE_PLACE.has(error.kind);
 }

@@ -93,7 +93,7 @@ async function find(
 }
 
 function describe(stored: StoredSnapshot | undefined): string {
-  if (stored === undefined) return "the same";
+  if (stored === undefined) return "the rest of the snapshot";
   const { timeNs, hostname } = stored.snapshot;
   return `snapshot ${shortId(stored.id)} of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
 }

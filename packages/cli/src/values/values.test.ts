@@ -1,30 +1,8 @@
-import { splitWords } from "@holdfast/base";
 import { describe, expect, test } from "vitest";
 import { parseCount } from "./count.ts";
 import { parseDataSubset } from "./data-subset.ts";
 import { parseDuration } from "./duration.ts";
 import { parseTime } from "./time.ts";
-
-describe("splitWords", () => {
-  test.for<[string, string[]]>([
-    ["pass show backup", ["pass", "show", "backup"]],
-    ["  a \t b\n", ["a", "b"]],
-    ["", []],
-    [`cat '/my file'`, ["cat", "/my file"]],
-    [`a"b c"d`, ["ab cd"]],
-    [`'' ""`, ["", ""]],
-    [String.raw`a\ b`, ["a b"]],
-    [String.raw`'a\b'`, [String.raw`a\b`]],
-    [String.raw`"a\"b\\c\d"`, [String.raw`a"b\c\d`]],
-    ["$HOME `x` *", ["$HOME", "`x`", "*"]],
-  ])("%s", ([text, words]) => {
-    expect(splitWords(text)).toEqual(words);
-  });
-
-  test.for([`'open`, `"open`, "end\\"])("%s is not complete", (text) => {
-    expect(splitWords(text)).toBeUndefined();
-  });
-});
 
 describe("parseDuration", () => {
   test.for<[string, number | undefined]>([

@@ -64,6 +64,20 @@ export function idToBytes(id: Id): Uint8Array {
   return bytes;
 }
 
+/**
+ * Reads the 64 lower-case hex digits that stand at `at` of a text in bytes into the 32 bytes of `out`. @returns whether all of them
+ * are such digits
+ */
+export function readHexId(text: Uint8Array, at: number, out: Uint8Array): boolean {
+  for (let index = 0; index < ID_BYTES; index++) {
+    const high = NIBBLES[text[at + 2 * index] as number] ?? NO_DIGIT;
+    const low = NIBBLES[text[at + 2 * index + 1] as number] ?? NO_DIGIT;
+    if ((high | low) > 0x0f) return false;
+    out[index] = (high << 4) | low;
+  }
+  return true;
+}
+
 /** Writes the 32 raw bytes of `id` at `offset` of `out`. */
 export function writeId(id: Id, out: Uint8Array, offset: number): void {
   for (let index = 0; index < ID_BYTES; index++) {

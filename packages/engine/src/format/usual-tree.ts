@@ -3,7 +3,7 @@
  * fifth of the time of parsing. Whatever differs from that layout, if only by a name with an escape, is left to `decodeTree`; a
  * tree that is accepted here is one that `decodeTree` accepts.
  */
-import { ID_BYTES } from "./id.ts";
+import { ID_BYTES, readHexId } from "./id.ts";
 import { endOfTime } from "./usual-time.ts";
 
 /** What an entry is, as far as it refers to something. */
@@ -76,10 +76,6 @@ const SUBTREE = ascii(',"subtree":"');
 /** Digits of a number that is exact. */
 const MAX_DIGITS = 15;
 const MAX_UINT32 = 0xffff_ffff;
-
-const NO_DIGIT = 0xff;
-const NIBBLES = new Uint8Array(256).fill(NO_DIGIT);
-for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 
 /** Gets the entries of a tree, one after the other; the bytes of an id are used again for the next one. */
 export interface UsualTreeSink {
@@ -264,15 +260,9 @@ export class UsualTreeReader {
 
   /** Reads an id, and passes the quote behind it. */
   #readId(): boolean {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    for (let n = 0; n < ID_BYTES; n++) {
-      const high = NIBBLES[bytes[at++] as number] as number;
-      const low = NIBBLES[bytes[at++] as number] as number;
-      if ((high | low) > 0x0f) return false;
-      this.#id[n] = (high << 4) | low;
-    }
-    this.#at = at + 1;
-    return bytes[at] === QUOTE;
+    const at = this.#at;
+    const end = at + 2 * ID_BYTES;
+    this.#at = end + 1;
+    return readHexId(this.#bytes, at, this.#id) && this.#bytes[end] === QUOTE;
   }
 }

@@ -1,5 +1,5 @@
 /** What clients may do: the one table that decides it. */
-import type { FileType } from "@holdfast/storage";
+import { FILE_TYPES, type FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 
 /** From the least to the most. */
@@ -13,21 +13,10 @@ export function isRole(text: string): text is Role {
   return (ROLES as readonly string[]).includes(text);
 }
 
-const ALL: readonly FileType[] = [
-  "config",
-  "key",
-  "lock",
-  "snapshot",
-  "index",
-  "pack",
-  "forgotten",
-  "hold",
-  "evidence",
-];
-const NOT_PACKS = ALL.filter((type) => type !== "pack");
+const NOT_PACKS = FILE_TYPES.filter((type) => type !== "pack");
 const LOCKS: readonly FileType[] = ["lock"];
 /** The keys and the config of a repository decide who gets in, and whether it opens at all. */
-const CONTENT = ALL.filter((type) => type !== "config" && type !== "key");
+const CONTENT = FILE_TYPES.filter((type) => type !== "config" && type !== "key");
 
 interface Rights {
   readonly read: readonly FileType[];
@@ -42,11 +31,18 @@ interface Rights {
 
 const RIGHTS: Readonly<Record<Role, Rights>> = {
   // Locks keep a restore and a prune apart.
-  restore: { read: ALL, add: LOCKS, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
-  "write-only": { read: NOT_PACKS, add: ALL, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
-  "append-only": { read: ALL, add: ALL, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
-  maintenance: { read: ALL, add: ALL, replace: [], remove: CONTENT, foreignLocks: true, newKeys: false },
-  admin: { read: ALL, add: ALL, replace: ["config"], remove: ALL, foreignLocks: true, newKeys: true },
+  restore: { read: FILE_TYPES, add: LOCKS, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
+  "write-only": { read: NOT_PACKS, add: FILE_TYPES, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
+  "append-only": { read: FILE_TYPES, add: FILE_TYPES, replace: [], remove: LOCKS, foreignLocks: false, newKeys: false },
+  maintenance: { read: FILE_TYPES, add: FILE_TYPES, replace: [], remove: CONTENT, foreignLocks: true, newKeys: false },
+  admin: {
+    read: FILE_TYPES,
+    add: FILE_TYPES,
+    replace: ["config"],
+    remove: FILE_TYPES,
+    foreignLocks: true,
+    newKeys: true,
+  },
 };
 
 /** Whether locks of others may be removed. */

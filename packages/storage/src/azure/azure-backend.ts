@@ -11,10 +11,10 @@ import type {
   LoadOptions,
   SaveOptions,
 } from "../backend.ts";
-import { oneChunk } from "../bytes-source.ts";
+import { loadNothing } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import type { HttpAnswer } from "../http/http-answer.ts";
-import { loadRange, loadWhole, rangeHeader } from "../http/read-body.ts";
+import { isForLoading, loadBody, rangeHeader } from "../http/read-body.ts";
 import { type XmlEntry, readXmlEntries } from "../http/xml-entries.ts";
 import { assertRange, folderOf, isFileName, pathOf } from "../keys.ts";
 import { AzureCalls, type AzureCallsOptions } from "./azure-calls.ts";
@@ -85,24 +85,15 @@ export class AzureBackend implements Backend {
     assertRange(range);
     const { signal } = options;
     signal.throwIfAborted();
-    if (range?.length === 0) {
-      const info = await this.stat(key, { signal });
-      if (info === undefined) throw this.#notFound(key);
-      if (range.offset > info.sizeBytes) {
-        throw storageError("STORAGE_RANGE", { location: this.location, ...key, end: range.offset });
-      }
-      return consume(oneChunk(new Uint8Array(0), signal));
-    }
-    const wanted = { location: this.location, key };
+    if (range?.length === 0) return loadNothing(this, key, range, consume, { signal });
+    const wanted = { location: this.location, key, range };
     const headers = range === undefined ? {} : { range: rangeHeader(range) };
     return this.#calls.call({ method: "GET", blob, headers, signal }, async (answer) => {
       if (isMissingBlob(answer)) throw this.#notFound(key);
-      if (answer.status !== 200 && answer.status !== 206 && answer.status !== 416) {
+      if (!isForLoading(answer)) {
         throw this.#calls.refused(answer, pathOf(key));
       }
-      return range === undefined
-        ? loadWhole(answer, wanted, consume, options)
-        : loadRange(answer, { ...wanted, range }, consume, options);
+      return loadBody(answer, wanted, consume, options);
     });
   }
 

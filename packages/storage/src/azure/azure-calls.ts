@@ -65,12 +65,7 @@ export class AzureCalls {
   }
 
   async call<T>(request: AzureRequest, use: (answer: HttpAnswer) => Promise<T>): Promise<T> {
-    const answer = await this.send(request);
-    try {
-      return await use(answer);
-    } finally {
-      answer.release();
-    }
+    return (await this.send(request)).handTo(use);
   }
 
   /** What an answer that is no success means. */

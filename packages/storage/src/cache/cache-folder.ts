@@ -14,7 +14,7 @@ import type { ByteRange, CallOptions, FileKey, FileType } from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { assertKey, folderOf, isFileName, pathOf } from "../keys.ts";
 import { namesIn } from "../local/folder-names.ts";
-import { isTemporaryName, temporaryFor } from "../local/temporaries.ts";
+import { isTemporaryName, temporaryFor } from "../temporary-names.ts";
 
 /** The types that a cache may hold. Their names are the hashes of their content, and they never change. */
 export type CachedType = "snapshot" | "index" | "pack";

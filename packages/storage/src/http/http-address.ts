@@ -66,6 +66,20 @@ function decodedLogin(url: URL, refuse: (reason: string) => Error): Pick<HttpAdd
   }
 }
 
+/**
+ * The header by which somebody logs in: what the address says counts before what is given otherwise. `undefined` when nothing is
+ * said.
+ */
+export function authorizationOf(
+  address: HttpAddress,
+  given: { readonly user: string | undefined; readonly password: string | undefined },
+): Secret | undefined {
+  const user = address.user ?? given.user;
+  const password = address.password ?? (given.password === undefined ? undefined : new Secret(given.password));
+  if (user === undefined && password === undefined) return undefined;
+  return basicAuthorization({ user: user ?? "", password: password ?? new Secret("") });
+}
+
 /** The header of basic authentication. */
 export function basicAuthorization({ user, password }: Login): Secret {
   return new Secret(`Basic ${Buffer.from(`${user}:${password.reveal()}`).toString("base64")}`);

@@ -75,6 +75,15 @@ export class HttpAnswer {
     return text.replaceAll(/[\p{C}\s]+/gu, " ").trim();
   }
 
+  /** Hands the answer to `use`, and releases it. */
+  async handTo<T>(use: (answer: HttpAnswer) => Promise<T>): Promise<T> {
+    try {
+      return await use(this);
+    } finally {
+      this.release();
+    }
+  }
+
   /** Nobody wants more of it. Harmless to repeat. */
   release(): void {
     if (this.#isReleased) return;

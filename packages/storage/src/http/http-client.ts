@@ -92,12 +92,7 @@ export class HttpClient {
 
   /** As `send`, but hands the answer to `use` and releases it. */
   async exchange<T>(request: HttpRequest, use: (answer: HttpAnswer) => Promise<T>): Promise<T> {
-    const answer = await this.send(request);
-    try {
-      return await use(answer);
-    } finally {
-      answer.release();
-    }
+    return (await this.send(request)).handTo(use);
   }
 
   /** Closes all connections. */

@@ -152,7 +152,9 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
   if (status === 401 || status === 407) {
     return storageError("STORAGE_CREDENTIALS_REFUSED", { location, reason: status === 407 ? "by the proxy" : said });
   }
-  if (status === 403) return storageError("STORAGE_PERMISSION", { location, path, reason: said });
+  // Why, is known to the server alone: a role, a rule, a quota.
+  if (status === 403)
+    return storageError("STORAGE_PERMISSION", { location, path: `${path === "" ? "it" : path} (${said})` });
   if (status === 413 || status === 507) return storageError("STORAGE_FULL", { location, reason: said });
   if (status >= 300 && status < 400) {
     const reason = `the server redirects to ${answer.redirect ?? "nowhere"}; give the address where the repository is`;

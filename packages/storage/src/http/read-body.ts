@@ -11,36 +11,41 @@ const WHOLE_BYTES = 32 * 1024 * 1024;
 export interface FileWanted {
   readonly location: string;
   readonly key: FileKey;
+  /** Not empty. */
+  readonly range: ByteRange | undefined;
 }
 
-interface BodyWanted extends FileWanted {
+interface BodyWanted extends Pick<FileWanted, "location" | "key"> {
   /** How many bytes must come. */
   readonly length: number;
 }
 
 type Consume<T> = (chunks: AsyncIterable<Uint8Array>) => Promise<T>;
 
+/** Whether `loadBody` is for an answer to GET: the bytes, or the word that the file ends before the range. */
+export function isForLoading({ status }: HttpAnswer): boolean {
+  return status === 200 || status === 206 || status === 416;
+}
+
 /**
- * Hands over a file of whatever length the server says. An answer that does not say it is read to its end.
- * @throws STORAGE_UNAVAILABLE when other than that many bytes come, and what `consume` throws
+ * Hands over the range that was asked for, or a file of whatever length the server says. An answer that does not say it is read
+ * to its end.
+ * @throws STORAGE_RANGE when the file ends before the range, STORAGE_FAILED when the server has no ranges, STORAGE_UNAVAILABLE
+ * when other than the bytes that were promised come, and what `consume` throws
  */
-export async function loadWhole<T>(
+export async function loadBody<T>(
   answer: HttpAnswer,
-  { location, key }: FileWanted,
+  { location, key, range }: FileWanted,
   consume: Consume<T>,
   options: LoadOptions,
 ): Promise<T> {
+  if (range !== undefined) return loadRange(answer, { location, key, range }, consume, options);
   const length = answer.contentLength;
   if (length === undefined) return consume(answer.chunks());
   return loadExactly(answer, { location, key, length }, consume, options);
 }
 
-/**
- * Hands over a range that is not empty.
- * @throws STORAGE_RANGE when the file ends before it, STORAGE_FAILED when the server has no ranges, STORAGE_UNAVAILABLE when
- * other than the bytes that were promised come, and what `consume` throws
- */
-export async function loadRange<T>(
+async function loadRange<T>(
   answer: HttpAnswer,
   { location, key, range }: FileWanted & { range: ByteRange },
   consume: Consume<T>,

@@ -28,7 +28,7 @@ import { readFile } from "./read-file.ts";
 import { saveFile, syncFolder } from "./save-file.ts";
 import { settleMsOf } from "./settling.ts";
 import { fromSystemError } from "./system-errors.ts";
-import { BodyFailure } from "./write-body.ts";
+import { BodyFailure } from "../body-failure.ts";
 
 /** Modes of what is created: for the owner, and for the group as well when the group may read `config` (as restic does). */
 interface Modes {

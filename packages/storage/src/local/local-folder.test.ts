@@ -9,7 +9,8 @@ import { pathOf } from "../keys.ts";
 import { get, listAll, put, unaborted } from "../testing/conformance-subject.ts";
 import { sampleBytes, sampleFile } from "../testing/sample-files.ts";
 import { type LocalBackend, openLocal } from "./local-backend.ts";
-import { isTemporaryName, removeStaleTemporaries, temporaryFor } from "./temporaries.ts";
+import { isTemporaryName, temporaryFor } from "../temporary-names.ts";
+import { removeStaleTemporaries } from "./temporaries.ts";
 
 let root = "";
 let backend: LocalBackend;

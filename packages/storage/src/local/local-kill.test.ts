@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { get, listAll, unaborted } from "../testing/conformance-subject.ts";
 import { sha256 } from "../testing/sample-files.ts";
 import { openLocal } from "./local-backend.ts";
-import { isTemporaryName } from "./temporaries.ts";
+import { isTemporaryName } from "../temporary-names.ts";
 
 const KILLS = 20;
 

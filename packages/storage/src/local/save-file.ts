@@ -9,7 +9,7 @@ import type { ByteSource, CallOptions, FileKey } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import type { FileCalls } from "./file-calls.ts";
 import { isUnsupportedCall } from "./system-errors.ts";
-import { temporaryFor } from "./temporaries.ts";
+import { temporaryFor } from "../temporary-names.ts";
 import { writeBody } from "./write-body.ts";
 
 /** What to store, and where. `fileMode` is the mode of the finished file. */

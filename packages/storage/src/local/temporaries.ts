@@ -1,28 +1,14 @@
-/**
- * Temporary files beside their targets, named `<target>-tmp-holdfast-<16 hex digits>`: no listing takes them for files of the
- * repository, ours or restic's, as they are no 64 hex digits.
- */
-import { randomBytes } from "node:crypto";
+/** Removes temporary files that killed runs left beside their targets. */
 import { stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallOptions } from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { FILE_TYPES, folderOf } from "../keys.ts";
+import { isTemporaryName } from "../temporary-names.ts";
 import { ignoreMissing, namesIn } from "./folder-names.ts";
 import { fromSystemError } from "./system-errors.ts";
 
-const TEMPORARY = /^(?:config|[0-9a-f]{64})-tmp-holdfast-[0-9a-f]{16}$/;
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** A fresh temporary path for `target`. */
-export function temporaryFor(target: string): string {
-  return `${target}-tmp-holdfast-${randomBytes(8).toString("hex")}`;
-}
-
-/** True for a name that `temporaryFor` made; other programs' temporary files are theirs to remove. */
-export function isTemporaryName(name: string): boolean {
-  return TEMPORARY.test(name);
-}
 
 export interface StaleOptions extends CallOptions {
   /** Time since the last write to the file. Default: a day, far more than any save takes between two writes. */

@@ -1,5 +1,6 @@
 /** Writes a body to an open file: large chunks as they are, small ones gathered first. */
 import type { ByteSource, CallOptions, FileKey } from "../backend.ts";
+import { chunksOf } from "../body-failure.ts";
 import { storageError } from "../errors.ts";
 import type { FileCalls } from "./file-calls.ts";
 
@@ -8,13 +9,6 @@ const DIRECT_BYTES = 256 * 1024;
 const GATHER_BYTES = 1024 * 1024;
 /** One call writes at most this much, so that an abort is noticed in time. */
 const CALL_BYTES = 32 * 1024 * 1024;
-
-/** Carries an error of the body past those of the file system: what a body throws comes out of `save` as it is. */
-export class BodyFailure extends Error {
-  constructor(cause: unknown) {
-    super("the body failed", { cause });
-  }
-}
 
 /**
  * Writes all of `body`. Rejects with the signal's reason when aborted.
@@ -58,13 +52,5 @@ async function writeAll(calls: FileCalls, fd: number, bytes: Uint8Array, signal:
   for (let offset = 0; offset < bytes.length;) {
     signal.throwIfAborted();
     offset += await calls.write(fd, bytes, offset, Math.min(CALL_BYTES, bytes.length - offset));
-  }
-}
-
-async function* chunksOf(body: ByteSource): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body.open();
-  } catch (error) {
-    throw new BodyFailure(error);
   }
 }

@@ -1,14 +1,12 @@
 /** Any remote that rclone knows: a server of restic's protocol is started for it, and ended when the backend is closed. */
 import type { Backend } from "../backend.ts";
 import { ForwardingBackend } from "../decorators/forwarding.ts";
-import { storageError } from "../errors.ts";
 import { basicAuthorization, parseHttpAddress } from "../http/http-address.ts";
 import { PLAIN_SETTINGS } from "../http/http-settings.ts";
 import type { Surroundings } from "../location.ts";
-import { wholeNumberOption } from "../options.ts";
+import { commandOption, wholeNumberOption } from "../options.ts";
 import { RestBackend } from "../rest/rest-backend.ts";
 import { RcloneProgram } from "./rclone-program.ts";
-import { splitWords } from "./split-words.ts";
 
 const DEFAULT_ARGS = "serve restic --b2-hard-delete";
 const DEFAULT_TIMEOUT_SECONDS = 60;
@@ -57,11 +55,6 @@ class RcloneBackend extends ForwardingBackend {
 
 /** `--stdio`, which restic's own setting has, is left out: rclone listens here. */
 function argsOf(surroundings: Surroundings): readonly string[] {
-  const option = "rclone.args";
-  const value = surroundings.option(option) ?? DEFAULT_ARGS;
-  const words = splitWords(value);
-  if (words === undefined) {
-    throw storageError("STORAGE_INVALID_OPTION", { option, value, expected: "a quote is not closed" });
-  }
+  const words = commandOption("rclone.args", surroundings.option("rclone.args") ?? DEFAULT_ARGS);
   return words.filter((word) => word !== "--stdio");
 }

@@ -9,7 +9,6 @@ import type { Backend } from "../backend.ts";
 import { NO_SURROUNDINGS, type Surroundings, openBackend } from "../location.ts";
 import { backendConformance } from "../testing/conformance.ts";
 import { hasProgram } from "../testing/server-program.ts";
-import { splitWords } from "./split-words.ts";
 
 const signal = new AbortController().signal;
 
@@ -22,18 +21,6 @@ function surroundings(options: Readonly<Record<string, string>> = {}): Surroundi
   };
   return { ...NO_SURROUNDINGS, environment, option: (name) => options[name] };
 }
-
-describe("rclone.args", () => {
-  test.each([
-    ["serve restic  --x ", ["serve", "restic", "--x"]],
-    [`a 'b c' "d \\"e" f\\ g ''`, ["a", "b c", 'd "e', "f g", ""]],
-    ["$(touch x); `y` | z", ["$(touch", "x);", "`y`", "|", "z"]],
-    ["", []],
-    ["'open", undefined],
-  ])("is split into words without a shell: %j", (line, words) => {
-    expect(splitWords(line)).toEqual(words);
-  });
-});
 
 describe("an address of rclone", () => {
   test.each(["rclone:", "rclone:remote", "rclone:-v:x", "rclone:a\0:b"])("'%s' is refused", async (text) => {

@@ -15,14 +15,14 @@ import type {
   LoadOptions,
   SaveOptions,
 } from "../backend.ts";
-import { oneChunk } from "../bytes-source.ts";
+import { loadNothing } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
-import { type HttpAddress, basicAuthorization } from "../http/http-address.ts";
+import { type HttpAddress, authorizationOf } from "../http/http-address.ts";
 import type { HttpAnswer } from "../http/http-answer.ts";
 import { HttpClient, type HttpPatience, type HttpRequest } from "../http/http-client.ts";
 import { fromStatus } from "../http/http-errors.ts";
 import { type HttpSettings, httpSettings } from "../http/http-settings.ts";
-import { loadRange, loadWhole, rangeHeader } from "../http/read-body.ts";
+import { isForLoading, loadBody, rangeHeader } from "../http/read-body.ts";
 import { RESTIC_FILE_TYPES, assertKey, assertRange, folderOf, isFileName } from "../keys.ts";
 import type { Surroundings } from "../location.ts";
 import { wholeNumberOption } from "../options.ts";
@@ -113,21 +113,13 @@ export class RestBackend implements Backend {
     assertRange(range);
     const { signal } = options;
     signal.throwIfAborted();
-    if (range?.length === 0) {
-      const info = await this.stat(key, { signal });
-      if (info === undefined) throw this.#notFound(key);
-      if (range.offset > info.sizeBytes) throw this.#rangeError(key, range);
-      return consume(oneChunk(new Uint8Array(0), signal));
-    }
-    const wanted = { location: this.location, key };
+    if (range?.length === 0) return loadNothing(this, key, range, consume, { signal });
+    const wanted = { location: this.location, key, range };
     const headers = range === undefined ? {} : { Range: rangeHeader(range) };
     return this.#exchange({ method: "GET", path, headers, signal }, async (answer) => {
       if (answer.status === 404) throw this.#notFound(key);
-      if (answer.status !== 200 && answer.status !== 206 && answer.status !== 416)
-        throw await this.#refused(answer, path);
-      return range === undefined
-        ? loadWhole(answer, wanted, consume, options)
-        : loadRange(answer, { ...wanted, range }, consume, options);
+      if (!isForLoading(answer)) throw await this.#refused(answer, path);
+      return loadBody(answer, wanted, consume, options);
     });
   }
 
@@ -197,12 +189,7 @@ export class RestBackend implements Backend {
   }
 
   async #exchange<T>(request: HttpRequest, use: (answer: HttpAnswer) => Promise<T>): Promise<T> {
-    const answer = await this.#send(request);
-    try {
-      return await use(answer);
-    } finally {
-      answer.release();
-    }
+    return (await this.#send(request)).handTo(use);
   }
 
   /** Folders of our own that a server does not know are as good as empty ones; rclone may not find a folder without files. */
@@ -262,10 +249,6 @@ export class RestBackend implements Backend {
   #notFound(key: FileKey): Error {
     return storageError("STORAGE_NOT_FOUND", { location: this.location, ...key });
   }
-
-  #rangeError(key: FileKey, { offset, length }: ByteRange): Error {
-    return storageError("STORAGE_RANGE", { location: this.location, ...key, end: offset + length });
-  }
 }
 
 /** The protocol has no folders below `data`. */
@@ -295,13 +278,11 @@ function listedInfo(element: unknown, type: FileType): FileInfo | undefined {
 export async function openRest(address: HttpAddress, surroundings: Surroundings): Promise<RestBackend> {
   const variable = (name: string): string | undefined =>
     surroundings.variable(`HOLDFAST_${name}`) ?? surroundings.variable(`RESTIC_${name}`);
-  const user = address.user ?? variable("REST_USERNAME");
-  const password = address.password?.reveal() ?? variable("REST_PASSWORD");
-  const isLogin = user !== undefined || password !== undefined;
+  const login = { user: variable("REST_USERNAME"), password: variable("REST_PASSWORD") };
   return new RestBackend({
     address,
     settings: await httpSettings(surroundings),
-    authorization: isLogin ? basicAuthorization({ user: user ?? "", password: new Secret(password ?? "") }) : undefined,
+    authorization: authorizationOf(address, login),
     connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }) ?? DEFAULT_CONNECTIONS,
   });
 }

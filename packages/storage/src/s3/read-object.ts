@@ -2,7 +2,7 @@
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import type { ByteRange, FileKey, LoadOptions } from "../backend.ts";
 import { storageError } from "../errors.ts";
-import { loadRange, loadWhole, rangeHeader } from "../http/read-body.ts";
+import { loadBody, rangeHeader } from "../http/read-body.ts";
 import type { S3Connection } from "./s3-connection.ts";
 
 /** What to read, and how to speak of it. */
@@ -39,12 +39,7 @@ export async function readObject<T>(
   );
   const { answer } = exchange;
   if (answer === undefined) throw storageError("STORAGE_UNAVAILABLE", { location, reason: "an empty answer" });
-  try {
-    if (range === undefined) return await loadWhole(answer, { location, key }, consume, options);
-    return await loadRange(answer, { location, key, range }, consume, options);
-  } finally {
-    answer.release();
-  }
+  return answer.handTo(() => loadBody(answer, { location, key, range }, consume, options));
 }
 
 function failureOf(

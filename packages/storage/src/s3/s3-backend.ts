@@ -12,7 +12,7 @@ import type {
   LoadOptions,
   SaveOptions,
 } from "../backend.ts";
-import { oneChunk } from "../bytes-source.ts";
+import { loadNothing } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import { assertRange, pathOf } from "../keys.ts";
 import { ConditionalWrites } from "./conditional-writes.ts";
@@ -101,10 +101,7 @@ export class S3Backend implements Backend {
   ): Promise<T> {
     const path = pathOf(key);
     assertRange(range);
-    if (range?.length === 0) {
-      await this.#assertInside(key, range, options);
-      return consume(oneChunk(new Uint8Array(0), options.signal));
-    }
+    if (range?.length === 0) return loadNothing(this, key, range, consume, options);
     const request = { location: this.location, key, path, objectKey: this.#objectKey(path), range };
     return readObject(this.#connection, request, consume, options);
   }
@@ -225,12 +222,6 @@ export class S3Backend implements Backend {
     await this.#connection.call({ signal, path: "the bucket" }, (client, exchange) =>
       client.send(new ListObjectsV2Command(input), exchange),
     );
-  }
-
-  async #assertInside(key: FileKey, { offset }: ByteRange, { signal }: CallOptions): Promise<void> {
-    const info = await this.stat(key, { signal });
-    if (info === undefined) throw this.#notFound(key);
-    if (offset > info.sizeBytes) throw storageError("STORAGE_RANGE", { location: this.location, ...key, end: offset });
   }
 
   #notFound(key: FileKey): Error {

@@ -4,7 +4,7 @@
  */
 import type { ByteSource, CallOptions, FileKey } from "../backend.ts";
 import { storageError } from "../errors.ts";
-import { temporaryFor } from "../local/temporaries.ts";
+import { temporaryFor } from "../temporary-names.ts";
 import { abortable, openedHandle, settledWithin } from "./abortable.ts";
 import { OPEN, STATUS } from "./protocol/numbers.ts";
 import { EXTENSION, type Handle } from "./protocol/sftp-calls.ts";

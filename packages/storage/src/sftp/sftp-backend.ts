@@ -14,7 +14,7 @@ import type {
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import { assertRange, folderOf, pathOf } from "../keys.ts";
-import { BodyFailure } from "../local/write-body.ts";
+import { BodyFailure } from "../body-failure.ts";
 import { abortable } from "./abortable.ts";
 import type { Connector } from "./connection/connection.ts";
 import { type Modes, makeFoldersFor, makeLayout, modesOf } from "./folders.ts";

@@ -1,9 +1,9 @@
 /** Folders on SFTP servers, as restic writes them. */
 import { posix } from "node:path";
-import { splitWords } from "@holdfast/base";
 import type { Backend } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import type { Location, Surroundings } from "../location.ts";
+import { commandOption, wholeNumberOption } from "../options.ts";
 import { type HostAddress, parseHost } from "../host-address.ts";
 
 const DEFAULT_CHANNELS = 5;
@@ -28,8 +28,10 @@ export function sftpLocation(rest: string): Location {
 }
 
 async function open(target: Target, location: string, surroundings: Surroundings): Promise<Backend> {
-  const maxChannels = wholeOption(surroundings, "sftp.connections", DEFAULT_CHANNELS, 64);
-  const idleMs = wholeOption(surroundings, "sftp.timeout", DEFAULT_IDLE_SECONDS, 86_400) * 1000;
+  const channels = wholeNumberOption("sftp.connections", surroundings, { least: 1, most: 64 });
+  const seconds = wholeNumberOption("sftp.timeout", surroundings, { least: 1, most: 86_400 });
+  const maxChannels = channels ?? DEFAULT_CHANNELS;
+  const idleMs = (seconds ?? DEFAULT_IDLE_SECONDS) * 1000;
   const words = commandWords(target, surroundings);
   const { SftpBackend } = await import("./sftp-backend.ts");
   const root = target.path;
@@ -54,28 +56,14 @@ function commandWords({ host, user, port }: Target, surroundings: Surroundings):
       const expected = "sftp.command names the whole command already; give one of the two";
       throw storageError("STORAGE_INVALID_OPTION", { option: "sftp.args", value: args, expected });
     }
-    const words = wordsOf("sftp.command", command);
+    const words = commandOption("sftp.command", command);
     if (words.length > 0) return words;
     const expected = "name a program that speaks SFTP on its standard input and output";
     throw storageError("STORAGE_INVALID_OPTION", { option: "sftp.command", value: command, expected });
   }
   if (args === undefined) return undefined;
   const where = [...(port === undefined ? [] : ["-p", String(port)]), ...(user === undefined ? [] : ["-l", user])];
-  return ["ssh", ...where, ...wordsOf("sftp.args", args), "-s", "--", host, "sftp"];
-}
-
-function wordsOf(option: string, value: string): readonly string[] {
-  const words = splitWords(value);
-  if (words !== undefined) return words;
-  throw storageError("STORAGE_INVALID_OPTION", { option, value, expected: "a quotation mark has no partner" });
-}
-
-function wholeOption(surroundings: Surroundings, option: string, otherwise: number, most: number): number {
-  const value = surroundings.option(option);
-  if (value === undefined) return otherwise;
-  const number = /^\d{1,6}$/.test(value) ? Number(value) : 0;
-  if (number >= 1 && number <= most) return number;
-  throw storageError("STORAGE_INVALID_OPTION", { option, value, expected: `give a whole number from 1 to ${most}` });
+  return ["ssh", ...where, ...commandOption("sftp.args", args), "-s", "--", host, "sftp"];
 }
 
 function fromUrl(rest: string): Target {

@@ -1,7 +1,7 @@
 /** Writes a body to an open remote file, with many requests under way. Memory: what is under way. */
 import type { ByteSource, CallOptions, FileKey } from "../backend.ts";
+import { chunksOf } from "../body-failure.ts";
 import { storageError } from "../errors.ts";
-import { BodyFailure } from "../local/write-body.ts";
 import { abortable } from "./abortable.ts";
 import type { Handle } from "./protocol/sftp-calls.ts";
 import type { SftpSession } from "./sftp-session.ts";
@@ -102,13 +102,5 @@ class WritesUnderWay {
       });
     }
     if (this.#failure !== undefined) throw this.#failure.error;
-  }
-}
-
-async function* chunksOf(body: ByteSource): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body.open();
-  } catch (error) {
-    throw new BodyFailure(error);
   }
 }

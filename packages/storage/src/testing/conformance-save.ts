@@ -1,8 +1,10 @@
 /** Conformance: `save` and `remove`, where the backend allows them. */
 import { describe, expect, test } from "vitest";
+import type { FileType } from "../backend.ts";
 import { bytesSource } from "../bytes-source.ts";
 import { FILE_TYPES } from "../keys.ts";
 import {
+  type ConformanceOptions,
   type SubjectFactory,
   expectBytes,
   expectClearedUp,
@@ -15,11 +17,16 @@ import {
 import { sampleBytes, sampleFile } from "./sample-files.ts";
 import { withSubject } from "./use-subject.ts";
 
-export function saveTests(factory: SubjectFactory, access: "everything" | "append-only"): void {
+export function saveTests(
+  factory: SubjectFactory,
+  access: "everything" | "append-only",
+  { verifiesNames = false }: Pick<ConformanceOptions, "verifiesNames">,
+): void {
   describe("save", () => {
     bodyTests(factory);
     ifAbsentTests(factory);
-    if (access === "everything") replaceTests(factory);
+    if (access === "everything") replaceTests(factory, verifiesNames ? ["config"] : FILE_TYPES);
+    if (verifiesNames) nameTests(factory);
 
     test(
       "of one name by several at once leaves the whole file",
@@ -133,8 +140,26 @@ function ifAbsentTests(factory: SubjectFactory): void {
   );
 }
 
-function replaceTests(factory: SubjectFactory): void {
-  test.each(FILE_TYPES)("replaces a file of type %s", (type) =>
+function nameTests(factory: SubjectFactory): void {
+  test.each(FILE_TYPES.filter((type) => type !== "config"))(
+    "refuses bytes that are not what the name of a file of type %s says, and keeps what is there",
+    (type) =>
+      withSubject(factory, async (subject) => {
+        const { backend } = subject;
+        const file = sampleFile(type, 2000);
+        const other = { key: file.key, bytes: sampleBytes(2000, 9) };
+        // As of a body that was changed on its way: it may be sent again.
+        await expectCode(put(backend, other), "STORAGE_UNAVAILABLE");
+        await expectClearedUp(subject, file.key);
+        await put(backend, file);
+        await put(backend, other).catch(() => {});
+        expectBytes(await get(backend, file.key), file.bytes);
+      })(),
+  );
+}
+
+function replaceTests(factory: SubjectFactory, types: readonly FileType[]): void {
+  test.each(types)("replaces a file of type %s", (type) =>
     withSubject(factory, async ({ backend }) => {
       const { key } = sampleFile(type, 100);
       for (const sizeBytes of [3000, 10, 500_000]) {

@@ -20,6 +20,8 @@ export interface ConformanceSubject {
 export interface ConformanceOptions {
   /** What `backend` allows. Default: everything. */
   readonly access?: "everything" | "append-only" | "read-only";
+  /** The store refuses bytes of which a name is not the hash, so that only `config` can ever be replaced by something else. */
+  readonly verifiesNames?: boolean;
 }
 
 /** Makes the place for one test. */

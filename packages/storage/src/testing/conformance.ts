@@ -20,10 +20,10 @@ export function backendConformance(name: string, factory: SubjectFactory, option
   describe(`${name} keeps the backend contract`, () => {
     loadTests(factory);
     listTests(factory);
-    accessTests(factory, access);
+    accessTests(factory, access, options);
     if (access === "everything") retentionTests(factory);
     if (access !== "read-only") {
-      saveTests(factory, access);
+      saveTests(factory, access, options);
       abortTests(factory);
     }
   });

@@ -2,8 +2,7 @@
  * A repository in a folder of a WebDAV server, laid out as a local one. A file is uploaded under a temporary name and then
  * moved to its own, as few servers make an upload visible at one stroke.
  */
-import { randomBytes } from "node:crypto";
-import { Secret, mapConcurrent, messageOf } from "@holdfast/base";
+import { mapConcurrent, messageOf } from "@holdfast/base";
 import type {
   Backend,
   ByteRange,
@@ -16,14 +15,15 @@ import type {
   LoadOptions,
   SaveOptions,
 } from "../backend.ts";
-import { oneChunk } from "../bytes-source.ts";
+import { loadNothing } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
-import { type HttpAddress, basicAuthorization } from "../http/http-address.ts";
+import { type HttpAddress, authorizationOf } from "../http/http-address.ts";
 import { httpSettings } from "../http/http-settings.ts";
-import { loadRange, loadWhole, rangeHeader } from "../http/read-body.ts";
+import { isForLoading, loadBody, rangeHeader } from "../http/read-body.ts";
 import { RESTIC_FILE_TYPES, assertRange, folderOf, isFileName, pathOf } from "../keys.ts";
 import type { Surroundings } from "../location.ts";
 import { wholeNumberOption } from "../options.ts";
+import { temporaryFor } from "../temporary-names.ts";
 import { type DavEntry, WebdavCalls, type WebdavOptions, isSuccess, parseHttpDate } from "./webdav-calls.ts";
 
 const DEFAULT_CONNECTIONS = 8;
@@ -62,7 +62,7 @@ export class WebdavBackend implements Backend {
     signal.throwIfAborted();
     const exists = (): Error => storageError("STORAGE_EXISTS", { location: this.location, ...key });
     if (ifAbsent && (await this.stat(key, { signal })) !== undefined) throw exists();
-    const temporary = `${path}-tmp-holdfast-${randomBytes(8).toString("hex")}`;
+    const temporary = temporaryFor(path);
     try {
       await this.#upload(temporary, key, source, { signal });
       const status = await this.#inTurn(path, () => this.#calls.move(temporary, path, !ifAbsent, { signal }));
@@ -83,24 +83,15 @@ export class WebdavBackend implements Backend {
     assertRange(range);
     const { signal } = options;
     signal.throwIfAborted();
-    if (range?.length === 0) {
-      const info = await this.stat(key, { signal });
-      if (info === undefined) throw this.#notFound(key);
-      if (range.offset > info.sizeBytes) {
-        throw storageError("STORAGE_RANGE", { location: this.location, ...key, end: range.offset });
-      }
-      return consume(oneChunk(new Uint8Array(0), signal));
-    }
-    const wanted = { location: this.location, key };
+    if (range?.length === 0) return loadNothing(this, key, range, consume, { signal });
+    const wanted = { location: this.location, key, range };
     const headers = range === undefined ? {} : { Range: rangeHeader(range) };
     return this.#calls.call({ method: "GET", path, headers, signal }, async (answer) => {
       if (answer.status === 404) throw this.#notFound(key);
-      if (answer.status !== 200 && answer.status !== 206 && answer.status !== 416) {
+      if (!isForLoading(answer)) {
         throw await this.#calls.refused(answer, path);
       }
-      return range === undefined
-        ? loadWhole(answer, wanted, consume, options)
-        : loadRange(answer, { ...wanted, range }, consume, options);
+      return loadBody(answer, wanted, consume, options);
     });
   }
 
@@ -234,14 +225,13 @@ function fileInfo(name: string, sizeBytes: number, receivedAtMs: number | undefi
 
 /** Connects to nothing yet. @throws STORAGE_INVALID_OPTION */
 export async function openWebdav(address: HttpAddress, surroundings: Surroundings): Promise<WebdavBackend> {
-  const user = address.user ?? surroundings.variable("HOLDFAST_WEBDAV_USERNAME");
-  const password = address.password?.reveal() ?? surroundings.variable("HOLDFAST_WEBDAV_PASSWORD");
-  const isLogin = user !== undefined || password !== undefined;
+  const user = surroundings.variable("HOLDFAST_WEBDAV_USERNAME");
+  const password = surroundings.variable("HOLDFAST_WEBDAV_PASSWORD");
   const connections = wholeNumberOption("webdav.connections", surroundings, { least: 1, most: 256 });
   return new WebdavBackend({
     address,
     settings: await httpSettings(surroundings),
-    authorization: isLogin ? basicAuthorization({ user: user ?? "", password: new Secret(password ?? "") }) : undefined,
+    authorization: authorizationOf(address, { user, password }),
     ...(connections === undefined ? {} : { connections }),
   });
 }
