@@ -87,7 +87,8 @@ export class AzureCalls {
     }
     if (answer.status === 404)
       return storageError("STORAGE_NO_PLACE", { location, what: path === "" ? "the container" : path });
-    return fromStatus({ location, path, status: answer.status, text: code, hadCredentials: true, howToLogIn: "" });
+    const { status, retryAfterMs } = answer;
+    return fromStatus({ location, path, status, text: code, hadCredentials: true, howToLogIn: "", retryAfterMs });
   }
 
   close(): void {

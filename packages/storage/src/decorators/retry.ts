@@ -78,7 +78,10 @@ export class RetryBackend extends ForwardingBackend {
             await attempts.afterFailure(error, options);
           });
           if (entry === undefined) break;
-          if (entry.done === true) return;
+          if (entry.done === true) {
+            attempts.progress();
+            return;
+          }
           if (yielded.has(entry.value.name)) continue;
           attempts.progress();
           yielded.add(entry.value.name);
@@ -128,7 +131,9 @@ export class RetryBackend extends ForwardingBackend {
     const attempts = new Attempts(operation, subject, this.#options);
     for (;;) {
       try {
-        return await run(attempts.isRepeated);
+        const result = await run(attempts.isRepeated);
+        attempts.progress();
+        return result;
       } catch (error) {
         await attempts.afterFailure(error, options);
       }

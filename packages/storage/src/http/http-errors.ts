@@ -136,6 +136,8 @@ export interface RefusedAnswer {
   readonly howToLogIn: string;
   /** Where the server sends us. */
   readonly redirect?: string | undefined;
+  /** For how long the server asks to be left alone. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** An answer that is no success becomes an error; `404` and whatever else has a meaning of its own is for the caller first. */
@@ -161,7 +163,23 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
     return storageError("STORAGE_FAILED", { location, reason });
   }
   const reason = `the server answers ${said} to what was asked of ${path === "" ? "the repository" : path}`;
-  return storageError(isPassingStatus(status) ? "STORAGE_UNAVAILABLE" : "STORAGE_FAILED", { location, reason });
+  if (!isPassingStatus(status)) return storageError("STORAGE_FAILED", { location, reason });
+  return busyError(location, reason, answer.retryAfterMs);
+}
+
+/**
+ * A server that does not want to answer now, and may say until when. `details.retryAfterMs` is what the decorator that repeats
+ * calls goes by.
+ */
+export function busyError(
+  location: string,
+  reason: string,
+  retryAfterMs: number | undefined,
+  cause?: unknown,
+): HoldfastError {
+  if (retryAfterMs === undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason }, cause);
+  const asked = `${reason}; it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s`;
+  return storageError("STORAGE_UNAVAILABLE", { location, reason: asked, retryAfterMs }, cause);
 }
 
 function isPassingStatus(status: number): boolean {

@@ -243,6 +243,7 @@ export class RestBackend implements Backend {
       hadCredentials: this.#client.hasCredentials,
       howToLogIn: HOW_TO_LOG_IN,
       redirect: answer.header("location"),
+      retryAfterMs: answer.retryAfterMs,
     });
   }
 
