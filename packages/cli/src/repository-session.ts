@@ -26,6 +26,7 @@ import {
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
+import { OutageReport } from "./output/outage-report.ts";
 import { formatLocalTime, plural } from "./output/units.ts";
 import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
@@ -33,6 +34,8 @@ import { namedLocation, ownPlaces, repositoryLocation } from "./repository-locat
 import { surroundingsOf } from "./surroundings.ts";
 import { parseDuration } from "./values/duration.ts";
 
+/** How long a call that fails for now is repeated. */
+const PATIENCE_MS = 15 * 60_000;
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
 
 /**
@@ -96,7 +99,7 @@ export interface SessionOptions {
   readonly whose?: Whose;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
-  /** How long a call that fails for now is repeated. Default: 15 minutes. */
+  /** How long a call that fails for now is repeated. Default: as --retry-for says, or 15 minutes. */
   readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
@@ -132,7 +135,10 @@ export async function prepareSession(
   const location = await repositoryLocation(context, whose);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
-    const password = await passwordOf(raw, location, context, whose);
+    // Nobody waits a quarter of an hour to learn of a typing error, unless told to.
+    const isPatient = context.options.text("retry-for") !== undefined;
+    const first = isPatient ? composeBackend(raw, composeSettings(context, patienceMs)) : raw;
+    const password = await passwordOf(first, location, context, whose);
     const open = (): Promise<Session> => {
       whileOpening?.();
       return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
@@ -216,14 +222,13 @@ function composeSettings({ options, output }: CommandContext, patienceMs?: numbe
     const kib = options.number(name, { min: 0, max: 2 ** 32 });
     return kib === undefined || kib === 0 ? undefined : kib * 1024;
   };
+  const given = options.parsed("retry-for", "give a duration such as 90s, 30m or 6h", parseDuration);
+  const maxElapsedMs = patienceMs ?? given ?? PATIENCE_MS;
+  const report = new OutageReport(output, maxElapsedMs);
   return {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
-    retry: {
-      ...(patienceMs === undefined ? {} : { maxElapsedMs: patienceMs }),
-      onRetry: ({ error, delayMs }) =>
-        output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
-    },
+    retry: { maxElapsedMs, onRetry: report.onRetry, onRecovery: report.onRecovery },
   };
 }
 

@@ -58,6 +58,8 @@ export interface Capabilities {
   readonly serverTime: boolean;
   /** How many calls at once make sense. */
   readonly maxConcurrency: number;
+  /** Up to how many may be tried where more of them move more. Left out: `maxConcurrency` is meant as it is. */
+  readonly mostConcurrency?: number;
   /** After how long other machines see what was saved here; 0 where it is in everybody's next listing. */
   readonly settleMs: number;
   /**
@@ -103,6 +105,12 @@ export type MoveFiles = (
   names: readonly string[],
   options: MoveOptions,
 ) => Promise<string[]>;
+
+/**
+ * Holds back every call that is not about a lock, also one that is being repeated, until the returned function is called. What
+ * is under way goes on. For whoever has to find out first whether work may go on at all.
+ */
+export type PauseCalls = () => () => void;
 
 /** Types whose files lie in one folder and are named like each other. */
 export type MovableType = "snapshot" | "forgotten";
@@ -156,6 +164,9 @@ export interface Backend {
 
   /** Only in places that can do better than a copy. */
   readonly move?: MoveFiles | undefined;
+
+  /** Only in a backend as `composeBackend` makes it. */
+  readonly pauseCalls?: PauseCalls | undefined;
 
   close(): Promise<void>;
 }

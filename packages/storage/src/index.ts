@@ -8,6 +8,7 @@ export type {
   FileKey,
   FileType,
   LoadOptions,
+  PauseCalls,
   SaveOptions,
 } from "./backend.ts";
 export { STORAGE_ERRORS, storageError } from "./errors.ts";
@@ -16,7 +17,7 @@ export { CacheFolder, type CachedKey, type CachedType } from "./cache/cache-fold
 export { type Clock, systemClock } from "./clock.ts";
 export { type ComposeOptions, composeBackend } from "./compose.ts";
 export { AppendOnlyBackend } from "./decorators/append-only.ts";
-export type { RetryInfo, RetryOptions } from "./decorators/attempts.ts";
+export type { RecoveryInfo, RetryInfo, RetryOptions } from "./decorators/attempts.ts";
 export { CacheBackend, type CacheOptions } from "./decorators/cache.ts";
 export { ConcurrencyBackend } from "./decorators/concurrency.ts";
 export {

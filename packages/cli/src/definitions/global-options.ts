@@ -97,6 +97,14 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
     completes: "nothing",
   },
   {
+    flags: "--retry-for <duration>",
+    description:
+      "keep trying this long when the repository is out of reach or too busy, for example 6h; when given, also at the start; 0 gives up at once",
+    environment: "RETRY_FOR",
+    defaultText: "15m",
+    completes: "nothing",
+  },
+  {
     flags: "--compression <mode>",
     description: "how hard to compress what is stored",
     choices: ["off", "fastest", "auto", "better", "max"],

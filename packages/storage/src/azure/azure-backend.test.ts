@@ -1,14 +1,19 @@
 /** Azure's blob storage, against its emulator Azurite. */
 import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bytesSource } from "../bytes-source.ts";
+import { PLAIN_SETTINGS } from "../http/http-settings.ts";
 import { NO_SURROUNDINGS, type Surroundings, openBackend } from "../location.ts";
 import { backendConformance } from "../testing/conformance.ts";
+import { networkConformance, patienceOf } from "../testing/network-conformance.ts";
 import { sampleFile } from "../testing/sample-files.ts";
 import { type RunningServer, startServer } from "../testing/server-program.ts";
 import { azureAccount } from "./azure-account.ts";
+import { AzureBackend } from "./azure-backend.ts";
 import { sharedKeyAuthorization } from "./shared-key.ts";
 
 const signal = new AbortController().signal;
@@ -36,9 +41,12 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server?.stop());
 
-function surroundings(variables: Readonly<Record<string, string | undefined>> = {}): Surroundings {
+function surroundings(
+  variables: Readonly<Record<string, string | undefined>> = {},
+  endpoint = `http://127.0.0.1:${server?.port}/${ACCOUNT}`,
+): Surroundings {
   const all: Record<string, string | undefined> = { AZURE_ACCOUNT_NAME: ACCOUNT, AZURE_ACCOUNT_KEY: KEY, ...variables };
-  const options: Record<string, string> = { "azure.endpoint": `http://127.0.0.1:${server?.port}/${ACCOUNT}` };
+  const options: Record<string, string> = { "azure.endpoint": endpoint };
   return { ...NO_SURROUNDINGS, variable: (name) => all[name], option: (name) => options[name] };
 }
 
@@ -88,6 +96,19 @@ describe.skipIf(isSkipped)("with Azurite", () => {
       },
     };
   });
+});
+
+describe.skipIf(isSkipped)("Azurite", () => {
+  networkConformance("AzureBackend", async () => ({
+    port: server?.port ?? 0,
+    open: async (place, at) =>
+      new AzureBackend({
+        place: { container: "backups", prefix: `${place}/`, shown: `azure:backups:/${place}` },
+        account: azureAccount("test", surroundings({}, `http://${at.host}:${at.port}/${ACCOUNT}`)),
+        settings: PLAIN_SETTINGS,
+        ...patienceOf(at.patienceMs),
+      }),
+  }));
 });
 
 describe.skipIf(isSkipped)("a container of Azure", () => {
@@ -145,3 +166,25 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
     await backend.close();
   }, 120_000);
 });
+
+test.each([
+  [3 * 3600, "is 180 minutes behind"],
+  [-3600, "is 60 minutes ahead of"],
+])(
+  "a server whose clock is %i seconds ahead, and that refuses the signature, has the clock named",
+  async (seconds, text) => {
+    // Azurite takes any time, so this one is a stand-in that answers as Azure does.
+    const server = createServer((_request, response) => {
+      const date = new Date(Date.now() + seconds * 1000).toUTCString();
+      response.writeHead(403, { date, "x-ms-error-code": "AuthenticationFailed" }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const backend = await openBackend("azure:backups:/", surroundings({}, `http://127.0.0.1:${port}/${ACCOUNT}`));
+    const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORAGE_CREDENTIALS_REFUSED", transient: false });
+    expect(String(error)).toContain(`the clock of this machine ${text}`);
+    await backend.close();
+    await new Promise((resolve) => server.close(resolve));
+  },
+);

@@ -8,6 +8,7 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  PauseCalls,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
@@ -63,6 +64,10 @@ export abstract class ForwardingBackend implements Backend {
       location: this.location,
       reason: "a place of this kind has no locks",
     });
+  }
+
+  get pauseCalls(): PauseCalls | undefined {
+    return this.inner.pauseCalls?.bind(this.inner);
   }
 
   close(): Promise<void> {

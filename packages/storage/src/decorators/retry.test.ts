@@ -224,7 +224,11 @@ test("tells once when a call has got its answer, also one that is no success", a
   const clock = new FakeClock();
   const recoveries: RecoveryInfo[] = [];
   const onRecovery = (info: RecoveryInfo): void => void recoveries.push(info);
-  const patient = new RetryBackend(new FaultyBackend(new MemoryBackend(), plan), { clock, random: () => 0.5, onRecovery });
+  const patient = new RetryBackend(new FaultyBackend(new MemoryBackend(), plan), {
+    clock,
+    random: () => 0.5,
+    onRecovery,
+  });
   await patient.stat(CONFIG, unaborted());
   await patient.stat(CONFIG, unaborted());
   expect(recoveries).toEqual([{ operation: "stat", subject: "config", failures: 2, elapsedMs: 1500 }]);

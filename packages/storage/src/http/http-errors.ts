@@ -97,7 +97,10 @@ export function fromNetworkError(error: unknown, { location, hasAnswered }: Netw
   if (code === "ENOTFOUND" && !hasAnswered)
     return storageError("STORAGE_NO_PLACE", { location, what: "the host" }, error);
   const passing = code === "ENOTFOUND" ? PASSING.get("EAI_AGAIN") : PASSING.get(code);
-  if (passing !== undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason: passing }, error);
+  if (passing !== undefined) {
+    const load = code === "ETIMEDOUT" ? { isBusy: true } : {};
+    return storageError("STORAGE_UNAVAILABLE", { location, reason: passing, ...load }, error);
+  }
   if (code === "ENOENT") return storageError("STORAGE_NO_PLACE", { location, what: "the socket" }, error);
   if (code === "EACCES" || code === "EPERM")
     return storageError("STORAGE_PERMISSION", { location, path: "the connection" }, error);
@@ -164,22 +167,29 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
   }
   const reason = `the server answers ${said} to what was asked of ${path === "" ? "the repository" : path}`;
   if (!isPassingStatus(status)) return storageError("STORAGE_FAILED", { location, reason });
-  return busyError(location, reason, answer.retryAfterMs);
+  return refusedForNow({ location, reason, status, retryAfterMs: answer.retryAfterMs });
+}
+
+/** Why a server does not do now what it may do later. */
+export interface PassingRefusal {
+  readonly location: string;
+  readonly reason: string;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
 }
 
 /**
- * A server that does not want to answer now, and may say until when. `details.retryAfterMs` is what the decorator that repeats
- * calls goes by.
+ * A server that does not want to answer now, and may say until when. The decorators go by `details`: `retryAfterMs`, and `isBusy`
+ * where it has too much to do.
  */
-export function busyError(
-  location: string,
-  reason: string,
-  retryAfterMs: number | undefined,
+export function refusedForNow(
+  { location, reason, status, retryAfterMs }: PassingRefusal,
   cause?: unknown,
 ): HoldfastError {
-  if (retryAfterMs === undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason }, cause);
+  const load = status === 429 || status === 503 ? { isBusy: true } : {};
+  if (retryAfterMs === undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason, ...load }, cause);
   const asked = `${reason}; it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s`;
-  return storageError("STORAGE_UNAVAILABLE", { location, reason: asked, retryAfterMs }, cause);
+  return storageError("STORAGE_UNAVAILABLE", { location, reason: asked, retryAfterMs, ...load }, cause);
 }
 
 function isPassingStatus(status: number): boolean {

@@ -7,7 +7,11 @@ const MOST_MS = 24 * 3_600_000;
  * Milliseconds from now, at most a day; `undefined` where the header is missing or is neither of the two forms.
  * @param date the header `Date` of the same answer: a date is understood by the server's clock, whatever ours says
  */
-export function parseRetryAfter(value: string | undefined, date: string | undefined, nowMs: number): number | undefined {
+export function parseRetryAfter(
+  value: string | undefined,
+  date: string | undefined,
+  nowMs: number,
+): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
   if (/^\d{1,9}$/.test(text)) return Math.min(Number(text) * 1000, MOST_MS);

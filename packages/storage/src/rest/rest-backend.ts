@@ -32,6 +32,7 @@ import { NO_FEATURES, type ServerFeatures, announcedFeatures } from "./server-fe
 
 const VERSION_2 = "application/vnd.x.restic.rest.v2";
 const DEFAULT_CONNECTIONS = 8;
+const MOST_CONNECTIONS = 32;
 const HOW_TO_LOG_IN =
   "Set HOLDFAST_REST_USERNAME and HOLDFAST_REST_PASSWORD, or write rest:https://user:password@host/.";
 
@@ -39,8 +40,8 @@ export interface RestOptions {
   readonly address: HttpAddress;
   readonly settings: HttpSettings;
   readonly authorization?: Secret | undefined;
-  /** How many calls at once make sense. */
-  readonly connections?: number;
+  /** How many calls at once make sense, neither more nor fewer. Default: 8, and what the server shows that it bears. */
+  readonly connections?: number | undefined;
   readonly patience?: Partial<HttpPatience>;
   /** In place of the address, for messages. */
   readonly location?: string;
@@ -52,14 +53,14 @@ export class RestBackend implements Backend {
   readonly location: string;
   readonly #client: HttpClient;
   readonly #basePath: string;
-  readonly #connections: number;
+  readonly #connections: number | undefined;
   #features: ServerFeatures = NO_FEATURES;
 
   constructor({ address, connections, location = address.shown, ...how }: RestOptions) {
     this.location = location;
     this.#client = new HttpClient({ ...address, location, ...how });
     this.#basePath = address.path;
-    this.#connections = connections ?? DEFAULT_CONNECTIONS;
+    this.#connections = connections;
   }
 
   /** As far as the server has announced them; nothing is known before its first answer. */
@@ -69,7 +70,8 @@ export class RestBackend implements Backend {
       atomicReplace: isConditional,
       conditionalPut: isConditional,
       serverTime: this.#features.has("received"),
-      maxConcurrency: this.#connections,
+      maxConcurrency: this.#connections ?? DEFAULT_CONNECTIONS,
+      ...(this.#connections === undefined ? { mostConcurrency: MOST_CONNECTIONS } : {}),
       settleMs: 0,
     };
   }
@@ -284,6 +286,6 @@ export async function openRest(address: HttpAddress, surroundings: Surroundings)
     address,
     settings: await httpSettings(surroundings),
     authorization: authorizationOf(address, login),
-    connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }) ?? DEFAULT_CONNECTIONS,
+    connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }),
   });
 }
