@@ -108,6 +108,15 @@ export async function removeLocks(
   return removed;
 }
 
+/** Who may not even remove a lock removes no data either, so that its holder loses nothing by coming back. */
+async function removePassedOver(repository: Repository, id: Id, signal: AbortSignal): Promise<void> {
+  try {
+    await removeLock(repository, id, signal);
+  } catch (error) {
+    if (!isHoldfastError(error) || error.kind !== "permission") throw error;
+  }
+}
+
 /** False when its holder was faster. */
 async function removeLock(repository: Repository, id: Id, signal: AbortSignal): Promise<boolean> {
   try {
@@ -148,7 +157,7 @@ async function tryAcquire(
     const after = await look(repository, { exclusive, times, own: [id] }, signal);
     if (after.conflict === undefined) {
       // Their holders may come back: they must see that somebody was here. Ours stands, so none of them can be renewed unseen.
-      if (exclusive) for (const stale of after.stale) await removeLock(repository, stale, signal);
+      if (exclusive) for (const stale of after.stale) await removePassedOver(repository, stale, signal);
       return id;
     }
     await removeQuietly(repository, id);

@@ -62,11 +62,16 @@ describe.skipIf(!hasProgram("rclone"))("with rclone serve restic", () => {
     { manyFiles: 100_000 },
   );
 
-  test.skipIf(!mayMount)("a disk that is full leaves nothing half", async () => {
-    // rclone says no more than that something went wrong.
-    const code = await fillUp(join(server.folder, "data", "small"), () => open(server.port, "small"));
-    expect(code).toBe("STORAGE_UNAVAILABLE");
-  });
+  test.skipIf(!mayMount)(
+    "a disk that is full is an error, and what rclone leaves of the file is replaced by the next try",
+    async () => {
+      // rclone says no more than that something went wrong, and leaves an empty file.
+      const code = await fillUp(join(server.folder, "data", "small"), () => open(server.port, "small"), {
+        leavesEmptyFile: true,
+      });
+      expect(code).toBe("STORAGE_UNAVAILABLE");
+    },
+  );
 
   test.each([
     ["anna:wrong@", "STORAGE_CREDENTIALS_REFUSED"],
@@ -74,9 +79,9 @@ describe.skipIf(!hasProgram("rclone"))("with rclone serve restic", () => {
     ["", "STORAGE_NO_CREDENTIALS"],
   ])("who logs in as '%s' gets %s, at once, and no message repeats the password", async (who, code) => {
     const backend = await openBackend(`rest:http://${who}127.0.0.1:${server.port}/x/`, NO_SURROUNDINGS);
-    const calls = [backend.initialize({ signal }), backend.stat({ type: "config", name: "" }, { signal })];
-    for (const call of calls) {
-      const error: unknown = await call.catch((thrown: unknown) => thrown);
+    const stat = (): Promise<unknown> => backend.stat({ type: "config", name: "" }, { signal });
+    for (const call of [() => backend.initialize({ signal }), stat]) {
+      const error: unknown = await call().catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code, transient: false });
       expect(JSON.stringify(error)).not.toContain("wrong");
     }

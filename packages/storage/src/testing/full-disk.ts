@@ -1,4 +1,5 @@
 /** What every place owes when there is no room left: an error that says so, nothing half written, and use of what is freed. */
+import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isHoldfastError } from "@holdfast/base";
@@ -12,9 +13,14 @@ const MIB = 1024 * 1024;
 
 /**
  * @param folder where the repository lies; a small disk is mounted there
+ * @param options `leavesEmptyFile`: the server is known not to clear up, and another try has to replace what is left
  * @returns the code of the error that a file gets which is too large
  */
-export async function fillUp(folder: string, open: () => Promise<Backend>): Promise<string> {
+export async function fillUp(
+  folder: string,
+  open: () => Promise<Backend>,
+  { leavesEmptyFile = false } = {},
+): Promise<string> {
   let code = "";
   await withSmallDisk(folder, 6, async () => {
     const backend = await open();
@@ -26,12 +32,17 @@ export async function fillUp(folder: string, open: () => Promise<Backend>): Prom
     );
     if (!isHoldfastError(error)) throw new Error("a full disk is no error of ours", { cause: error });
     code = error.code;
-    await expectClearedUp({ backend, clearsUpLate: true }, large.key);
-    const left = (): string[] => filesBelow(join(folder, "data"));
-    await expect.poll(left, { timeout: 5000 }).toEqual([]);
-    const small = sampleFile("pack", MIB);
-    await put(backend, small);
-    expectBytes(await get(backend, small.key), small.bytes);
+    if (leavesEmptyFile) expect(await backend.stat(large.key, unaborted())).toMatchObject({ sizeBytes: 0 });
+    else {
+      await expectClearedUp({ backend, clearsUpLate: true }, large.key);
+      const left = (): string[] => filesBelow(join(folder, "data"));
+      await expect.poll(left, { timeout: 5000 }).toEqual([]);
+    }
+    for (const file of [sampleFile("pack", MIB), ...(leavesEmptyFile ? [large] : [])]) {
+      if (file === large) execFileSync("mount", ["-o", "remount,size=32m", folder]);
+      await put(backend, file);
+      expectBytes(await get(backend, file.key), file.bytes);
+    }
     await backend.close();
   });
   return code;
