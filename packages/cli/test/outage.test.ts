@@ -117,13 +117,13 @@ describe.skipIf(!hasProgram("rclone"))("a server that goes away", () => {
       const { code, stderr } = await outcome;
       expect(code).toBe(1);
       expect(stderr).toContain("trying again for up to 2.0 s");
-      const stored = packsOf(name);
-      expect(stored).toBeGreaterThan(2);
+      // The one that was under way is gone.
+      expect(packsOf(name)).toBeGreaterThanOrEqual(2);
       proxy.choose = () => undefined;
       const next = await holdfast(["backup", source, "--json"], { variables });
       expect(next.code, next.stderr).toBe(0);
       const summary = jsonLines(next.stdout).at(-1) as { data_added: number };
-      expect(summary.data_added).toBeLessThan(41 * MIB - 2 * 4 * MIB);
+      expect(summary.data_added).toBeLessThan(41 * MIB - 7 * MIB);
       await isClean(name, variables);
     },
     SLOW,
