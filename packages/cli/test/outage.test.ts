@@ -47,9 +47,9 @@ describe.skipIf(!hasProgram("rclone"))("a server that goes away", () => {
     await server.stop();
   });
 
-  function variablesOf(place: string): Record<string, string> {
+  function variablesOf(name: string): Record<string, string> {
     return {
-      HOLDFAST_REPOSITORY: `rest:http://127.0.0.1:${proxy.port}/${place}/`,
+      HOLDFAST_REPOSITORY: `rest:http://127.0.0.1:${proxy.port}/${name}/`,
       HOLDFAST_PASSWORD: "correct horse",
       XDG_CACHE_HOME: join(folder, "cache"),
     };

@@ -174,17 +174,17 @@ test.each([
   "a server whose clock is %i seconds ahead, and that refuses the signature, has the clock named",
   async (seconds, text) => {
     // Azurite takes any time, so this one is a stand-in that answers as Azure does.
-    const server = createServer((_request, response) => {
+    const standIn = createServer((_request, response) => {
       const date = new Date(Date.now() + seconds * 1000).toUTCString();
       response.writeHead(403, { date, "x-ms-error-code": "AuthenticationFailed" }).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
+    await new Promise<void>((resolve) => standIn.listen(0, "127.0.0.1", resolve));
+    const { port } = standIn.address() as AddressInfo;
     const backend = await openBackend("azure:backups:/", surroundings({}, `http://127.0.0.1:${port}/${ACCOUNT}`));
     const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "STORAGE_CREDENTIALS_REFUSED", transient: false });
     expect(String(error)).toContain(`the clock of this machine ${text}`);
     await backend.close();
-    await new Promise((resolve) => server.close(resolve));
+    await new Promise((resolve) => standIn.close(resolve));
   },
 );

@@ -88,9 +88,9 @@ test("a failed call gives its turn back", async () => {
 
 describe("while calls are paused", () => {
   test("none passes but those about locks, also when they are repeated; then all go on", async () => {
-    const store = new MemoryBackend();
+    const memory = new MemoryBackend();
     const plan = scriptedFaults([{ operation: "save", call: 1, fault: { kind: "fail", when: "before" } }]);
-    const limited = new ConcurrencyBackend(new FaultyBackend(store, plan), 1);
+    const limited = new ConcurrencyBackend(new FaultyBackend(memory, plan), 1);
     const backend = new RetryBackend(limited, { initialDelayMs: 1 });
     const resume = backend.pauseCalls?.();
     const resumeToo = backend.pauseCalls?.();
@@ -104,10 +104,10 @@ describe("while calls are paused", () => {
     resume?.();
     resume?.();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await store.stat(pack.key, unaborted())).toBeUndefined();
+    expect(await memory.stat(pack.key, unaborted())).toBeUndefined();
     resumeToo?.();
     await saving;
-    expect(await store.stat(pack.key, unaborted())).toBeDefined();
+    expect(await memory.stat(pack.key, unaborted())).toBeDefined();
     await listing;
   });
 
@@ -170,26 +170,26 @@ describe("where more may be tried", () => {
   }
 
   test("more calls are let through while that moves more", async () => {
-    const store = new Far(100);
-    const backend = new ConcurrencyBackend(store);
+    const far = new Far(100);
+    const backend = new ConcurrencyBackend(far);
     expect(backend.capabilities.maxConcurrency).toBe(16);
     await work(backend, 1600);
-    expect(store.most).toBeGreaterThan(4);
-    expect(store.most).toBeLessThanOrEqual(16);
+    expect(far.most).toBeGreaterThan(4);
+    expect(far.most).toBeLessThanOrEqual(16);
   });
 
   test("fewer are when the store is too busy, and none is lost", async () => {
-    const store = new Far(2);
-    const backend = new RetryBackend(new ConcurrencyBackend(store), { initialDelayMs: 1, maxDelayMs: 5 });
+    const far = new Far(2);
+    const backend = new RetryBackend(new ConcurrencyBackend(far), { initialDelayMs: 1, maxDelayMs: 5 });
     await work(backend, 300);
-    expect(store.refused).toBeLessThan(60);
+    expect(far.refused).toBeLessThan(60);
   });
 
   test("a limit that was given stays as it is", async () => {
-    const store = new Far(100);
-    const backend = new ConcurrencyBackend(store, 3);
+    const far = new Far(100);
+    const backend = new ConcurrencyBackend(far, 3);
     expect(backend.capabilities.maxConcurrency).toBe(3);
     await work(backend, 300);
-    expect(store.most).toBe(3);
+    expect(far.most).toBe(3);
   });
 });

@@ -49,7 +49,7 @@ const ABORT_MS = 500;
 /** A save may also take back what it has begun, and waits for that as long as for anything that stands still. */
 const ABORT_SAVE_MS = 2000;
 const SEED = Number(process.env["HOLDFAST_NETWORK_SEED"] ?? 4);
-const SLOW = 90_000;
+const SLOW = 180_000;
 
 /** Declares the suite for one backend. @param start starts the server, once for all tests */
 export function networkConformance(name: string, start: () => Promise<NetworkSubject>): void {
