@@ -38,7 +38,7 @@ beforeAll(async () => {
     },
   });
   await makeContainer("backups");
-}, 60_000);
+}, 90_000);
 afterAll(() => server?.stop());
 
 function surroundings(

@@ -18,7 +18,7 @@ const DIRECTIONS = ["up", "down"] as const;
 const SIZES = [155, 5000, 200_000] as const;
 
 /** Mulberry32: numbers from 0 to 1, the same for the same seed. */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
