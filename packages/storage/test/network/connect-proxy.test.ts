@@ -34,10 +34,15 @@ describe.skipIf(!hasProgram("openssl"))("a proxy for HTTPS", () => {
       asked.push(request.url ?? "");
       sockets.add(client);
       client.on("error", () => {});
-      if (answer === "drop") return client.destroy();
-      if (answer === "refuse") return client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
-      if (request.headers["proxy-authorization"] !== LOGIN) {
-        return client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+      if (answer === "drop") {
+        client.destroy();
+        return;
+      }
+      const isKnown = request.headers["proxy-authorization"] === LOGIN;
+      if (answer === "refuse" || !isKnown) {
+        const status = answer === "refuse" ? "502 Bad Gateway" : "407 Proxy Authentication Required";
+        client.end(`HTTP/1.1 ${status}\r\n\r\n`);
+        return;
       }
       const server = connect(port, "127.0.0.1", () => {
         client.write("HTTP/1.1 200 Connection established\r\n\r\n");
