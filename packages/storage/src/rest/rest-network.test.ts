@@ -56,7 +56,7 @@ describe.skipIf(!hasProgram("rclone"))("on a bad network", () => {
         address: parseHttpAddress("rest", `http://127.0.0.1:${port}/${name}/`),
         settings: PLAIN_SETTINGS,
         // Past the proxy nothing stands still: the server gets the time that it needs.
-        ...(port === server.port ? {} : { patience: { progressMs: 500, answerMs: 1000 } }),
+        ...(port === server.port ? {} : { patience: { progressMs: 1000, answerMs: 1500 } }),
       });
     const direct = open(server.port);
     await direct.initialize({ signal });
