@@ -6,7 +6,7 @@
 /** How much is read from, or written to, a file at once. A call costs some 40 µs, in which half of this can be copied. */
 export const BLOCK_BYTES = 512 * 1024;
 /** What stays for the next request; anything beyond is left to the garbage collector. */
-const KEPT_BLOCKS = 64;
+const KEPT_BLOCKS = 128;
 
 const kept: Buffer[] = [];
 
