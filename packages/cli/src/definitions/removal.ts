@@ -54,7 +54,7 @@ const removal: CommandDefinition = {
         "Shows the plan, signs its hash by `ssh-keygen -Y sign`, and sends the signature to the server, which knows the keys of approvers. Keys in the agent and on security keys can be used. Whoever uses the client that proposed a plan cannot approve it.",
       ],
       arguments: [HASH],
-      options: [keyOption("SSH key to sign with: a private key, or the public one of a key in the agent")],
+      options: [keyOption("sign with this SSH key: a private one, or the public one of a key in the agent")],
       examples: [
         {
           command:
@@ -71,7 +71,7 @@ const removal: CommandDefinition = {
         "Ends a plan: nothing is removed by it any more. Any approver may do that, with --key; without it, a client that may remove files (the roles maintenance and admin).",
       ],
       arguments: [HASH],
-      options: [keyOption("SSH key of an approver, to sign with")],
+      options: [keyOption("sign with this SSH key of an approver")],
       load: () => import("../commands/removal-cancel.ts"),
     },
   ],
