@@ -132,7 +132,7 @@ export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forge
 export type { EvidenceFields, EvidenceRun, EvidenceSubject } from "./format/evidence.ts";
 export { listEvidence, saveEvidence, subjectsOf } from "./evidence/records.ts";
 export { Evidence, type Standing } from "./evidence/standing.ts";
-export { tidyEvidence } from "./evidence/tidy.ts";
+export { superfluousEvidence, tidyEvidence } from "./evidence/tidy.ts";
 
 // Compare snapshots, also with live files
 export type { Change, DiffProblem, EntryCounts, Modifier } from "./diff/changes.ts";
@@ -140,8 +140,14 @@ export { type TreeDiff, type TreeDiffOptions, diffTrees } from "./diff/diff-tree
 export { type LiveDiff, type LiveDiffOptions, type LivePair, type LiveProblem, diffLive } from "./diff/diff-live.ts";
 
 // Prune: plan, then execute
-export { type PruneOptions, type PruneProgress, type UnusedLimit, DEFAULT_MAX_UNUSED } from "./prune/options.ts";
-export { type PrunePlan, planPrune, prunedPacks } from "./prune/plan.ts";
+export {
+  type PruneOptions,
+  type PruneProgress,
+  type RemovableFiles,
+  type UnusedLimit,
+  DEFAULT_MAX_UNUSED,
+} from "./prune/options.ts";
+export { type PrunePlan, planPrune, prunedFiles, prunedPacks } from "./prune/plan.ts";
 export { type PruneResult, executePrune } from "./prune/execute.ts";
 
 // Rewrite snapshots

@@ -13,11 +13,10 @@
  * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
  */
 
-/**
- * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten`, `hold` and `evidence` are Holdfast's own,
- * in a folder that other programs do not know.
- */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold" | "evidence";
+import type { FileType } from "./file-type.ts";
+import type { RemovalPlans } from "./plans/removal-plan.ts";
+
+export type { FileType };
 
 /** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
 export interface FileKey {
@@ -167,6 +166,9 @@ export interface Backend {
 
   /** Only in a backend as `composeBackend` makes it. */
   readonly pauseCalls?: PauseCalls | undefined;
+
+  /** Only in places that remove files by plans alone, locks excepted; known once the place has answered. */
+  readonly removalPlans?: RemovalPlans | undefined;
 
   close(): Promise<void>;
 }

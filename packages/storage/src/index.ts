@@ -40,3 +40,15 @@ export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLo
 export { LocalBackend, openLocal } from "./local/local-backend.ts";
 export { assertNothingWasHere, rememberPlace } from "./local/known-places.ts";
 export { type StaleOptions, removeStaleTemporaries } from "./local/temporaries.ts";
+export { type RemovalPlan, decodePlan, encodePlan, planHash } from "./plans/plan-document.ts";
+export {
+  MAX_PLAN_FILES,
+  MAX_REASON_CHARS,
+  PLAN_NAMESPACE,
+  type PlanHeader,
+  type PlanProposal,
+  type PlanStatus,
+  type PlannedFile,
+  type RemovalPlans,
+  planStatement,
+} from "./plans/removal-plan.ts";

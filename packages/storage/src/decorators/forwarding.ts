@@ -12,6 +12,7 @@ import type {
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 
 /** See `Backend` for each method. */
 export abstract class ForwardingBackend implements Backend {
@@ -27,6 +28,10 @@ export abstract class ForwardingBackend implements Backend {
 
   get capabilities(): Capabilities {
     return this.inner.capabilities;
+  }
+
+  get removalPlans(): RemovalPlans | undefined {
+    return this.inner.removalPlans;
   }
 
   initialize(options: CallOptions): Promise<void> {

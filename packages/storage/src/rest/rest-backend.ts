@@ -26,8 +26,10 @@ import { isForLoading, loadBody, rangeHeader } from "../http/read-body.ts";
 import { RESTIC_FILE_TYPES, assertKey, assertRange, folderOf, isFileName } from "../keys.ts";
 import type { Surroundings } from "../location.ts";
 import { wholeNumberOption } from "../options.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 import { hasSameContent } from "../same-content.ts";
 import { readJsonList } from "./json-list.ts";
+import { RestPlans } from "./rest-plans.ts";
 import { NO_FEATURES, type ServerFeatures, announcedFeatures } from "./server-features.ts";
 
 const VERSION_2 = "application/vnd.x.restic.rest.v2";
@@ -54,6 +56,7 @@ export class RestBackend implements Backend {
   readonly #client: HttpClient;
   readonly #basePath: string;
   readonly #connections: number | undefined;
+  readonly #plans: RestPlans;
   #features: ServerFeatures = NO_FEATURES;
 
   constructor({ address, connections, location = address.shown, ...how }: RestOptions) {
@@ -61,6 +64,16 @@ export class RestBackend implements Backend {
     this.#client = new HttpClient({ ...address, location, ...how });
     this.#basePath = address.path;
     this.#connections = connections;
+    this.#plans = new RestPlans({
+      location,
+      exchange: (request, use) => this.#exchange(request, use),
+      refused: (answer, path) => this.#refused(answer, path),
+    });
+  }
+
+  /** As far as the server has announced them. */
+  get removalPlans(): RemovalPlans | undefined {
+    return this.#features.has("plans") ? this.#plans : undefined;
   }
 
   /** As far as the server has announced them; nothing is known before its first answer. */
@@ -176,6 +189,9 @@ export class RestBackend implements Backend {
       const refusal = answer.header("holdfast-refusal") ?? "append-only";
       if (answer.status === 403 && refusal === "append-only") {
         throw storageError("STORAGE_APPEND_ONLY", { location: this.location, ...key });
+      }
+      if (answer.status === 403 && refusal === "plan") {
+        throw storageError("STORAGE_UNPLANNED", { location: this.location, ...key });
       }
       throw await this.#refused(answer, path);
     });
