@@ -11,7 +11,7 @@ const folder = temporaryFolder();
 const isRoot = process.getuid?.() === 0;
 const mounted: string[] = [];
 afterAll(() => {
-  for (const mount of mounted) execFileSync("umount", [mount]);
+  for (const at of mounted) execFileSync("umount", [at]);
 });
 
 function mount(name: string, options: string): string {

@@ -46,7 +46,7 @@ const MUCH_FASTER = 1.5;
  * @throws ENGINE_ID_NOT_FOUND when none has it, ENGINE_PATH_NOT_FOUND, and what reading an index throws
  */
 export async function chooseCopy(context: CommandContext, named: readonly NamedCopy[]): Promise<Choice> {
-  const { args, output, options, signal } = context;
+  const { args, output, options } = context;
   const ready = named.flatMap((copy): ReadyCopy[] => {
     const { outcome } = copy;
     return outcome === undefined || "error" in outcome ? [] : [{ named: copy, open: outcome }];
@@ -57,18 +57,39 @@ export async function chooseCopy(context: CommandContext, named: readonly NamedC
   tellNewer(context, ready, first, wanted);
   const isMeasured = named.length > 1 && options.text("prefer") !== "given";
   const have = ready.filter(({ open }) => open.found?.stored.snapshot.tree === wanted.stored.snapshot.tree);
-  const others = have.filter((copy) => copy !== first);
-  let usable = await withIndexes(context, isMeasured ? have : [first]);
-  if (usable.length === 0) usable = await withIndexes(context, others);
-  const place = await placeIn(usable, wanted, signal);
+  const groups = isMeasured ? [have] : have.map((copy) => [copy]);
+  const { usable, place, tried } = await firstThatKnows(context, groups, wanted);
   const ordered = isMeasured ? await measured(context, usable, place) : usable;
   if (named.length > 1 && !isMeasured) {
     output.message(`reading from ${displayPath((ordered[0] ?? first).named.location)}, as the copies are given`);
   }
-  const later = isMeasured ? [] : others.filter((copy) => !usable.some((other) => other.named === copy.named));
+  const later = groups.slice(tried).flat();
   const whole = [...ordered, ...later].map(wholeCopy);
   const rest = named.filter((copy) => !whole.some((other) => other.named === copy));
   return { wanted, place, whole, rest };
+}
+
+/**
+ * The first of these groups in which a copy knows where it lies; the others are not looked at.
+ * @throws ENGINE_PATH_NOT_FOUND, and what is wrong with the first group when none knows
+ */
+async function firstThatKnows(
+  context: CommandContext,
+  groups: readonly (readonly ReadyCopy[])[],
+  wanted: FoundSnapshot,
+): Promise<{ usable: readonly Indexed[]; place: PathTarget; tried: number }> {
+  const failures: unknown[] = [];
+  for (const [n, group] of groups.entries()) {
+    try {
+      const usable = await withIndexes(context, group);
+      return { usable, place: await placeIn(usable, wanted, context.signal), tried: n + 1 };
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!isHoldfastError(error) || error.code === "ENGINE_PATH_NOT_FOUND") throw error;
+      failures.push(error);
+    }
+  }
+  throw failures[0];
 }
 
 function wholeCopy(copy: ReadyCopy & { readonly opened?: OpenedCopy }): WholeCopy {

@@ -127,7 +127,8 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
     const backend = await openBackend(`azure:backups:/${place}`, surroundings(variables));
     const { key, bytes } = sampleFile("pack", 1000);
     await backend.save(key, bytesSource(bytes), { signal });
-    expect(await loadBytes(backend, key, { offset: 10, length: 20 }, { signal })).toEqual(bytes.subarray(10, 30));
+    const part = await loadBytes(backend, key, { offset: 10, length: 20 }, { signal });
+    expect(Buffer.compare(part, bytes.subarray(10, 30))).toBe(0);
     expect(await Array.fromAsync(backend.list("pack", { signal }))).toHaveLength(1);
     await backend.remove(key, { signal });
     expect(await backend.stat(key, { signal })).toBeUndefined();
