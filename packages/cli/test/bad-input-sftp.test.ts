@@ -54,10 +54,4 @@ describe.skipIf(!hasSshServer())("a repository by SFTP", { timeout: 120_000 }, (
     const none = { exit: 10, error: "ENGINE_NO_REPOSITORY", says: /no repository/, hint: /init/ };
     await expectRefused({ argv, variables: home(server), ...none });
   });
-
-  test("in a folder that may not be written is told as such", async () => {
-    const argv = ["init", "-r", server.url("/proc/nothing")];
-    const refused = { exit: 1, error: "STORAGE_PERMISSION", says: /permission|cannot/, hint: /permission/ };
-    await expectRefused({ argv, variables: home(server), ...refused });
-  });
 });
