@@ -115,11 +115,6 @@ export const CLI_ERRORS = {
   },
 
   // Running
-  CLI_COPY_LACKS_SNAPSHOT: {
-    kind: "not-found",
-    message: "{location}: this copy does not have what is to be restored",
-    hint: "`holdfast copy` brings snapshots there. What the first repository could give is in the target.",
-  },
   CLI_SOURCE_COMMAND: {
     kind: "external-tool",
     message: "the command '{command}' failed: {reason}",

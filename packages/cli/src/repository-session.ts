@@ -97,6 +97,8 @@ function describeLock({ exclusive, pid, hostname, username, timeNs }: LockInfo):
 export interface SessionOptions {
   /** Default: the repository itself, and not the one of --from-repo. */
   readonly whose?: Whose;
+  /** Which of several of --from-repo. */
+  readonly nth?: number;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
   /** How long a call that fails for now is repeated. Default: as --retry-for says, or 15 minutes. */
@@ -130,15 +132,15 @@ export interface PreparedSession {
 /** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
 export async function prepareSession(
   context: CommandContext,
-  { whose = "own", trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
+  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
 ): Promise<PreparedSession> {
-  const location = await repositoryLocation(context, whose);
+  const location = await repositoryLocation(context, whose, nth);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
     // Nobody waits a quarter of an hour to learn of a typing error, unless told to.
     const isPatient = context.options.text("retry-for") !== undefined;
     const first = isPatient ? composeBackend(raw, composeSettings(context, patienceMs)) : raw;
-    const password = await passwordOf(first, location, context, whose);
+    const password = await passwordOf(first, location, context, { whose, nth });
     const open = (): Promise<Session> => {
       whileOpening?.();
       return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
@@ -148,6 +150,31 @@ export async function prepareSession(
     await raw.close();
     throw error;
   }
+}
+
+/** A lock that is held until it is released. */
+export interface HeldLock {
+  /** Aborts when the lock is lost. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** Locks a repository beyond one call, as `Session.locked` does. @throws as that */
+export async function holdLock(session: Session, mode: LockMode): Promise<HeldLock> {
+  const held = Promise.withResolvers<AbortSignal>();
+  const done = Promise.withResolvers<void>();
+  const run = session.locked(mode, async (signal) => {
+    held.resolve(signal);
+    await done.promise;
+  });
+  run.catch((error: unknown) => held.reject(error));
+  const signal = await held.promise;
+  const release = async (): Promise<void> => {
+    done.resolve();
+    // What is wrong with the lock was told by its signal.
+    await run.catch(() => {});
+  };
+  return { signal, release };
 }
 
 interface Opening {
@@ -203,18 +230,21 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 }
 
 /** Nobody is asked for the password of a repository that is not there. */
-async function passwordOf(backend: Backend, location: string, context: CommandContext, whose: Whose): Promise<Secret> {
+async function passwordOf(
+  backend: Backend,
+  location: string,
+  context: CommandContext,
+  { whose, nth }: { whose: Whose; nth: number },
+): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
   if (config === undefined) {
     await refuseUnmounted(context, location, backend);
     throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
   }
-  const isNamed = (await namedLocation(context, whose)) !== undefined;
-  return repositoryPassword(
-    context,
-    whose,
-    isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) },
-  );
+  const isNamed = (await namedLocation(context, whose, nth)) !== undefined;
+  const of = nth > 0 ? displayPath(backend.location) : undefined;
+  const otherwise = isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) };
+  return repositoryPassword(context, whose, { nth, of, ...otherwise });
 }
 
 function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {

@@ -34,7 +34,7 @@ export { Repository } from "./repository/repository.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, listKeys, removeKey } from "./repository/keys.ts";
 export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
-export { findFileId } from "./repository/find-id.ts";
+export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
 export { BlobReader } from "./repository/blob-reader.ts";
 export { type PathTarget, TreeReader, resolvePath } from "./repository/tree-reader.ts";
@@ -65,6 +65,9 @@ export { countAhead } from "./backup/count-ahead.ts";
 
 // Restore
 export { Restore, type RestoreOptions, type RestoreProgress, type RestoreResult } from "./restore/restore.ts";
+export type { CopyChange, CopyDamage } from "./restore/copies.ts";
+export type { OpenedCopy, StandbyCopy } from "./restore/copy-reader.ts";
+export { type MeasuredCopy, measureCopies } from "./restore/measure-copies.ts";
 export type { RestoreProblem } from "./restore/problems.ts";
 export type { RestoreCounts, RestoreEntry } from "./restore/messages.ts";
 
