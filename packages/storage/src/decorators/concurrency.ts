@@ -3,7 +3,18 @@
  * time, and their caller uses the backend between two entries, which would wait for itself.
  */
 import { Semaphore } from "@holdfast/base";
-import type { ByteRange, ByteSource, CallOptions, FileInfo, FileKey, MoveFiles, SaveOptions } from "../backend.ts";
+import type {
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  FileInfo,
+  FileKey,
+  MoveFiles,
+  RetentionOutcome,
+  RequestWarm,
+  RetentionWish,
+  SaveOptions,
+} from "../backend.ts";
 import type { Backend } from "../backend.ts";
 import { ForwardingBackend } from "./forwarding.ts";
 
@@ -37,8 +48,14 @@ export class ConcurrencyBackend extends ForwardingBackend {
     return this.#limited(options, () => this.inner.remove(key, options));
   }
 
-  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    return this.#limited(options, () => super.extendRetention(key, untilMs, options));
+  override extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    return this.#limited(options, () => super.extendRetention(key, wish, options));
+  }
+
+  override get requestWarm(): RequestWarm | undefined {
+    const request = this.inner.requestWarm?.bind(this.inner);
+    if (request === undefined) return undefined;
+    return (key, options) => this.#limited(options, () => request(key, options));
   }
 
   /** One call, however many files; the backend sees to how many it moves at once. */

@@ -8,6 +8,9 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
@@ -57,12 +60,16 @@ export abstract class ForwardingBackend implements Backend {
     return this.inner.remove(key, options);
   }
 
-  async extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, untilMs, options);
+  async extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, wish, options);
     throw storageError("STORAGE_NO_RETENTION", {
       location: this.location,
       reason: "a place of this kind has no locks",
     });
+  }
+
+  get requestWarm(): RequestWarm | undefined {
+    return this.inner.requestWarm?.bind(this.inner);
   }
 
   close(): Promise<void> {

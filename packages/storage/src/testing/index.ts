@@ -1,4 +1,6 @@
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
+export { BucketOwner, type ListedVersion } from "./bucket-owner.ts";
+export { ColdProxy } from "./cold-proxy.ts";
 export { backendConformance } from "./conformance.ts";
 export type { ConformanceOptions, ConformanceSubject, SubjectFactory } from "./conformance-subject.ts";
 export { FakeClock } from "./fake-clock.ts";
