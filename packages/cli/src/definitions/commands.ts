@@ -5,6 +5,7 @@ import type { CommandDefinition } from "./definition.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { OBJECT_LOCK_COMMANDS } from "./object-lock.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { RETENTION_COMMANDS } from "./retention.ts";
@@ -32,6 +33,7 @@ export const PROGRAM: CommandDefinition = {
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,
+    ...OBJECT_LOCK_COMMANDS,
     ...SERVING_COMMANDS,
     ...ABOUT_COMMANDS,
   ],
