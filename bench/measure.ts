@@ -57,8 +57,8 @@ export async function measure(command: Command): Promise<Measurement> {
   }
 }
 
-/** The kernel's own high-water mark, so that a poll now and then is enough. */
-function highWaterMiB(pid: number | undefined): number {
+/** The highest resident size of a process so far, MiB: the kernel's own mark, so that a poll now and then is enough. */
+export function highWaterMiB(pid: number | undefined): number {
   const kib = /VmHWM:\s+(\d+)/.exec(ofProcess(pid, "status"))?.[1];
   return kib === undefined ? 0 : Number(kib) / 1024;
 }

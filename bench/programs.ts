@@ -95,7 +95,8 @@ export function borg(): Program | undefined {
   }));
 }
 
-function installed<T>(program: string, args: string[], make: (version: string) => T): T | undefined {
+/** What `make` gives, unless the program is not there; then that is said. */
+export function installed<T>(program: string, args: string[], make: (version: string) => T): T | undefined {
   try {
     return make(firstLine(program, args));
   } catch {

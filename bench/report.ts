@@ -57,6 +57,15 @@ export function writeReport(existing: string | undefined, measured: Measured): s
   return `${before}${lines.join("\n")}${after}`;
 }
 
+/** Puts `section` between the marks with this name; behind all else when there are none yet. */
+export function writeSection(text: string, name: string, section: string): string {
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  const marked = `${begin}\n\n${section}\n\n${end}`;
+  if (from < 0 || to < from) return `${text}\n${marked}\n`;
+  return `${text.slice(0, from)}${marked}${text.slice(to + end.length)}`;
+}
+
 function lineOf({ corpus, work, cells, ratio }: Row, how: string): string {
   const times = [OWN, ...OTHERS].map((name) => cells.get(name) ?? NOTHING);
   const ratios = OTHERS.map((name) => (cells.has(name) && cells.has(OWN) ? ratio(OWN, name) : NOTHING));

@@ -11,9 +11,10 @@ import { corpusRows } from "./corpus-suite.ts";
 import { HISTORY_WORKS, historyRows } from "./history-suite.ts";
 import { indexRows } from "./index-suite.ts";
 import { borg, holdfast, type Program, type RepositoryProgram, restic } from "./programs.ts";
-import { type Row, writeReport } from "./report.ts";
+import { type Row, writeReport, writeSection } from "./report.ts";
+import { serverSection } from "./server-suite.ts";
 
-const WORKS = ["random", "tree", "small", ...HISTORY_WORKS, "index"] as const;
+const WORKS = ["random", "tree", "small", ...HISTORY_WORKS, "index", "server"] as const;
 
 const { values } = parseArgs({
   options: {
@@ -72,6 +73,10 @@ const note = values.note === undefined ? "" : `, ${values.note}`;
 const how = `${runs} ${runs === 1 ? "run" : "runs"}, ${machine}, ${new Date().toISOString().slice(0, 10)}${note}`;
 const existing =
   values.report !== undefined && existsSync(values.report) ? readFileSync(values.report, "utf8") : undefined;
-const text = writeReport(existing, { how, corpora, programs, rows });
+// A bench of servers alone says nothing about the other programs.
+const measured = rows.length > 0 ? writeReport(existing, { how, corpora, programs, rows }) : (existing ?? "");
+const text = wanted("server")
+  ? writeSection(measured, "servers", await serverSection({ runs, folder, how }))
+  : measured;
 if (values.report === undefined) process.stdout.write(text);
 else writeFileSync(values.report, text);

@@ -36,6 +36,7 @@ export { RateLimitBackend, type RateLimits } from "./decorators/rate-limit.ts";
 export { ReadOnlyBackend } from "./decorators/read-only.ts";
 export { RetryBackend } from "./decorators/retry.ts";
 export type { WarmUpInfo, WarmUpOptions } from "./decorators/warm-up.ts";
+export { IdleTimer } from "./http/idle-timer.ts";
 export { FILE_TYPES, assertKey, folderOf, isFileName, pathOf } from "./keys.ts";
 export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLocation } from "./location.ts";
 export { LocalBackend, openLocal } from "./local/local-backend.ts";

@@ -146,6 +146,7 @@ export class RestBackend implements Backend {
     const answer = await this.#send({ method: "GET", path, headers: { Accept: VERSION_2 }, signal });
     try {
       if (this.#isEmptyFolder(answer, type)) return;
+      if (answer.status === 404 && (await this.#isVacant(signal))) return;
       if (!isSuccess(answer)) throw await this.#refused(answer, path);
       // The grace period of forgotten snapshots goes by these times, and listings of other servers have none.
       let isAsking = type === "forgotten" && !this.#features.has("received");
@@ -197,6 +198,14 @@ export class RestBackend implements Backend {
     const { status } = answer;
     if (status === 404 && (answer.header("server") ?? "").startsWith("rclone/")) return true;
     return !RESTIC_FILE_TYPES.includes(type) && (status === 404 || status === 405 || status === 501);
+  }
+
+  /**
+   * restic's rest-server finds no folder before a repository was made. Where one was made, a folder that is not there is lost, and
+   * must not look like one without files: prune would take all data for unused.
+   */
+  async #isVacant(signal: AbortSignal): Promise<boolean> {
+    return (await this.stat({ type: "config", name: "" }, { signal })) === undefined;
   }
 
   #versionTwo(answer: HttpAnswer): HttpAnswer {
