@@ -114,6 +114,18 @@ export const CLI_ERRORS = {
     hint: "Snapshots came or went, something became old enough, or the rules are not the same. Look at it with --plan-only.",
   },
 
+  // Object lock
+  CLI_NO_OBJECT_LOCK: {
+    kind: "unsupported",
+    message: "{location}: nothing here says that files are locked against deletion",
+    hint: "For a bucket that was made with object lock, give -o s3.retention-mode=compliance (or governance) and -o s3.retention-days=N, as for the backups.",
+  },
+  CLI_NO_LOCKS_HERE: {
+    kind: "unsupported",
+    message: "{location}: a place of this kind has no locks against deletion",
+    hint: "Buckets with object lock have them (s3:). `holdfast serve repository --min-age` is the like for a server of your own.",
+  },
+
   // Running
   CLI_SOURCE_COMMAND: {
     kind: "external-tool",

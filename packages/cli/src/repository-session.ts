@@ -21,13 +21,16 @@ import {
   CacheFolder,
   type CachedType,
   type ComposeOptions,
+  type WarmUpInfo,
   composeBackend,
   openBackend,
+  storageError,
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
 import { OutageReport } from "./output/outage-report.ts";
-import { formatLocalTime, plural } from "./output/units.ts";
+import type { Output } from "./output/output.ts";
+import { formatCount, formatElapsed, formatLocalTime, plural } from "./output/units.ts";
 import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
@@ -62,11 +65,17 @@ export class Session {
     return this.#isLocked;
   }
 
-  /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
+  /**
+   * Runs `work` under a lock; without one if it only reads, and --no-lock was given or the place cannot be written.
+   * @throws STORAGE_PAST before `work` when it is to write in such a place
+   */
   async locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { options, signal, output } = this.#context;
     const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
-    if (options.flag("no-lock") && (mode === "look" || mode === "read")) return work(signal);
+    const isReading = mode === "look" || mode === "read";
+    const { capabilities, location } = this.repository.backend;
+    if (capabilities.isReadOnly === true && !isReading) throw storageError("STORAGE_PAST", { location });
+    if (isReading && (options.flag("no-lock") || capabilities.isReadOnly === true)) return work(signal);
     const onWaiting = (holder: LockInfo): void => output.message(`waiting: ${describeLock(holder)}`);
     let isHeld = false;
     const held = (inner: AbortSignal): Promise<T> => {
@@ -258,8 +267,15 @@ function composeSettings({ options, output }: CommandContext, patienceMs?: numbe
   return {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
+    warmUp: { onWaiting: (info) => tellWaiting(info, output) },
     retry: { maxElapsedMs, onRetry: report.onRetry, onRecovery: report.onRecovery },
   };
+}
+
+/** That it waits for a cold class: a line each time that the store was asked, which is once a minute after a while. */
+function tellWaiting({ asked, waiting, waitedMs }: WarmUpInfo, output: Output): void {
+  const files = `${plural(waiting, "file")} of ${formatCount(asked)} that the store brings back from a cold class`;
+  output.message(`waiting for ${files}, for ${formatElapsed(waitedMs)} so far; what can be read goes on`);
 }
 
 /**

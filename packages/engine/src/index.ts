@@ -153,6 +153,25 @@ export {
 export { type PrunePlan, planPrune, prunedFiles, prunedPacks } from "./prune/plan.ts";
 export { type PruneResult, executePrune } from "./prune/execute.ts";
 
+// Object lock
+export {
+  type ExtendOptions,
+  type ExtendPhase,
+  type ExtendResult,
+  type FailedLock,
+  extendLocks,
+} from "./object-lock/extend-locks.ts";
+export {
+  type JobStanding,
+  type ProtectionDue,
+  DEFAULT_EVERY_MS,
+  firstLock,
+  judgeJob,
+  protectionDue,
+} from "./object-lock/lateness.ts";
+export { type LockRun, listLockRuns } from "./object-lock/lock-runs.ts";
+export { type LockStatus, lockStatus } from "./object-lock/lock-status.ts";
+
 // Rewrite snapshots
 export {
   type RewriteOptions,

@@ -1,5 +1,15 @@
 /**
- * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten`, `hold` and `evidence` are Holdfast's own,
- * in a folder that other programs do not know.
+ * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten` and all that follow are Holdfast's
+ * own, in a folder that other programs do not know.
  */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold" | "evidence";
+export type FileType =
+  | "config"
+  | "key"
+  | "lock"
+  | "snapshot"
+  | "index"
+  | "pack"
+  | "forgotten"
+  | "hold"
+  | "evidence"
+  | "retention";

@@ -9,6 +9,8 @@ export type {
   FileType,
   LoadOptions,
   PauseCalls,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "./backend.ts";
 export { STORAGE_ERRORS, storageError } from "./errors.ts";
@@ -34,6 +36,7 @@ export { ForwardingBackend } from "./decorators/forwarding.ts";
 export { RateLimitBackend, type RateLimits } from "./decorators/rate-limit.ts";
 export { ReadOnlyBackend } from "./decorators/read-only.ts";
 export { RetryBackend } from "./decorators/retry.ts";
+export type { WarmUpInfo, WarmUpOptions } from "./decorators/warm-up.ts";
 export { IdleTimer } from "./http/idle-timer.ts";
 export { FILE_TYPES, assertKey, folderOf, isFileName, pathOf } from "./keys.ts";
 export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLocation } from "./location.ts";

@@ -9,6 +9,7 @@ import { reportBackup, reportProblem, reportRepository } from "../backup/report.
 import type { CommandContext, RunCommand } from "../context.ts";
 import { warnUnrecorded } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
+import { warnIfLate } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
@@ -19,16 +20,17 @@ export const run: RunCommand = async (context) => {
   const result = await withSession(
     context,
     (session) => {
-      const work = (signal: AbortSignal): Promise<BackupResult> =>
-        runBackup(
-          context,
-          new Backup(session.repository, {
-            ...request,
-            rules: { ...request.rules, repository: leftOut(context, session.repository.backend.location) },
-            signal,
-            onEvent: (event) => tell(context, event),
-          }),
-        );
+      const work = async (signal: AbortSignal): Promise<BackupResult> => {
+        const backup = new Backup(session.repository, {
+          ...request,
+          rules: { ...request.rules, repository: leftOut(context, session.repository.backend.location) },
+          signal,
+          onEvent: (event) => tell(context, event),
+        });
+        const made = await runBackup(context, backup);
+        await warnIfLate(context, session.repository, { signal, during: "backup" });
+        return made;
+      };
       return dryRun ? work(context.signal) : session.locked("append", work);
     },
     { whileOpening: () => Backup.startThreads(request.workers) },

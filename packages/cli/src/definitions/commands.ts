@@ -5,6 +5,7 @@ import type { CommandDefinition } from "./definition.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { OBJECT_LOCK_COMMANDS } from "./object-lock.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
 import { REMOVAL_COMMANDS } from "./removal.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
@@ -33,6 +34,7 @@ export const PROGRAM: CommandDefinition = {
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,
+    ...OBJECT_LOCK_COMMANDS,
     ...SERVING_COMMANDS,
     ...REMOVAL_COMMANDS,
     ...ABOUT_COMMANDS,

@@ -210,7 +210,7 @@ const CHOICE: readonly OptionDefinition[] = [
   {
     flags: "--type <type>",
     description: "only files of this type",
-    choices: ["config", "key", "snapshot", "index", "pack", "forgotten", "hold", "evidence"],
+    choices: ["config", "key", "snapshot", "index", "pack", "forgotten", "hold", "evidence", "retention"],
   },
   {
     flags: "--since <time>",

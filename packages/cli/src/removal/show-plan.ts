@@ -15,6 +15,7 @@ const CALLED: Readonly<Record<FileType, string>> = {
   forgotten: "forgotten snapshot",
   hold: "hold",
   evidence: "record of evidence",
+  retention: "record of kept-up locks",
 };
 
 /** Milliseconds since 1970 as people read them. */

@@ -10,6 +10,7 @@ import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
+import { isCold, warmPacks } from "../packs/warm-packs.ts";
 import { loadKeyFile } from "../repository/key-files.ts";
 import { loadIndex } from "../repository/load-index.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -169,6 +170,8 @@ export class Check {
     this.#progress.packsTotal = chosen.length;
     this.#progress.bytesTotal = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (chosen.length === 0) return;
+    const ids = chosen.map(({ id }) => id);
+    await warmPacks(this.#repository, ids, { signal });
     const workers = Math.min(chosen.length, threadsFor(this.#options.workers));
     const pool = new VerifyPool({ workers, key: this.#repository.masterKey, index: index.shared });
     const memory = new PackMemory();
@@ -205,7 +208,7 @@ export class Check {
       await loadInto(this.#repository.backend, { type: "pack", name: id }, 0, memory, { signal });
       return true;
     } catch (error) {
-      if (signal.aborted || !isHoldfastError(error)) throw error;
+      if (signal.aborted || !isHoldfastError(error) || isCold(error)) throw error;
       this.#find("pack-unreadable", `pack ${id}`, error.message, id);
       return false;
     }

@@ -34,6 +34,12 @@ export interface PruneResult {
   readonly removedIndexes: number;
   /** Forgotten snapshots whose time was over. */
   readonly expiredSnapshots: number;
+  /** What the store did not remove since it is locked: packs, their bytes, and index files. It is removed by a later prune. */
+  readonly lockedPacks: number;
+  readonly lockedBytes: number;
+  readonly lockedIndexes: number;
+  /** What was removed is only hidden, and its space not free yet. */
+  readonly isHidden: boolean;
 }
 
 /**
@@ -69,6 +75,10 @@ class Execution {
     newIndexes: 0,
     removedIndexes: 0,
     expiredSnapshots: 0,
+    lockedPacks: 0,
+    lockedBytes: 0,
+    lockedIndexes: 0,
+    isHidden: false,
   };
   /** From here on what was written is needed. */
   #hasRemovedIndex = false;
@@ -94,6 +104,7 @@ class Execution {
       if (!isHoldfastError(error, "STORAGE_FULL") || this.#hasRemovedIndex) throw error;
       await this.#makeRoom(error);
     }
+    this.#result.isHidden = this.#repository.backend.capabilities.hidesRemoved === true;
     return this.#result;
   }
 
@@ -167,14 +178,16 @@ class Execution {
     if (!this.#plan.rewritesIndex) return;
     this.#hasRemovedIndex = true;
     await this.#removeAll("index", this.#work.indexFiles, (id) => ({ id, sizeBytes: 0 }));
+    this.#result.newPacks = this.#idsWritten("pack").length;
+    this.#result.newIndexes = this.#idsWritten("index").length;
     await this.#requireUnchanged();
+    // An index file that stays lists packs: none of them may go before it.
+    if (this.#result.lockedIndexes > 0) return;
     const useless = [...this.#work.packs("remove"), ...(withRepack ? this.#work.packs("repack") : [])];
     await this.#removeAll("pack", useless, (pack) => ({
       id: this.#work.index.packId(pack),
       sizeBytes: this.#work.fileBytes[pack] as number,
     }));
-    this.#result.newPacks = this.#idsWritten("pack").length;
-    this.#result.newIndexes = this.#idsWritten("index").length;
   }
 
   async #writeIndex(withRepack: boolean): Promise<void> {
@@ -250,13 +263,14 @@ class Execution {
       if (!indexes.has(id)) throw engineError("ENGINE_PRUNE_STALE", { what: `the index ${id}` });
       present++;
     }
-    const expected = this.#hasRemovedIndex ? new Set(lasting).size : indexes.size;
+    const staying = new Set(lasting).size + this.#result.lockedIndexes;
+    const expected = this.#hasRemovedIndex ? staying : indexes.size;
     if (present !== expected) throw engineError("ENGINE_PRUNE_STALE", { what: "an index file" });
   }
 
   async #removeExpired(): Promise<void> {
     for (const id of this.#plan.expired) {
-      if (await this.#remove("forgotten", id, this.#signal)) this.#result.expiredSnapshots++;
+      if (await this.#removeUnlessLocked("forgotten", id, 0, this.#signal)) this.#result.expiredSnapshots++;
     }
   }
 
@@ -303,7 +317,7 @@ class Execution {
       this.#atOnce(),
       async (item, inner) => {
         const { id, sizeBytes } = describe(item);
-        const isRemoved = await this.#remove(type, id, inner);
+        const isRemoved = await this.#removeUnlessLocked(type, id, sizeBytes, inner);
         if (isRemoved && type === "index") this.#result.removedIndexes++;
         if (isRemoved && type === "pack") {
           this.#result.removedPacks++;
@@ -313,6 +327,26 @@ class Execution {
       },
       { signal: this.#signal },
     );
+  }
+
+  /** A lock that forbids it is no failure: what stays is told, and goes when the lock is over. */
+  async #removeUnlessLocked(
+    type: "index" | "pack" | "forgotten",
+    id: Id,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      return await this.#remove(type, id, signal);
+    } catch (error) {
+      if (!isHoldfastError(error, "STORAGE_RETAINED")) throw error;
+      if (type === "index") this.#result.lockedIndexes++;
+      else if (type === "pack") {
+        this.#result.lockedPacks++;
+        this.#result.lockedBytes += sizeBytes;
+      }
+      return false;
+    }
   }
 
   /** @returns false when it was gone already */

@@ -60,4 +60,6 @@ const LISTS: Readonly<Record<Exclude<NamedType, "forgotten">, string>> = {
   pack: "list packs",
   // Nobody names one; `snapshots` shows what they say.
   evidence: "snapshots",
+  // Nor one of these.
+  retention: "object-lock status",
 };

@@ -12,7 +12,10 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
 
 /** Files that hold one encrypted JSON document. */
-export type DocumentType = Extract<FileType, "snapshot" | "index" | "lock" | "forgotten" | "hold" | "evidence">;
+export type DocumentType = Extract<
+  FileType,
+  "snapshot" | "index" | "lock" | "forgotten" | "hold" | "evidence" | "retention"
+>;
 
 /** No document may grow past this when decompressed: a hostile file cannot exhaust memory. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;

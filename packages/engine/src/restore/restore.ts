@@ -17,6 +17,8 @@ import { decodePath, displayPath, fsPath } from "../filesystem/path-bytes.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import { needsWarmUp, warmPacks } from "../packs/warm-packs.ts";
+import { wantedPacks } from "./wanted-packs.ts";
 import { systemReason } from "../platform/libc.ts";
 import type { Repository } from "../repository/repository.ts";
 import { Counters } from "../workers/counters.ts";
@@ -168,6 +170,7 @@ export class Restore {
     });
     try {
       coordinator.start();
+      await this.#warmUp();
       const root = rootOf(this.#root);
       this.#phase = "restoring";
       await coordinator.restore(root, target.isEmpty);
@@ -189,6 +192,14 @@ export class Restore {
       damages: coordinator.damages,
       changes: this.#changes,
     };
+  }
+
+  async #warmUp(): Promise<void> {
+    const { signal, dryRun = false } = this.#options;
+    if (dryRun || !needsWarmUp(this.#repository)) return;
+    const { selection } = this.#rules();
+    const packs = await wantedPacks(this.#repository, this.#index, { root: this.#root, selection, signal });
+    await warmPacks(this.#repository, packs, { signal });
   }
 
   #rules(): RestoreRules {

@@ -22,10 +22,10 @@ export type RemovalRule = (removal: Removal) => void;
 
 /**
  * What the retention lock does not keep in its place. Locks have to go. Index files are replaced by every prune, old and young
- * alike, and can be made again from the packs; `forgotten` and `evidence` are notes about snapshots. But all except locks stay in
+ * alike, and can be made again from the packs; `forgotten`, `evidence` and `retention` are notes. But all except locks stay in
  * the trash at least as long as the retention lock lasts.
  */
-const MAY_GO_YOUNG: ReadonlySet<FileType> = new Set(["lock", "index", "forgotten", "evidence"]);
+const MAY_GO_YOUNG: ReadonlySet<FileType> = new Set(["lock", "index", "forgotten", "evidence", "retention"]);
 
 /** The retention lock. @throws SERVER_TOO_YOUNG, SERVER_AGE_UNKNOWN */
 export function minimumAge(minAgeMs: number): RemovalRule {

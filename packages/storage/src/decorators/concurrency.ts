@@ -18,6 +18,9 @@ import type {
   FileType,
   MoveFiles,
   PauseCalls,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -96,8 +99,14 @@ export class ConcurrencyBackend extends ForwardingBackend {
     return this.#limited(key.type, options, () => this.inner.remove(key, options));
   }
 
-  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    return this.#limited(key.type, options, () => super.extendRetention(key, untilMs, options));
+  override extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    return this.#limited(key.type, options, () => super.extendRetention(key, wish, options));
+  }
+
+  override get requestWarm(): RequestWarm | undefined {
+    const request = this.inner.requestWarm?.bind(this.inner);
+    if (request === undefined) return undefined;
+    return (key, options) => this.#limited(key.type, options, () => request(key, options));
   }
 
   /** One call, however many files; the backend sees to how many it moves at once. */

@@ -9,6 +9,9 @@ import type {
   FileKey,
   FileType,
   PauseCalls,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
@@ -63,8 +66,8 @@ export abstract class ForwardingBackend implements Backend {
     return this.inner.remove(key, options);
   }
 
-  async extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, untilMs, options);
+  async extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, wish, options);
     throw storageError("STORAGE_NO_RETENTION", {
       location: this.location,
       reason: "a place of this kind has no locks",
@@ -73,6 +76,10 @@ export abstract class ForwardingBackend implements Backend {
 
   get pauseCalls(): PauseCalls | undefined {
     return this.inner.pauseCalls?.bind(this.inner);
+  }
+
+  get requestWarm(): RequestWarm | undefined {
+    return this.inner.requestWarm?.bind(this.inner);
   }
 
   close(): Promise<void> {

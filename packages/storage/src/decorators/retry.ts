@@ -17,6 +17,9 @@ import type {
   FileKey,
   FileType,
   MoveFiles,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import type { RemovalPlans } from "../plans/removal-plan.ts";
@@ -104,8 +107,14 @@ export class RetryBackend extends ForwardingBackend {
     });
   }
 
-  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    return this.#repeat("extendRetention", textOf(key), options, () => super.extendRetention(key, untilMs, options));
+  override extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    return this.#repeat("extendRetention", textOf(key), options, () => super.extendRetention(key, wish, options));
+  }
+
+  override get requestWarm(): RequestWarm | undefined {
+    const request = this.inner.requestWarm?.bind(this.inner);
+    if (request === undefined) return undefined;
+    return (key, options) => this.#repeat("requestWarm", textOf(key), options, () => request(key, options));
   }
 
   /** What was moved by a call that failed is passed over by the next, and told only once. */

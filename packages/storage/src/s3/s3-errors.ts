@@ -27,8 +27,8 @@ const CODES: ReadonlyMap<string, Row> = new Map<string, Row>([
 /** Words for codes whose own text says too little. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   [
-    "InvalidObjectState",
-    "the file is in a cold storage class and must be restored to a warm one before it can be read",
+    "GlacierExpeditedRetrievalNotAvailable",
+    "the store cannot bring files back in a hurry at present; wait, or use -o s3.restore-tier=Standard",
   ],
   ["RequestTimeTooSkewed", "the clock of this machine is wrong by more than 15 minutes"],
 ]);
@@ -39,6 +39,12 @@ const WRONG_REGION = new Set([
   "AuthorizationHeaderMalformed",
   "IllegalLocationConstraintException",
 ]);
+
+/** True where the server knows who asks, and does not allow it. */
+export function isRefusal(error: unknown, status: number | undefined): boolean {
+  const row = CODES.get(codeOf(error));
+  return row === undefined ? status === 403 : row === "STORAGE_PERMISSION";
+}
 
 /** What is known of a failed call. */
 export interface S3Failure {

@@ -1,5 +1,7 @@
 export { TestAuthority, type TestCertificate } from "./certificates.ts";
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
+export { BucketOwner, type ListedVersion } from "./bucket-owner.ts";
+export { ColdProxy } from "./cold-proxy.ts";
 export { backendConformance } from "./conformance.ts";
 export type { ConformanceOptions, ConformanceSubject, SubjectFactory } from "./conformance-subject.ts";
 export { networkConformance, type NetworkSubject } from "./network-conformance.ts";
