@@ -3,12 +3,14 @@ import { findFileId, removeKey } from "@holdfast/engine";
 import type { RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { withSession } from "../repository-session.ts";
+import { noteKeys } from "../seen/keys.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
     session.locked("exclusive", async (signal) => {
       const id = await findFileId(session.repository, "key", context.args[0] ?? "", { signal });
       await removeKey(session.repository, id, { signal });
+      await noteKeys(context, session.repository);
       if (context.output.settings.json) context.output.printJson({ message_type: "key_removed", id });
       else context.output.message(`removed key ${id}`);
       return EXIT.ok;

@@ -31,9 +31,10 @@ export async function openRepository(
   const config = await backend.stat(CONFIG, { signal });
   if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
   if (config.sizeBytes === 0) throw engineError("ENGINE_CONFIG_BROKEN", { reason: "it is empty" });
-  const { id, masterKey } = await findKey(backend, password, { signal, hint: keyHint });
+  const { id, masterKey, all } = await findKey(backend, password, { signal, hint: keyHint });
   const sealed = await loadBytes(backend, CONFIG, undefined, { signal, maxBytes: MAX_CONFIG_BYTES });
-  return new Repository({ backend, config: openConfig(new Sealer(masterKey), sealed), masterKey, keyId: id });
+  const opened = openConfig(new Sealer(masterKey), sealed);
+  return new Repository({ backend, config: opened, masterKey, keyId: id, keyIds: all });
 }
 
 function openConfig(sealer: Sealer, sealed: Uint8Array): RepositoryConfig {

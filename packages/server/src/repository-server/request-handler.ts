@@ -6,6 +6,7 @@ import { serverError } from "../errors.ts";
 import type { AccessLog } from "./access-log.ts";
 import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
+import { keyChangeOf } from "./key-changes.ts";
 import type { LedgerKey } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { RepositoryService } from "./repository-service.ts";
@@ -231,6 +232,8 @@ export class RequestHandler {
     const isRefused = error !== undefined && response.statusCode !== 404;
     if (isRefused) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
     const key = target?.kind === "file" ? target.key : undefined;
+    const keyChange = keyChangeOf(method, key?.type, response.statusCode);
+    if (keyChange !== undefined) metrics.add("holdfast_key_changes_total", { ...labels, change: keyChange });
     log?.write({
       time: new Date().toISOString(),
       address,
@@ -238,6 +241,7 @@ export class RequestHandler {
       method,
       repository: target?.repository,
       type: key?.type ?? (target?.kind === "list" ? target.type : undefined),
+      keyChange,
       name: key?.name,
       status: response.statusCode,
       receivedBytes,

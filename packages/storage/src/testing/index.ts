@@ -1,3 +1,4 @@
+export { BucketIntruder } from "./bucket-intruder.ts";
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
 export { backendConformance } from "./conformance.ts";
 export type { ConformanceOptions, ConformanceSubject, SubjectFactory } from "./conformance-subject.ts";
