@@ -203,8 +203,8 @@ describe("attack", () => {
     await put(served, "admin", "key", 400, 8);
     await served.ask("admin", "DELETE", sample("key", 400, 8).path);
     await served.ask("admin", "GET", sample("key", 400, 99).path);
-    const changes = served.log.flatMap(({ client, keyChange }) =>
-      keyChange === undefined ? [] : [[client, keyChange]],
+    const changes = served.log.flatMap((entry) =>
+      entry.keyChange === undefined ? [] : [[entry.client, entry.keyChange]],
     );
     expect(changes).toEqual([
       ["append-only", "key-stored"],

@@ -312,17 +312,17 @@ describe("attack 6, backups that look right and are garbage, until the good ones
       const { code, stderr } = await site.run("machine", "backup", "-q", "--host", "box", source);
       expect(code, stderr).toBe(0);
       const all = await site.as("machine", (repository) => listSnapshots(repository, { signal }));
-      const made = all.at(-1) as StoredSnapshot;
+      const last = all.at(-1) as StoredSnapshot;
       // Only what it holds is wanted; it is of today.
-      rmSync(join(root, "den", "snapshots", made.id));
-      return made.snapshot;
+      rmSync(join(root, "den", "snapshots", last.id));
+      return last.snapshot;
     };
     fill(() => randomBytes(20_000));
     bad = await backUp();
     fill((n) => Buffer.from(`what matters ${n}\n`.repeat(2000).slice(0, 20_000)));
     const good = await backUp();
     await live(GOOD_DAYS / 2, good);
-    held = (await live(1, good)) as Id;
+    held = await live(1, good);
     proven = await live(GOOD_DAYS / 2 - 1, good);
     await prove("keeper", proven);
     const hold = {

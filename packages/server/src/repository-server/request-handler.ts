@@ -6,7 +6,7 @@ import { serverError } from "../errors.ts";
 import type { AccessLog } from "./access-log.ts";
 import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
-import { keyChangeOf } from "./key-changes.ts";
+import { type KeyChange, keyChangeOf } from "./key-changes.ts";
 import type { LedgerKey } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { RepositoryService } from "./repository-service.ts";
@@ -219,6 +219,17 @@ export class RequestHandler {
     finish(response, 200);
   }
 
+  #countKeyChange(
+    method: string,
+    key: { readonly type: FileType } | undefined,
+    status: number,
+    labels: { readonly client: string },
+  ): KeyChange | undefined {
+    const change = keyChangeOf(method, key?.type, status);
+    if (change !== undefined) this.#parts.metrics.add("holdfast_key_changes_total", { ...labels, change });
+    return change;
+  }
+
   #account(request: IncomingMessage, response: ServerResponse, findings: Findings, ms: number): void {
     const { metrics, log } = this.#parts;
     const { address, signal, client, target, error, receivedBytes, sentBytes } = findings;
@@ -232,8 +243,7 @@ export class RequestHandler {
     const isRefused = error !== undefined && response.statusCode !== 404;
     if (isRefused) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
     const key = target?.kind === "file" ? target.key : undefined;
-    const keyChange = keyChangeOf(method, key?.type, response.statusCode);
-    if (keyChange !== undefined) metrics.add("holdfast_key_changes_total", { ...labels, change: keyChange });
+    const keyChange = this.#countKeyChange(method, key, response.statusCode, labels);
     log?.write({
       time: new Date().toISOString(),
       address,
