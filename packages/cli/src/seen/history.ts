@@ -9,7 +9,7 @@ import { type SeenSnapshot, recall, remember } from "./seen-file.ts";
 type Noticing = Pick<CommandContext, "output" | "signal" | "variables">;
 
 /** By what snapshots belong to one source. */
-export function sourceOf({ snapshot }: Pick<StoredSnapshot, "snapshot">): string {
+function sourceOf({ snapshot }: Pick<StoredSnapshot, "snapshot">): string {
   return groupKey(snapshot, ["host", "paths"]);
 }
 

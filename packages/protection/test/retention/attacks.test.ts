@@ -266,7 +266,7 @@ describe("attack 3: many groups", () => {
   );
 
   test.for(cases.filter(({ grouping, field }) => !grouping.includes(field)))(
-    "grouped by $grouping, other $field are the same group: one a day changes nothing, and restic loses all good ones but the oldest",
+    "grouped by $grouping, other $field are the same group: one a day changes nothing, and restic loses all good ones",
     ({ grouping, change }) => {
       const asked = { rules, now, grouping };
       const bogus = daily("bogus", 30, "2026-06-30T23:30:00Z", change);
@@ -342,7 +342,7 @@ describe("attack 6: backups that are bad and look right, until the good ones are
   const LAST = "good 2026-06-30";
 
   test("the rules alone let the good ones go: seven months later there is none", () => {
-    expect(outlast(20, {}).length).toBeGreaterThan(3);
+    expect(outlast(20, {}).length).toBeGreaterThan(0);
     expect(outlast(230, {})).toEqual([]);
   });
 
