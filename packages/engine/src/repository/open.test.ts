@@ -95,6 +95,27 @@ describe("opening", () => {
     expect((await openRepository(backend, password, { signal, keyHint: same })).keyId).toBe(same);
   });
 
+  test("looks for the key while the config is on its way", async () => {
+    const { backend } = await made();
+    const asked = Promise.withResolvers<void>();
+    const load = backend.load.bind(backend);
+    backend.load = async (file, ...rest) => {
+      if (file.type === "config") await asked.promise;
+      else asked.resolve();
+      return load(file, ...rest);
+    };
+    expect((await openRepository(backend, password, { signal })).config.version).toBe(2);
+  });
+
+  test("names what is wrong with the config, also when there is no key either", async () => {
+    const { backend, key } = await made();
+    await backend.remove({ type: "key", name: key }, { signal });
+    await overwrite(backend, "config", "", () => new Uint8Array(0));
+    await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_CONFIG_BROKEN"));
+    await backend.remove(CONFIG, { signal });
+    await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_NO_REPOSITORY"));
+  });
+
   test("is ended by the signal", async () => {
     const { backend } = await made();
     const reason = new Error("enough");
