@@ -108,64 +108,71 @@ function expectNothingLost(before: Map<string, string>, after: Map<string, strin
   for (const [name, bytes] of before) expect(after.get(name) === bytes, name).toBe(true);
 }
 
-describe("attack 7, excludes or paths are changed so that backups succeed and hold nothing:", () => {
-  let site: Site;
-  beforeEach(async () => {
-    site = await Site.make();
-  });
+describe(
+  "attack 7, excludes or paths are changed so that backups succeed and hold nothing:",
+  { timeout: 180_000 },
+  () => {
+    let site: Site;
+    beforeEach(async () => {
+      site = await Site.make();
+    });
 
-  test("a backup that shrank says so, is made all the same, and fails when it is asked to", async () => {
-    expect((await site.backup()).stderr).not.toContain("warning");
-    const { stderr } = await site.backup("--exclude", "f1*");
-    expect(stderr).toMatch(
-      /warning: this backup holds much less than the one before: 9 files, .* after 20 files, .*; `holdfast diff /,
-    );
-    // The one before is the small one now.
-    expect((await site.backup("--exclude", "f1*")).stderr).not.toContain("warning");
-    await site.backup();
-    const failing = await site.run("backup", "--fail-if-shrunk", "--json", "--exclude", "f1*", site.source);
-    expect(failing.code).toBe(21);
-    const summary = failing.stdout.split("\n").find((line) => line.includes('"summary"')) ?? "";
-    expect(JSON.parse(summary)).toMatchObject({ snapshot_id: expect.any(String), shrunk: { empty: false, files: 20 } });
-    expect(jsonOf(await site.run("snapshots", "--json")).flat()).toHaveLength(5);
-  });
+    test("a backup that shrank says so, is made all the same, and fails when it is asked to", async () => {
+      expect((await site.backup()).stderr).not.toContain("warning");
+      const { stderr } = await site.backup("--exclude", "f1*");
+      expect(stderr).toMatch(
+        /warning: this backup holds much less than the one before: 9 files, .* after 20 files, .*; `holdfast diff /,
+      );
+      // The one before is the small one now.
+      expect((await site.backup("--exclude", "f1*")).stderr).not.toContain("warning");
+      await site.backup();
+      const failing = await site.run("backup", "--fail-if-shrunk", "--json", "--exclude", "f1*", site.source);
+      expect(failing.code).toBe(21);
+      const summary = failing.stdout.split("\n").find((line) => line.includes('"summary"')) ?? "";
+      expect(JSON.parse(summary)).toMatchObject({
+        snapshot_id: expect.any(String),
+        shrunk: { empty: false, files: 20 },
+      });
+      expect(jsonOf(await site.run("snapshots", "--json")).flat()).toHaveLength(5);
+    });
 
-  test("an empty one says so also when it is the first, when nothing else is to be said, and in a dry run", async () => {
-    for (const argv of [["-q"], ["--dry-run"], ["--max-shrink", "100%"]]) {
-      expect((await site.backup(...argv, "--exclude", "*")).stderr).toContain("warning: this backup is empty");
-    }
-    const { code } = await site.run("backup", "--fail-if-shrunk", "--exclude", "*", site.source);
-    expect(code).toBe(21);
-  });
+    test("an empty one says so also when it is the first, when nothing else is to be said, and in a dry run", async () => {
+      for (const argv of [["-q"], ["--dry-run"], ["--max-shrink", "100%"]]) {
+        expect((await site.backup(...argv, "--exclude", "*")).stderr).toContain("warning: this backup is empty");
+      }
+      const { code } = await site.run("backup", "--fail-if-shrunk", "--exclude", "*", site.source);
+      expect(code).toBe(21);
+    });
 
-  test.for([
-    ["90%", undefined],
-    ["20%", "holds much less"],
-  ] as const)("--max-shrink %s sets how much less is too little", async ([limit, expected]) => {
-    await site.backup();
-    const { stderr } = await site.backup(
-      "--max-shrink",
-      limit,
-      "--exclude",
-      "f1",
-      "--exclude",
-      "f2",
-      "--exclude",
-      "f3",
-      "--exclude",
-      "f4",
-    );
-    if (expected === undefined) expect(stderr).not.toContain("warning");
-    else expect(stderr).toContain(expected);
-  });
+    test.for([
+      ["90%", undefined],
+      ["20%", "holds much less"],
+    ] as const)("--max-shrink %s sets how much less is too little", async ([limit, expected]) => {
+      await site.backup();
+      const { stderr } = await site.backup(
+        "--max-shrink",
+        limit,
+        "--exclude",
+        "f1",
+        "--exclude",
+        "f2",
+        "--exclude",
+        "f3",
+        "--exclude",
+        "f4",
+      );
+      if (expected === undefined) expect(stderr).not.toContain("warning");
+      else expect(stderr).toContain(expected);
+    });
 
-  test("a share that is none is refused before anything is stored", async () => {
-    const { code, stderr } = await site.run("backup", "--max-shrink", "half", site.source);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("give a share such as 30%")]);
-  });
-});
+    test("a share that is none is refused before anything is stored", async () => {
+      const { code, stderr } = await site.run("backup", "--max-shrink", "half", site.source);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("give a share such as 30%")]);
+    });
+  },
+);
 
-describe("attack 7, forget:", () => {
+describe("attack 7, forget:", { timeout: 180_000 }, () => {
   const DAYS = 20;
   let base: AgedRepository;
   beforeAll(async () => {
@@ -192,7 +199,7 @@ describe("attack 7, forget:", () => {
   });
 });
 
-describe("attack 11, a key is added behind the back of the owner:", () => {
+describe("attack 11, a key is added behind the back of the owner:", { timeout: 180_000 }, () => {
   test("the next run says so, once, and who the key says it is of; own changes are no news", async () => {
     const site = await Site.make();
     await site.backup();
@@ -234,7 +241,7 @@ describe("attack 11, a key is added behind the back of the owner:", () => {
   });
 });
 
-describe("attack 13, whoever rules the first place", () => {
+describe("attack 13, whoever rules the first place", { timeout: 180_000 }, () => {
   let site: Site;
   beforeEach(async () => {
     site = await Site.make();

@@ -147,7 +147,7 @@ async function start(
   return site;
 }
 
-describe("attack 3, other hosts, paths and tags, so that there are many groups:", () => {
+describe("attack 3, other hosts, paths and tags, so that there are many groups:", { timeout: 180_000 }, () => {
   const RULES = ["--keep-daily", "3", "--keep-weekly", "2"];
   const OURS = ["forget", ...RULES, "--min-age", "0", "--allow", "too-large-share", "--allow", "group-unseen"];
   let base: AgedRepository;
@@ -174,7 +174,7 @@ describe("attack 3, other hosts, paths and tags, so that there are many groups:"
       await site.stop();
       attacked.set(perDay, root);
     }
-  }, 120_000);
+  }, 180_000);
 
   const goodOnes = (ids: readonly string[]): string[] =>
     ids.filter((id) => base.ids.some((each) => each === id)).sort();
@@ -235,131 +235,135 @@ describe("attack 3, other hosts, paths and tags, so that there are many groups:"
   );
 });
 
-describe("attack 6, backups that look right and are garbage, until the good ones are gone:", () => {
-  const MIN_AGE_MS = 14 * DAY_MS;
-  const GOOD_DAYS = 10;
-  const source = join(folder, "source");
-  const startMs = Date.now() - 150 * DAY_MS;
-  const silent = { output: new Output({ json: false, quiet: true, verbosity: 0, color: false }) };
-  let site: Site;
-  let held: Id;
-  let proven: Id;
-  let bad: Snapshot;
-  let today = 0;
+describe(
+  "attack 6, backups that look right and are garbage, until the good ones are gone:",
+  { timeout: 180_000 },
+  () => {
+    const MIN_AGE_MS = 14 * DAY_MS;
+    const GOOD_DAYS = 10;
+    const source = join(folder, "source");
+    const startMs = Date.now() - 150 * DAY_MS;
+    const silent = { output: new Output({ json: false, quiet: true, verbosity: 0, color: false }) };
+    let site: Site;
+    let held: Id;
+    let proven: Id;
+    let bad: Snapshot;
+    let today = 0;
 
-  /** A snapshot of every day, and a forget every week, as a machine of its own does. */
-  async function live(days: number, snapshot: Snapshot): Promise<Id> {
-    let last: Id | undefined;
-    for (let n = 0; n < days; n++) {
-      today++;
-      site.nowMs_ = startMs + today * DAY_MS;
-      last = await site.add(snapshot, site.nowMs_);
-      if (today % 7 === 0) await forget();
+    /** A snapshot of every day, and a forget every week, as a machine of its own does. */
+    async function live(days: number, snapshot: Snapshot): Promise<Id> {
+      let last: Id | undefined;
+      for (let n = 0; n < days; n++) {
+        today++;
+        site.nowMs_ = startMs + today * DAY_MS;
+        last = await site.add(snapshot, site.nowMs_);
+        if (today % 7 === 0) await forget();
+      }
+      return last as Id;
     }
-    return last as Id;
-  }
 
-  async function forget(): Promise<void> {
-    await site.start(MIN_AGE_MS);
-    const settings = {
-      floors: { ...DEFAULT_FLOORS, minAgeMs: MIN_AGE_MS },
-      limits: DEFAULT_LIMITS,
-      grouping: ["host", "paths"] as const,
-      zone: "snapshot",
-      allowed: [],
-      rules: { daily: 7, weekly: 4 },
-    };
-    await site.as("keeper", async (repository) => {
-      const situation = await readSituation(silent, repository, { signal, filter: {} });
-      const { remove } = planByRules(situation, settings.rules, settings, site.nowMs_);
-      await forgetSnapshots(repository, remove, { signal });
-    });
-  }
-
-  const there = (): Promise<Id[]> =>
-    site.as("keeper", async (repository) => (await listSnapshots(repository, { signal })).map(({ id }) => id));
-
-  function prove(by: string, id: Id): Promise<unknown> {
-    return site.as(by, async (repository) => {
-      const stored = (await listSnapshots(repository, { signal })).find((each) => each.id === id);
-      const proof = [{ snapshot: id, tree: stored?.snapshot.tree ?? id }];
-      const when = { beganAtMs: site.nowMs_, endedAtMs: site.nowMs_ };
-      const fields = {
-        run: "restore",
-        ...when,
-        hostname: by,
-        programVersion: "test",
-        proven: proof,
-        damaged: [],
-        incomplete: [],
-      } as const;
-      return saveEvidence(repository, fields, { signal });
-    });
-  }
-
-  beforeAll(async () => {
-    const root = join(folder, "patient");
-    mkdirSync(root);
-    site = await start(root, "den", { minAgeMs: MIN_AGE_MS, nowMs: startMs });
-    const backend = await openBackend(join(root, "den"));
-    const made = { signal, hostname: "box", username: "tester", kdf: CHEAP_KDF };
-    await (await createRepository(backend, new Secret(PASSWORD), made)).close();
-    mkdirSync(source);
-    const fill = (content: (n: number) => Uint8Array): void => {
-      for (let n = 0; n < 5; n++) writeFileSync(join(source, `f${n}`), content(n));
-    };
-    const backUp = async (): Promise<Snapshot> => {
-      const { code, stderr } = await site.run("machine", "backup", "-q", "--host", "box", source);
-      expect(code, stderr).toBe(0);
-      const all = await site.as("machine", (repository) => listSnapshots(repository, { signal }));
-      const last = all.at(-1) as StoredSnapshot;
-      // Only what it holds is wanted; it is of today.
-      rmSync(join(root, "den", "snapshots", last.id));
-      return last.snapshot;
-    };
-    fill(() => randomBytes(20_000));
-    bad = await backUp();
-    fill((n) => Buffer.from(`what matters ${n}\n`.repeat(2000).slice(0, 20_000)));
-    const good = await backUp();
-    await live(GOOD_DAYS / 2, good);
-    held = await live(1, good);
-    proven = await live(GOOD_DAYS / 2 - 1, good);
-    await prove("keeper", proven);
-    const hold = {
-      selector: { ids: [held] },
-      reason: "restored, and looked at",
-      owner: "keeper",
-      reviewOn: "2099-01-01",
-      createdAtMs: site.nowMs_,
-    };
-    await site.as("keeper", (repository) => addHold(repository, hold, { signal }));
-  }, 60_000);
-
-  test("90 days later all good ones are gone but the newest that was proven and the one that is held, and these restore", async () => {
-    await live(90, bad);
-    const left = await site.as("keeper", (repository) => listSnapshots(repository, { signal }));
-    const good = left.filter(({ snapshot }) => snapshot.tree !== bad.tree).map(({ id }) => id);
-    expect(good).toEqual([held, proven]);
-    for (const id of [held, proven]) {
-      const target = join(folder, `restored ${id.slice(0, 8)}`);
-      const { code, stderr } = await site.run("keeper", "restore", id, "-t", target, "--verify");
-      expect(code, stderr).toBe(0);
-      expect(execFileSync("diff", ["-r", source, join(target, source)], { encoding: "utf8" })).toBe("");
+    async function forget(): Promise<void> {
+      await site.start(MIN_AGE_MS);
+      const settings = {
+        floors: { ...DEFAULT_FLOORS, minAgeMs: MIN_AGE_MS },
+        limits: DEFAULT_LIMITS,
+        grouping: ["host", "paths"] as const,
+        zone: "snapshot",
+        allowed: [],
+        rules: { daily: 7, weekly: 4 },
+      };
+      await site.as("keeper", async (repository) => {
+        const situation = await readSituation(silent, repository, { signal, filter: {} });
+        const { remove } = planByRules(situation, settings.rules, settings, site.nowMs_);
+        await forgetSnapshots(repository, remove, { signal });
+      });
     }
-  }, 120_000);
 
-  test("whoever has the key can claim that a bad one is proven: then only the hold keeps one, which the machine cannot release", async () => {
-    await prove("machine", await live(1, bad));
-    await live(14, bad);
-    const left = await there();
-    expect(left).toContain(held);
-    expect(left).not.toContain(proven);
-    // It was removed in the usual way, so it can be brought back until a prune.
-    const forgotten = await site.as("keeper", (repository) => listForgotten(repository, { signal }));
-    expect(forgotten.map(({ id }) => id)).toContain(proven);
-    const release = site.as("machine", async (repository) => {
-      for (const { id } of await listHolds(repository, { signal })) await releaseHold(repository, id, { signal });
-    });
-    await expect(release).rejects.toMatchObject({ code: "STORAGE_APPEND_ONLY" });
-  }, 60_000);
-});
+    const there = (): Promise<Id[]> =>
+      site.as("keeper", async (repository) => (await listSnapshots(repository, { signal })).map(({ id }) => id));
+
+    function prove(by: string, id: Id): Promise<unknown> {
+      return site.as(by, async (repository) => {
+        const stored = (await listSnapshots(repository, { signal })).find((each) => each.id === id);
+        const proof = [{ snapshot: id, tree: stored?.snapshot.tree ?? id }];
+        const when = { beganAtMs: site.nowMs_, endedAtMs: site.nowMs_ };
+        const fields = {
+          run: "restore",
+          ...when,
+          hostname: by,
+          programVersion: "test",
+          proven: proof,
+          damaged: [],
+          incomplete: [],
+        } as const;
+        return saveEvidence(repository, fields, { signal });
+      });
+    }
+
+    beforeAll(async () => {
+      const root = join(folder, "patient");
+      mkdirSync(root);
+      site = await start(root, "den", { minAgeMs: MIN_AGE_MS, nowMs: startMs });
+      const backend = await openBackend(join(root, "den"));
+      const made = { signal, hostname: "box", username: "tester", kdf: CHEAP_KDF };
+      await (await createRepository(backend, new Secret(PASSWORD), made)).close();
+      mkdirSync(source);
+      const fill = (content: (n: number) => Uint8Array): void => {
+        for (let n = 0; n < 5; n++) writeFileSync(join(source, `f${n}`), content(n));
+      };
+      const backUp = async (): Promise<Snapshot> => {
+        const { code, stderr } = await site.run("machine", "backup", "-q", "--host", "box", source);
+        expect(code, stderr).toBe(0);
+        const all = await site.as("machine", (repository) => listSnapshots(repository, { signal }));
+        const last = all.at(-1) as StoredSnapshot;
+        // Only what it holds is wanted; it is of today.
+        rmSync(join(root, "den", "snapshots", last.id));
+        return last.snapshot;
+      };
+      fill(() => randomBytes(20_000));
+      bad = await backUp();
+      fill((n) => Buffer.from(`what matters ${n}\n`.repeat(2000).slice(0, 20_000)));
+      const good = await backUp();
+      await live(GOOD_DAYS / 2, good);
+      held = await live(1, good);
+      proven = await live(GOOD_DAYS / 2 - 1, good);
+      await prove("keeper", proven);
+      const hold = {
+        selector: { ids: [held] },
+        reason: "restored, and looked at",
+        owner: "keeper",
+        reviewOn: "2099-01-01",
+        createdAtMs: site.nowMs_,
+      };
+      await site.as("keeper", (repository) => addHold(repository, hold, { signal }));
+    }, 180_000);
+
+    test("90 days later all good ones are gone but the newest that was proven and the one that is held, and these restore", async () => {
+      await live(90, bad);
+      const left = await site.as("keeper", (repository) => listSnapshots(repository, { signal }));
+      const good = left.filter(({ snapshot }) => snapshot.tree !== bad.tree).map(({ id }) => id);
+      expect(good).toEqual([held, proven]);
+      for (const id of [held, proven]) {
+        const target = join(folder, `restored ${id.slice(0, 8)}`);
+        const { code, stderr } = await site.run("keeper", "restore", id, "-t", target, "--verify");
+        expect(code, stderr).toBe(0);
+        expect(execFileSync("diff", ["-r", source, join(target, source)], { encoding: "utf8" })).toBe("");
+      }
+    }, 180_000);
+
+    test("whoever has the key can claim that a bad one is proven: then only the hold keeps one, which the machine cannot release", async () => {
+      await prove("machine", await live(1, bad));
+      await live(14, bad);
+      const left = await there();
+      expect(left).toContain(held);
+      expect(left).not.toContain(proven);
+      // It was removed in the usual way, so it can be brought back until a prune.
+      const forgotten = await site.as("keeper", (repository) => listForgotten(repository, { signal }));
+      expect(forgotten.map(({ id }) => id)).toContain(proven);
+      const release = site.as("machine", async (repository) => {
+        for (const { id } of await listHolds(repository, { signal })) await releaseHold(repository, id, { signal });
+      });
+      await expect(release).rejects.toMatchObject({ code: "STORAGE_APPEND_ONLY" });
+    }, 180_000);
+  },
+);
