@@ -15,6 +15,7 @@ export const EXIT = {
   locked: 11,
   wrongPassword: 12,
   damage: 20,
+  shrunk: 21,
   interrupted: 130,
 } as const;
 

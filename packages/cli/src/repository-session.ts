@@ -34,6 +34,7 @@ import { formatCount, formatElapsed, formatLocalTime, plural } from "./output/un
 import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
+import { noticeKeys } from "./seen/keys.ts";
 import { surroundingsOf } from "./surroundings.ts";
 import { parseDuration } from "./values/duration.ts";
 
@@ -203,6 +204,7 @@ async function openSession(
   const settings = composeSettings(context, patienceMs);
   const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
   await noteUse(context, location, raw, opened.config.id);
+  await noticeKeys(context, opened);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   if (cache === undefined) return new Session(opened, context);
   // The index that was loaded last. Packs are not read before there is one.
@@ -215,11 +217,13 @@ async function openSession(
       onProblem: (error) => warnOfCache(context, error),
     },
   });
-  const { config, masterKey, keyId } = opened;
+  const { config, masterKey, keyId, keyIds } = opened;
   const onIndex = (loaded: BlobIndex): void => {
     index = loaded;
   };
-  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
+  return new Session(new Repository({ backend, config, masterKey, keyId, keyIds, onIndex }), context, {
+    hasCache: true,
+  });
 }
 
 /**

@@ -32,7 +32,7 @@ export { type OpenOptions, openRepository } from "./repository/open.ts";
 export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
-export { type KeyInfo, addKey, changePassword, listKeys, removeKey } from "./repository/keys.ts";
+export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
 export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
 export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
@@ -59,6 +59,7 @@ export type {
   ParentChoice,
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
+export type { PresentResult } from "./backup/verify-present.ts";
 export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";

@@ -1,6 +1,7 @@
 /** `holdfast forget`: removes snapshots, by rules or by name, in a way that can be undone. */
 import { isHoldfastError } from "@holdfast/base";
 import { type Id, type Repository, forgetSnapshots } from "@holdfast/engine";
+import type { RetentionStop } from "@holdfast/protection";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { optionName } from "../definitions/definition.ts";
 import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
@@ -159,10 +160,16 @@ function isStopped({ groups, remove, stops }: ForgetPlan): boolean {
   return isWanted && remove.length === 0 && stops.length > 0;
 }
 
+/** How somebody goes on who knows better. What is allowed once would be allowed for good in a timer. */
+function wayOn(code: RetentionStop["code"]): string {
+  if (code !== "shrunken") return `--allow ${code}`;
+  return "--sizes-from DAY, the day from which it is smaller (or this once --allow shrunken)";
+}
+
 function stopped({ stops }: ForgetPlan): Error {
   const codes = [...new Set(stops.map(({ code }) => code))];
   const reasons = stops.map(({ explanation }) => explanation).join("; ");
-  return cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map((code) => `--allow ${code}`).join(" ") });
+  return cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map(wayOn).join(" ") });
 }
 
 function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: Extent): void {
@@ -170,7 +177,7 @@ function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: 
   if (extent === "plan" && output.settings.json) return;
   for (const { code, explanation, group } of stops) {
     const what = group === undefined ? "nothing is forgotten" : "nothing of that group is forgotten";
-    output.warn(`${safeText(explanation)}: ${what} (--allow ${code})`, { during: "forget" });
+    output.warn(`${safeText(explanation)}: ${what} (${wayOn(code)})`, { during: "forget" });
   }
 }
 

@@ -5,6 +5,7 @@ import { EXIT } from "../exit.ts";
 import { newPassword } from "../password/password-source.ts";
 import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { withSession } from "../repository-session.ts";
+import { noteKeys } from "../seen/keys.ts";
 import { keyOrigin } from "../values/key-origin.ts";
 
 export const run: RunCommand = (context) =>
@@ -13,6 +14,7 @@ export const run: RunCommand = (context) =>
     const password = await newPassword(context);
     return session.locked("exclusive", async (signal) => {
       const id = await changePassword(session.repository, password, { signal, ...keyOrigin(context.options) });
+      await noteKeys(context, session.repository);
       if (context.output.settings.json) context.output.printJson({ message_type: "password_changed", id });
       else context.output.message(`the password is changed; the new key is ${id}`);
       return EXIT.ok;

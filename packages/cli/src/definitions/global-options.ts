@@ -146,6 +146,10 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 11, meaning: "the repository is locked by somebody else" },
   { code: 12, meaning: "wrong password" },
   { code: 20, meaning: "damage was found" },
+  {
+    code: 21,
+    meaning: "the snapshot was made, and is empty or much smaller than the one before (with --fail-if-shrunk)",
+  },
   { code: 130, meaning: "interrupted (143 by SIGTERM, 129 when the terminal was closed)" },
   { code: 141, meaning: "the reader of the output went away" },
 ];

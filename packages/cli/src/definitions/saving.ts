@@ -146,6 +146,24 @@ const backup: CommandDefinition = {
       defaultText: "one a core",
       completes: "nothing",
     },
+    {
+      flags: "--max-shrink <x%>",
+      description:
+        "warn when the backup holds less than the one before of the same host and paths by this share or more, in files or bytes; 100% to warn of empty ones only",
+      defaultText: "30%",
+      completes: "nothing",
+    },
+    {
+      flags: "--fail-if-shrunk",
+      description: "end with exit code 21 when there is that warning; the snapshot is made all the same",
+    },
+    {
+      flags: "--verify-present <size>",
+      description:
+        "read again up to this much, drawn at random, of what the repository had already and this backup relies on, such as 64M; for repositories that several machines write to",
+      defaultText: "nothing",
+      completes: "nothing",
+    },
     { flags: "--no-scan", description: "do not count files ahead; the progress then has no percentage" },
   ],
   examples: [
@@ -159,7 +177,7 @@ const backup: CommandDefinition = {
       description: "Store the output of a command.",
     },
   ],
-  exitCodes: [3, 10, 11, 12, 20],
+  exitCodes: [3, 10, 11, 12, 20, 21],
   whenInterrupted: GOES_ON,
   load: () => import("../commands/backup.ts"),
 };

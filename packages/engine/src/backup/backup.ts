@@ -28,10 +28,12 @@ import { startAhead } from "../workers/started-threads.ts";
 import { BACKUP_WORKER, Coordinator } from "./coordinator.ts";
 import { BACKUP_COUNTERS, type BackupCounts, type BackupItem, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
-import { chooseParent } from "./parent-choice.ts";
+import { lookBack, sourceKey } from "./parent-choice.ts";
+import { PresentSample } from "./present-sample.ts";
 import { saveStream } from "./save-stream.ts";
 import { saveTargets, snapshotPaths } from "./save-targets.ts";
 import { countAhead, type Totals } from "./count-ahead.ts";
+import { type PresentResult, verifyPresent } from "./verify-present.ts";
 
 /** Files from this size on are shared among the workers. */
 const LARGE_FILE_BYTES = 32 * 1024 * 1024;
@@ -54,6 +56,7 @@ export class Backup {
   };
   readonly #startedAtMs = performance.now();
   readonly #startedAtNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #present: PresentSample | undefined;
   #phase: BackupPhase = "index";
   #coordinator: Coordinator | undefined;
   #totals: Totals | undefined;
@@ -61,6 +64,7 @@ export class Backup {
   constructor(repository: Repository, options: BackupOptions) {
     this.#repository = repository;
     this.#options = options;
+    if ((options.verifyPresentBytes ?? 0) > 0) this.#present = PresentSample.create();
   }
 
   /**
@@ -97,7 +101,8 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
+    const { parent, comparable, all } = await lookBack(this.#repository, this.#options, (each) => this.#problem(each));
+    this.#options.onEvent({ kind: "snapshots", snapshots: all });
     this.#options.onEvent({ kind: "parent", id: parent?.id });
     const index = await loadIndex(this.#repository, { signal });
     const coordinator = this.#makeCoordinator(index);
@@ -109,6 +114,7 @@ export class Backup {
       signal.throwIfAborted();
       coordinator.start();
       const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.stdin === undefined) this.#countAhead(counting.signal);
       const treeId = await this.#save(coordinator, index, parent);
@@ -117,8 +123,9 @@ export class Backup {
       await coordinator.stop();
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
+      const present = await this.#verifyPresent(index);
       this.#enter("done");
-      return this.#result({ snapshotId, treeId, parentId: parent?.id, packs });
+      return this.#result({ snapshotId, treeId, parentId: parent?.id, comparable, present, packs });
     } catch (error) {
       intake?.interrupt();
       await coordinator.stop();
@@ -177,6 +184,7 @@ export class Backup {
         parentCacheBytes: Math.max(PARENT_CACHE_BYTES / workers, LEAST_PARENT_CACHE_BYTES),
         dryRun: options.dryRun,
         itemEvents: options.itemEvents ?? false,
+        present: this.#present?.shared,
       },
       onProblem: (problem) => this.#problem(problem),
       onItem: (item) => options.onEvent({ kind: "item", item }),
@@ -215,6 +223,14 @@ export class Backup {
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
   #adopt(index: BlobIndex, intake: PackIntake): Promise<AdoptResult> {
     return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
+  }
+
+  /** Only when the snapshot is stored: whatever this finds, a backup with a fault is better than none. */
+  async #verifyPresent(index: BlobIndex): Promise<PresentResult | undefined> {
+    const { signal, verifyPresentBytes: maxBytes = 0 } = this.#options;
+    if (this.#present === undefined) return undefined;
+    this.#enter("verifying");
+    return verifyPresent(this.#repository, index, this.#present.blobs(), { signal, maxBytes });
   }
 
   #countAhead(signal: AbortSignal): void {
@@ -276,10 +292,13 @@ export class Backup {
   #result({
     packs,
     ...made
-  }: Pick<BackupResult, "snapshotId" | "treeId" | "parentId"> & { packs: AdoptResult }): BackupResult {
+  }: Pick<BackupResult, "snapshotId" | "treeId" | "parentId" | "comparable" | "present"> & {
+    packs: AdoptResult;
+  }): BackupResult {
     const counts = this.#counters.read();
     return {
       ...made,
+      source: sourceKey(this.#options),
       adoptedPacks: packs.adopted,
       missingPacks: packs.missing,
       counts,

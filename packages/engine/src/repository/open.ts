@@ -36,8 +36,9 @@ export async function openRepository(
     await found;
     throw error;
   });
-  const { id, masterKey } = await finding;
-  return new Repository({ backend, config: openConfig(new Sealer(masterKey), sealed), masterKey, keyId: id });
+  const { id, masterKey, all } = await finding;
+  const config = openConfig(new Sealer(masterKey), sealed);
+  return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
 }
 
 /** The config as it is stored. @throws ENGINE_NO_REPOSITORY when there is none, ENGINE_CONFIG_BROKEN when it is empty */

@@ -6,6 +6,7 @@ import { serverError } from "../errors.ts";
 import type { AccessEntry, AccessLog } from "./access-log.ts";
 import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
+import { type KeyChange, keyChangeOf } from "./key-changes.ts";
 import type { LedgerKey } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PlanEvent, PlanRequests, PlanTarget } from "./plan-requests.ts";
@@ -249,7 +250,7 @@ export class RequestHandler {
 
   #count(method: string, status: number, findings: Findings, ms: number): void {
     const { metrics } = this.#parts;
-    const { client, error, receivedBytes, sentBytes, planEvent } = findings;
+    const { client, target, error, receivedBytes, sentBytes, planEvent } = findings;
     const labels = { client: client ?? "" };
     metrics.add("holdfast_requests_total", { ...labels, method, status: String(status) });
     metrics.add("holdfast_request_seconds_total", { method }, ms / 1000);
@@ -259,10 +260,16 @@ export class RequestHandler {
     const isRefused = error !== undefined && status !== 404;
     if (isRefused) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
     if (planEvent !== undefined) metrics.add("holdfast_plans_total", { ...labels, action: planEvent.action });
+    const change = keyChangeIn(method, target, status);
+    if (change !== undefined) metrics.add("holdfast_key_changes_total", { ...labels, change });
   }
 }
 
 /** The line of a request in the log. */
+function keyChangeIn(method: string, target: RequestTarget | undefined, status: number): KeyChange | undefined {
+  return target?.kind === "file" ? keyChangeOf(method, target.key.type, status) : undefined;
+}
+
 function entryOf(method: string, response: ServerResponse, findings: Findings, ms: number): AccessEntry {
   const { address, signal, client, target, error, receivedBytes, sentBytes, planEvent } = findings;
   const key = target?.kind === "file" ? target.key : undefined;
@@ -277,6 +284,7 @@ function entryOf(method: string, response: ServerResponse, findings: Findings, m
     plan: findings.plan ?? planEvent?.plan ?? (target?.kind === "plan" ? target.hash : undefined),
     planAction: planEvent?.action,
     approver: planEvent?.approver,
+    keyChange: keyChangeIn(method, target, response.statusCode),
     status: response.statusCode,
     receivedBytes,
     sentBytes,

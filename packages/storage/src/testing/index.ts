@@ -1,3 +1,4 @@
+export { BucketIntruder } from "./bucket-intruder.ts";
 export { TestAuthority, type TestCertificate } from "./certificates.ts";
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
 export { BucketOwner, type ListedVersion } from "./bucket-owner.ts";
