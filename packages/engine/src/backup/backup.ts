@@ -9,7 +9,7 @@ import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
 import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
-import { loadIndex } from "../repository/load-index.ts";
+import { withIndexBeside } from "../repository/index-beside.ts";
 import { engineError } from "../errors.ts";
 import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
@@ -97,9 +97,11 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
-    this.#options.onEvent({ kind: "parent", id: parent?.id });
-    const index = await loadIndex(this.#repository, { signal });
+    const { found: parent, index } = await withIndexBeside(
+      this.#repository,
+      (onListed, both) => this.#chooseParent(onListed, both),
+      { signal },
+    );
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
     const onAbort = (): void => coordinator.fail(signal.reason);
@@ -128,6 +130,13 @@ export class Backup {
       counting.abort();
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  async #chooseParent(onListed: () => void, signal: AbortSignal): Promise<StoredSnapshot | undefined> {
+    const onProblem = (problem: Problem): void => this.#problem(problem);
+    const parent = await chooseParent(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
+    this.#options.onEvent({ kind: "parent", id: parent?.id });
+    return parent;
   }
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */

@@ -16,15 +16,16 @@ import { snapshotPaths } from "./save-targets.ts";
  * The newest snapshot that has the same host, all of these paths, or all of these tags, as the grouping asks (restic's rule),
  * and is not newer than this one; `undefined` for a first or forced backup. Damaged
  * snapshots are passed over: a parent saves time, and a backup must not wait until somebody has repaired an old one.
+ * `onListed` is called when the snapshots are listed, if they are looked at.
  */
 export async function chooseParent(
   repository: Repository,
   options: BackupOptions,
-  onProblem: (problem: Problem) => void,
+  { onProblem, onListed }: { onProblem: (problem: Problem) => void; onListed?: () => void },
 ): Promise<StoredSnapshot | undefined> {
   const { parent, signal } = options;
   if (parent.kind === "none" || options.stdin !== undefined) return undefined;
-  if (parent.kind === "id") return (await findSnapshot(repository, parent.text, { signal })).stored;
+  if (parent.kind === "id") return (await findSnapshot(repository, parent.text, { signal, onListed })).stored;
   const filter: SnapshotFilter = {
     ...(parent.groupBy.includes("host") ? { hosts: [options.hostname] } : {}),
     ...(parent.groupBy.includes("paths") ? { paths: snapshotPaths(options) } : {}),
@@ -33,6 +34,7 @@ export async function chooseParent(
   const before = options.timeNs;
   const candidates = await listSnapshots(repository, {
     signal,
+    onListed,
     onDamaged: (id, error) => onProblem({ code: "parent-tree", path: `snapshot ${id}`, reason: messageOf(error) }),
   });
   return candidates.findLast(
