@@ -26,7 +26,7 @@ export interface Table {
 }
 
 /** Works on a repository of this machine. */
-export const HERE: Table = { mark: "measured", others: ["restic", "borg"] };
+const HERE: Table = { mark: "measured", others: ["restic", "borg"] };
 /** The same on other places, over links. */
 export const PLACES: Table = { mark: "places", others: ["restic"] };
 

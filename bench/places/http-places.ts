@@ -9,9 +9,8 @@ import { HOLDFAST_ENTRY } from "../programs.ts";
 import type { Client, Clients, Place, RunningPlace } from "./place.ts";
 
 const NO_CONFIG = { RCLONE_CONFIG: "/dev/null" };
-const AZURITE = fileURLToPath(
-  new URL("../../test/servers/node_modules/azurite/dist/src/blob/main.js", import.meta.url),
-);
+const SERVERS = fileURLToPath(new URL("../../test/servers/node_modules", import.meta.url));
+const AZURITE = join(SERVERS, "azurite", "dist/src/blob/main.js");
 // Azurite has one account, whose key is published with it.
 const ACCOUNT = "devstoreaccount1";
 const ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
