@@ -280,6 +280,17 @@ export const ENGINE_ERRORS = {
     message: "restoring into / with deletion would remove everything that the snapshot lacks",
     hint: "Choose with --include or --exclude what may be touched, or restore into another folder.",
   },
+  ENGINE_COPY_STALLED: {
+    kind: "unavailable",
+    transient: true,
+    message: "{location} is too slow to wait for: {reason}",
+    hint: "Look at the place and the line to it. Run the command again: what is restored already is not read again.",
+  },
+  ENGINE_COPY_DAMAGED: {
+    kind: "corrupt",
+    message: "{location} is damaged: {packs} packs could not be read",
+    hint: "`holdfast repair packs --from-repo` brings back what another copy still has.",
+  },
   ENGINE_TARGET_FULL: {
     kind: "unavailable",
     message: "there is no space left where files are restored",

@@ -13,11 +13,10 @@
  * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
  */
 
-/**
- * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten`, `hold` and `evidence` are Holdfast's own,
- * in a folder that other programs do not know.
- */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold" | "evidence";
+import type { FileType } from "./file-type.ts";
+import type { RemovalPlans } from "./plans/removal-plan.ts";
+
+export type { FileType };
 
 /** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
 export interface FileKey {
@@ -58,6 +57,8 @@ export interface Capabilities {
   readonly serverTime: boolean;
   /** How many calls at once make sense. */
   readonly maxConcurrency: number;
+  /** Up to how many may be tried where more of them move more. Left out: `maxConcurrency` is meant as it is. */
+  readonly mostConcurrency?: number;
   /** After how long other machines see what was saved here; 0 where it is in everybody's next listing. */
   readonly settleMs: number;
   /**
@@ -103,6 +104,12 @@ export type MoveFiles = (
   names: readonly string[],
   options: MoveOptions,
 ) => Promise<string[]>;
+
+/**
+ * Holds back every call that is not about a lock, also one that is being repeated, until the returned function is called. What
+ * is under way goes on. For whoever has to find out first whether work may go on at all.
+ */
+export type PauseCalls = () => () => void;
 
 /** Types whose files lie in one folder and are named like each other. */
 export type MovableType = "snapshot" | "forgotten";
@@ -156,6 +163,12 @@ export interface Backend {
 
   /** Only in places that can do better than a copy. */
   readonly move?: MoveFiles | undefined;
+
+  /** Only in a backend as `composeBackend` makes it. */
+  readonly pauseCalls?: PauseCalls | undefined;
+
+  /** Only in places that remove files by plans alone, locks excepted; known once the place has answered. */
+  readonly removalPlans?: RemovalPlans | undefined;
 
   close(): Promise<void>;
 }

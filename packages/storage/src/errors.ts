@@ -49,6 +49,22 @@ export const STORAGE_ERRORS = {
     message: "{location}: opened append-only, so the {type} file {name} is not removed",
     hint: "Remove data from a place that may do so; append-only access protects it against a taken-over host.",
   },
+  STORAGE_UNPLANNED: {
+    kind: "permission",
+    message: "{location}: the {type} file {name} is named in no approved plan, so it is not removed",
+    hint: "This server removes by plans: `holdfast forget` and `holdfast prune` propose them, `holdfast removal list` shows them.",
+  },
+  STORAGE_NO_PLAN: {
+    kind: "not-found",
+    message: "{location}: there is no such plan, or none at all in this place",
+    hint: "`holdfast removal list` shows the plans of a repository.",
+  },
+  STORAGE_PLAN_REFUSED: { kind: "conflict", message: "{location}: {reason}" },
+  STORAGE_PLAN_DAMAGED: {
+    kind: "corrupt",
+    message: "the plan {hash} is not what was registered: {reason}",
+    hint: "Nothing is removed by it. Cancel it, and look at who could change it on its way or on the server.",
+  },
   STORAGE_FAILED: { kind: "unavailable", message: "{location}: {reason}" },
   STORAGE_UNAVAILABLE: { kind: "unavailable", message: "{location}: {reason}", transient: true },
   STORAGE_INVALID_NAME: { kind: "invalid-input", message: "'{name}' is not a name of a {type} file" },

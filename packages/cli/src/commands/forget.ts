@@ -15,6 +15,7 @@ import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
 import { type PruneSettings, pruneSettings } from "../prune/options.ts";
 import { runPrune } from "../prune/run-prune.ts";
+import { forgetByPlans } from "../removal/forget-by-plans.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
@@ -38,9 +39,10 @@ export const run: RunCommand = (context) => {
       show(context, plan, situation, extent);
       if (extent !== "plan" && isStopped(plan)) throw stopped(plan);
       warnOfStops(context, plan, extent);
-      if (extent === "execute") await forgetAll(context, repository, plan.remove, signal);
-      conclude(context, plan, { extent, canUndo: pruning?.graceMs !== 0 });
-      if (pruning !== undefined) await runPrune(context, repository, { signal, ...pruning });
+      const { forgotten, waits } = await carryOut(context, repository, plan, { extent, signal });
+      conclude(context, { ...plan, remove: forgotten }, { extent, canUndo: pruning?.graceMs !== 0, waits });
+      const pruned = pruning === undefined ? "done" : await runPrune(context, repository, { signal, ...pruning });
+      if (waits || pruned === "waiting") return EXIT.waiting;
       return plan.stops.length > 0 && extent !== "plan" ? EXIT.incomplete : EXIT.ok;
     }),
   );
@@ -81,6 +83,24 @@ function pruningOf({ options }: CommandContext, extent: Extent): Pruning | undef
   const settings = pruneSettings(options);
   const graceMs = options.parsed("grace", "give a duration such as 7d, or 0", parseDuration);
   return extent === "plan" ? undefined : { settings, graceMs, dryRun: extent === "dry-run" };
+}
+
+/** Forgets what the plan says, where that is to happen; by plans of the server, where it wants such. */
+async function carryOut(
+  context: CommandContext,
+  repository: Repository,
+  { remove }: ForgetPlan,
+  { extent, signal }: { extent: Extent; signal: AbortSignal },
+): Promise<{ readonly forgotten: readonly Id[]; readonly waits: boolean }> {
+  if (extent !== "execute") return { forgotten: remove, waits: false };
+  const { removalPlans: plans } = repository.backend;
+  const forget = (ids: readonly Id[]): Promise<void> => forgetAll(context, repository, ids, signal);
+  if (plans !== undefined) {
+    const areNamed = context.args.length > 0;
+    return forgetByPlans(context, { plans, ids: remove, areNamed, forget }, { signal });
+  }
+  await forget(remove);
+  return { forgotten: remove, waits: false };
 }
 
 function forgetAll(
@@ -157,9 +177,10 @@ function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: 
 function conclude(
   { output }: CommandContext,
   { groups, remove, hash }: ForgetPlan,
-  { extent, canUndo }: { extent: Extent; canUndo: boolean },
+  { extent, canUndo, waits }: { extent: Extent; canUndo: boolean; waits: boolean },
 ): void {
-  if (output.settings.json) return;
+  // What waits has been told.
+  if (output.settings.json || (waits && remove.length === 0)) return;
   const count = plural(remove.length, "snapshot");
   if (extent === "execute") {
     output.print(remove.length === 0 ? "nothing to forget" : `forgot ${count}`);

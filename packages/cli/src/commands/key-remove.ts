@@ -2,11 +2,13 @@
 import { findFileId, removeKey } from "@holdfast/engine";
 import type { RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { withSession } from "../repository-session.ts";
 
 export const run: RunCommand = (context) =>
   withSession(context, (session) =>
     session.locked("exclusive", async (signal) => {
+      refuseUnplanned(session.repository, "key remove");
       const id = await findFileId(session.repository, "key", context.args[0] ?? "", { signal });
       await removeKey(session.repository, id, { signal });
       if (context.output.settings.json) context.output.printJson({ message_type: "key_removed", id });

@@ -6,6 +6,7 @@ import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
+import { REMOVAL_COMMANDS } from "./removal.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { RETENTION_COMMANDS } from "./retention.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
@@ -33,6 +34,7 @@ export const PROGRAM: CommandDefinition = {
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,
     ...SERVING_COMMANDS,
+    ...REMOVAL_COMMANDS,
     ...ABOUT_COMMANDS,
   ],
 };

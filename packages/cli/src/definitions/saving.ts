@@ -3,7 +3,7 @@ import type { CommandDefinition } from "./definition.ts";
 import {
   DRY_RUN,
   EXCLUDE_OPTIONS,
-  FROM_REPOSITORY_OPTIONS,
+  COPIES_OPTIONS,
   GROUP_BY,
   INCLUDE_OPTIONS,
   LATEST_FILTERS,
@@ -170,7 +170,7 @@ const restore: CommandDefinition = {
   summary: "bring a snapshot back as files",
   description: [
     "Writes the files of a snapshot, or of one folder in it, below a target folder. What the target has already, with the same content, is left as it is.",
-    "With --from-repo a second copy stands by: where the repository is out of reach or damaged, at the beginning or in the middle, the restore goes on from there.",
+    "With --from-repo, which may be given several times, other copies stand by. All are opened at once, a little of the snapshot is read from each, and the fastest is chosen; --prefer given keeps the order. What is damaged in it comes from another. When it is lost, comes to a halt, or becomes far slower, at the beginning or in the middle, the restore goes on from another, and touches nothing again that is restored.",
   ],
   arguments: [
     {
@@ -195,13 +195,18 @@ const restore: CommandDefinition = {
     { flags: "--sparse", description: "write long runs of zeros as holes" },
     DRY_RUN,
     ...LATEST_FILTERS,
-    ...FROM_REPOSITORY_OPTIONS,
+    ...COPIES_OPTIONS,
   ],
   examples: [
     { command: "holdfast restore latest -t /tmp/restored", description: "Bring back the latest snapshot." },
     {
       command: "holdfast restore latest:/home/ada/Documents -t ~/Documents --overwrite never",
       description: "Bring back what is missing in a folder.",
+    },
+    {
+      command:
+        "holdfast restore latest -t /srv/restored --verify --from-repo sftp:den:/backup --from-repo /mnt/usb/backup",
+      description: "Bring it back from whichever copy is alive and fast.",
     },
     { command: "holdfast restore 4f3c21aa -t / -i /etc --dry-run -vv", description: "Show what would be restored." },
   ],

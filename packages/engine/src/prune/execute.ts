@@ -97,6 +97,10 @@ class Execution {
     return this.#result;
   }
 
+  get #isBound(): boolean {
+    return this.#work.options.only !== undefined;
+  }
+
   /** Moves what is needed out of the packs that are packed anew. */
   async #repack(): Promise<void> {
     const { blobs, bytes, packs } = this.#plan;
@@ -176,9 +180,10 @@ class Execution {
   async #writeIndex(withRepack: boolean): Promise<void> {
     const { index } = this.#work;
     const isStaying = (pack: number): boolean => this.#work.stays(pack, { withRepack });
+    const { staying } = this.#work;
     const total = this.#plan.packs.keep + (withRepack ? 0 : this.#plan.packs.repack);
     let done = 0;
-    await writeIndex(this.#repository, index, isStaying, {
+    await writeIndex(this.#repository, index, (pack) => isStaying(pack) && !staying.packs.has(pack), {
       signal: this.#signal,
       onDone: () => this.#tell("write-index", ++done, total),
     });
@@ -187,7 +192,7 @@ class Execution {
     } catch (error) {
       // An index file that does not come back as it was stored would stand in everybody's way.
       if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "internal")) throw error;
-      await this.#takeBack();
+      if (!this.#isBound) await this.#takeBack();
       throw error.kind === "internal" ? error : engineError("ENGINE_PRUNE_UNSAFE", { reason: error.message }, error);
     }
   }
@@ -202,7 +207,8 @@ class Execution {
       return newPacks.has(id) || (pack !== undefined && isStaying(pack));
     };
     const onDone = (): void => {};
-    await verifyIndex(this.#repository, this.#work, this.#idsWritten("index"), willStay, {
+    const files = [...this.#idsWritten("index"), ...this.#work.staying.indexFiles];
+    await verifyIndex(this.#repository, this.#work, files, willStay, {
       signal: this.#signal,
       onDone,
     });
@@ -237,13 +243,14 @@ class Execution {
         if (!known[type].has(id)) throw engineError("ENGINE_PRUNE_STALE", { what: `the ${type} ${id}` });
       }
     }
-    const indexes = new Set([...this.#work.indexFiles, ...this.#idsWritten("index")]);
+    const lasting = [...this.#idsWritten("index"), ...this.#work.staying.indexFiles];
+    const indexes = new Set([...this.#work.indexFiles, ...lasting]);
     let present = 0;
     for await (const { id } of this.#repository.files("index", { signal: this.#signal })) {
       if (!indexes.has(id)) throw engineError("ENGINE_PRUNE_STALE", { what: `the index ${id}` });
       present++;
     }
-    const expected = this.#hasRemovedIndex ? this.#idsWritten("index").length : indexes.size;
+    const expected = this.#hasRemovedIndex ? new Set(lasting).size : indexes.size;
     if (present !== expected) throw engineError("ENGINE_PRUNE_STALE", { what: "an index file" });
   }
 
@@ -259,6 +266,8 @@ class Execution {
    * @throws ENGINE_PRUNE_FULL, always
    */
   async #makeRoom(cause: unknown): Promise<never> {
+    // Where only named files may be removed, what this run has stored is not among them.
+    if (this.#isBound) throw this.#isFull(cause);
     await this.#takeBack();
     try {
       if (this.#plan.packs.remove > 0) await this.#removeUseless({ withRepack: false });
@@ -266,8 +275,12 @@ class Execution {
       if (!isHoldfastError(error, "STORAGE_FULL") || this.#hasRemovedIndex) throw error;
       await this.#takeBack();
     }
+    throw this.#isFull(cause);
+  }
+
+  #isFull(cause: unknown): Error {
     const { removedPacks, removedBytes } = this.#result;
-    throw engineError("ENGINE_PRUNE_FULL", { removedPacks, removedBytes }, cause);
+    return engineError("ENGINE_PRUNE_FULL", { removedPacks, removedBytes }, cause);
   }
 
   /** Removes all that this run has stored, while nothing relies on it. */

@@ -12,6 +12,12 @@ export interface AccessEntry {
   readonly repository: string | undefined;
   readonly type: FileType | undefined;
   readonly name: string | undefined;
+  /** The plan that the request is about, or by which it removed something. */
+  readonly plan: string | undefined;
+  /** What became of the plan by this request. */
+  readonly planAction: "proposed" | "approved" | "cancelled" | undefined;
+  /** Who signed that. */
+  readonly approver: string | undefined;
   readonly status: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;

@@ -43,6 +43,13 @@ export async function sendFile(
   }
 }
 
+/** Writes bytes that are in memory. @throws SERVER_STALLED */
+export async function sendPieces(response: ServerResponse, bytes: Uint8Array, options: SendOptions): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += BLOCK_BYTES) {
+    await send(response, bytes.subarray(offset, offset + BLOCK_BYTES), options);
+  }
+}
+
 /** In version 1 names, in version 2 also sizes, and when each came. */
 export async function sendList(
   response: ServerResponse,

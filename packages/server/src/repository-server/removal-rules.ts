@@ -1,7 +1,4 @@
-/**
- * Whether a file may be removed now, whoever asks. A rule looks at one removal and either has nothing against it or throws; what
- * needs an approved plan becomes one more rule.
- */
+/** Whether a file may be removed now, whoever asks. A rule looks at one removal and either has nothing against it or throws. */
 import type { FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import type { ClockGuard } from "./clock-guard.ts";
@@ -14,6 +11,10 @@ export interface Removal {
   /** `undefined` when nobody knows. */
   readonly receivedMs: number | undefined;
   readonly nowMs: number;
+  /** The approved plan that names the file, where there is one. */
+  readonly plan?: string | undefined;
+  /** The same bytes are there under another type as well, as while a snapshot is forgotten or brought back. */
+  readonly isSpare?: boolean;
 }
 
 /** Throws when the removal must not be. */
@@ -44,6 +45,15 @@ export function trustedClock(guard: ClockGuard): RemovalRule {
     if (reason !== undefined) throw serverError("SERVER_CLOCK_DOUBT", { reason });
   };
 }
+
+/**
+ * Nothing but locks goes without a plan that was approved, and a forgotten snapshot that is a snapshot again.
+ * @throws SERVER_UNPLANNED
+ */
+export const plannedOnly: RemovalRule = ({ key: { type }, plan, isSpare = false }) => {
+  if (type === "lock" || plan !== undefined || (type === "forgotten" && isSpare)) return;
+  throw serverError("SERVER_UNPLANNED", { type });
+};
 
 /** Until when a removed file stays in the trash. */
 export function purgeTime(removal: Removal, { graceMs, minAgeMs }: { graceMs: number; minAgeMs: number }): number {

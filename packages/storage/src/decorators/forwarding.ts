@@ -8,9 +8,11 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  PauseCalls,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 
 /** See `Backend` for each method. */
 export abstract class ForwardingBackend implements Backend {
@@ -26,6 +28,10 @@ export abstract class ForwardingBackend implements Backend {
 
   get capabilities(): Capabilities {
     return this.inner.capabilities;
+  }
+
+  get removalPlans(): RemovalPlans | undefined {
+    return this.inner.removalPlans;
   }
 
   initialize(options: CallOptions): Promise<void> {
@@ -63,6 +69,10 @@ export abstract class ForwardingBackend implements Backend {
       location: this.location,
       reason: "a place of this kind has no locks",
     });
+  }
+
+  get pauseCalls(): PauseCalls | undefined {
+    return this.inner.pauseCalls?.bind(this.inner);
   }
 
   close(): Promise<void> {

@@ -59,6 +59,7 @@ export class S3Backend implements Backend {
       conditionalPut: this.#conditional.isProven,
       serverTime: true,
       maxConcurrency: this.#connection.settings.maxConcurrency,
+      mostConcurrency: this.#connection.settings.mostConcurrency,
       settleMs: 0,
       ...(rule === undefined ? {} : { objectLock: { mode: rule.mode, days: rule.days } }),
     };

@@ -1,6 +1,8 @@
 /** What the error codes of S3 mean for a repository. */
 import { type HoldfastError, messageOf } from "@holdfast/base";
 import { type STORAGE_ERRORS, storageError } from "../errors.ts";
+import { refusedForNow } from "../http/http-errors.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 
 type Row = keyof typeof STORAGE_ERRORS;
 
@@ -71,6 +73,11 @@ export function fromS3Error(error: unknown, failure: S3Failure): HoldfastError {
   const row = CODES.get(code) ?? rowOfStatus(status);
   const said = REASONS.get(code) ?? textOf(code, messageOf(error));
   const reason = status === undefined ? said : `the server answers ${status} (${said}) to what was asked of ${path}`;
+  if (row === "STORAGE_UNAVAILABLE") {
+    const { "retry-after": after, date } = headers;
+    const retryAfterMs = parseRetryAfter(after, date, Date.now());
+    return refusedForNow({ location, reason, status, retryAfterMs }, error);
+  }
   return storageError(row, { location, path, reason, what: `the bucket ${bucket}` }, error);
 }
 

@@ -19,6 +19,8 @@ export interface S3Settings {
   readonly isPathStyle: boolean;
   readonly isAws: boolean;
   readonly maxConcurrency: number;
+  /** The same where the user has fixed it. */
+  readonly mostConcurrency: number;
   readonly storageClass: string | undefined;
   readonly encryption: string | undefined;
   readonly kmsKeyId: string | undefined;
@@ -41,6 +43,7 @@ const OPTIONS = new Set([
 ]);
 /** Enough for a link of 100 ms; each call may hold a connection and some pieces of 256 KiB. */
 const CONNECTIONS = 16;
+const MOST_CONNECTIONS = 64;
 
 /** @throws STORAGE_INVALID_OPTION */
 export async function s3Settings(place: S3Place, surroundings: Surroundings): Promise<S3Settings> {
@@ -50,12 +53,14 @@ export async function s3Settings(place: S3Place, surroundings: Surroundings): Pr
   };
   const isAws = AWS_HOST.test(place.host);
   const region = option("region") ?? regionInHost(place.host) ?? (await regionOfSurroundings(surroundings));
+  const connections = wholeNumber("connections", option("connections"), 1, 1000);
   return {
     region: checked("region", region, /^[a-z0-9-]+$/i, "give a region such as eu-central-1") ?? defaultRegion(place),
     isRegionKnown: region !== undefined,
     isPathStyle: isPathStyle(option("bucket-lookup"), place, isAws),
     isAws,
-    maxConcurrency: wholeNumber("connections", option("connections"), 1, 1000) ?? CONNECTIONS,
+    maxConcurrency: connections ?? CONNECTIONS,
+    mostConcurrency: connections ?? MOST_CONNECTIONS,
     storageClass: checked("storage-class", option("storage-class"), /^[A-Z_]+$/, "give a class such as STANDARD_IA"),
     encryption: checked(
       "server-side-encryption",
