@@ -35,6 +35,7 @@ export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
 export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
 export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
+export { withIndexBeside } from "./repository/index-beside.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
 export { BlobReader } from "./repository/blob-reader.ts";
 export { type PathTarget, TreeReader, resolvePath } from "./repository/tree-reader.ts";

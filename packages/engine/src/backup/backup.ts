@@ -9,7 +9,7 @@ import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
 import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
-import { loadIndex } from "../repository/load-index.ts";
+import { withIndexBeside } from "../repository/index-beside.ts";
 import { engineError } from "../errors.ts";
 import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
@@ -28,7 +28,7 @@ import { startAhead } from "../workers/started-threads.ts";
 import { BACKUP_WORKER, Coordinator } from "./coordinator.ts";
 import { BACKUP_COUNTERS, type BackupCounts, type BackupItem, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
-import { lookBack, sourceKey } from "./parent-choice.ts";
+import { type EarlierSnapshots, lookBack, sourceKey } from "./parent-choice.ts";
 import { PresentSample } from "./present-sample.ts";
 import { saveStream } from "./save-stream.ts";
 import { saveTargets, snapshotPaths } from "./save-targets.ts";
@@ -101,10 +101,12 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const { parent, comparable, all } = await lookBack(this.#repository, this.#options, (each) => this.#problem(each));
-    this.#options.onEvent({ kind: "snapshots", snapshots: all });
-    this.#options.onEvent({ kind: "parent", id: parent?.id });
-    const index = await loadIndex(this.#repository, { signal });
+    const { found, index } = await withIndexBeside(
+      this.#repository,
+      (onListed, both) => this.#lookBack(onListed, both),
+      { signal },
+    );
+    const { parent, comparable } = found;
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
     const onAbort = (): void => coordinator.fail(signal.reason);
@@ -135,6 +137,14 @@ export class Backup {
       counting.abort();
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  async #lookBack(onListed: () => void, signal: AbortSignal): Promise<EarlierSnapshots> {
+    const onProblem = (problem: Problem): void => this.#problem(problem);
+    const found = await lookBack(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
+    this.#options.onEvent({ kind: "snapshots", snapshots: found.all });
+    this.#options.onEvent({ kind: "parent", id: found.parent?.id });
+    return found;
   }
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */

@@ -24,16 +24,20 @@ export interface EarlierSnapshots {
   readonly all: readonly StoredSnapshot[];
 }
 
-/** Lists what is there. Damaged snapshots are passed over: a backup must not wait until somebody has repaired an old one. */
+/**
+ * Lists what is there. Damaged snapshots are passed over: a backup must not wait until somebody has repaired an old one. `onListed`
+ * is called when all are listed; some may still be read then.
+ */
 export async function lookBack(
   repository: Repository,
   options: BackupOptions,
-  onProblem: (problem: Problem) => void,
+  { onProblem, onListed }: { onProblem: (problem: Problem) => void; onListed?: () => void },
 ): Promise<EarlierSnapshots> {
   const { parent, signal } = options;
   const arrivals = new Map<Id, number>();
   const all = await listSnapshots(repository, {
     signal,
+    onListed,
     onDamaged: (id, error) => onProblem({ code: "parent-tree", path: `snapshot ${id}`, reason: messageOf(error) }),
     onFile: ({ id, receivedAtMs }) => receivedAtMs !== undefined && arrivals.set(id, receivedAtMs),
   });

@@ -12,7 +12,7 @@ import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import { isCold, warmPacks } from "../packs/warm-packs.ts";
 import { loadKeyFile } from "../repository/key-files.ts";
-import { loadIndex } from "../repository/load-index.ts";
+import { withIndexBeside } from "../repository/index-beside.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listSnapshots, matches, type StoredSnapshot } from "../repository/snapshots.ts";
 import { listAffected } from "./affected.ts";
@@ -66,15 +66,17 @@ export class Check {
     const { signal, filter, workers } = this.#options;
     returnLargeAllocations();
     Check.startThreads(workers);
-    const all = await listSnapshots(this.#repository, {
-      signal,
-      onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
-    });
+    const { found: all, index } = await withIndexBeside(
+      this.#repository,
+      (onListed, both) =>
+        listSnapshots(this.#repository, {
+          signal: both,
+          onListed,
+          onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
+        }),
+      { signal, onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)) },
+    );
     const snapshots = filter === undefined ? all : all.filter(({ snapshot }) => matches(snapshot, filter));
-    const index = await loadIndex(this.#repository, {
-      signal,
-      onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)),
-    });
     await this.#checkKeys();
     this.#progress.phase = "packs";
     const byPack = new PacksOfIndex(index);
