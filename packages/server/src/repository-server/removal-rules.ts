@@ -34,7 +34,8 @@ export function minimumAge(minAgeMs: number): RemovalRule {
     if (receivedMs === undefined) throw serverError("SERVER_AGE_UNKNOWN", { type });
     const ageMs = nowMs - receivedMs;
     if (ageMs >= minAgeMs) return;
-    throw serverError("SERVER_TOO_YOUNG", { type, age: days(ageMs), minAge: days(minAgeMs) });
+    const until = new Date(receivedMs + minAgeMs).toISOString();
+    throw serverError("SERVER_TOO_YOUNG", { type, age: days(ageMs), minAge: days(minAgeMs), until });
   };
 }
 

@@ -66,10 +66,12 @@ const ANSWERS: Readonly<Record<string, { status: number; headers?: Readonly<Reco
  */
 export function refusalOf(error: unknown): Refusal {
   if (!isHoldfastError(error)) return { status: 500, headers: {}, text: "the server failed", code: "UNKNOWN" };
-  const { code, message, transient } = error;
+  const { code, message, transient, details } = error;
   const answer = ANSWERS[code];
   if (code.startsWith("SERVER_") && answer !== undefined) {
-    return { status: answer.status, headers: answer.headers ?? {}, text: message, code };
+    // Only the retention lock knows a time.
+    const until = typeof details["until"] === "string" ? { "Holdfast-Retained-Until": details["until"] } : {};
+    return { status: answer.status, headers: { ...answer.headers, ...until }, text: message, code };
   }
   if (answer !== undefined) {
     const text = code === "STORAGE_FULL" ? "no space is left where the repositories are" : "there is no such file";

@@ -193,6 +193,10 @@ export class RestBackend implements Backend {
       if (answer.status === 403 && refusal === "plan") {
         throw storageError("STORAGE_UNPLANNED", { location: this.location, ...key });
       }
+      const until = answer.header("holdfast-retained-until");
+      if (answer.status === 403 && refusal === "retention" && until !== undefined && isTime(until)) {
+        throw storageError("STORAGE_RETAINED", { location: this.location, ...key, until });
+      }
       throw await this.#refused(answer, path);
     });
   }
@@ -313,4 +317,9 @@ export async function openRest(address: HttpAddress, surroundings: Surroundings)
     authorization: authorizationOf(address, login),
     connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }),
   });
+}
+
+/** ISO 8601, in UTC. */
+function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text);
 }
