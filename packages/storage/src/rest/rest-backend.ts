@@ -194,7 +194,7 @@ export class RestBackend implements Backend {
         throw storageError("STORAGE_UNPLANNED", { location: this.location, ...key });
       }
       const until = answer.header("holdfast-retained-until");
-      if (answer.status === 403 && refusal === "retention" && until !== undefined && isTime(until)) {
+      if (answer.status === 403 && refusal === "retention" && until !== undefined && isUtcTime(until)) {
         throw storageError("STORAGE_RETAINED", { location: this.location, ...key, until });
       }
       throw await this.#refused(answer, path);
@@ -320,6 +320,6 @@ export async function openRest(address: HttpAddress, surroundings: Surroundings)
 }
 
 /** ISO 8601, in UTC. */
-function isTime(text: string): boolean {
+function isUtcTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text);
 }
