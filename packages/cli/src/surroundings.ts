@@ -1,6 +1,6 @@
 /** What backends may know of this process: variables, options of theirs, the home folder. */
 import { homedir } from "node:os";
-import type { Surroundings } from "@holdfast/storage";
+import { type Surroundings, assertKnownOption, isKnownOption } from "@holdfast/storage";
 import type { CommandContext } from "./context.ts";
 import { cliError } from "./errors.ts";
 
@@ -10,7 +10,7 @@ const TLS_OPTIONS = [
   ["tls-client-cert", "tls.client-cert"],
 ] as const;
 
-/** @throws CLI_INVALID_VALUE for an option without a name or value */
+/** @throws CLI_INVALID_VALUE for an option without a name or value, STORAGE_UNKNOWN_OPTION */
 export function surroundingsOf({ options, variables }: Pick<CommandContext, "options" | "variables">): Surroundings {
   const given = new Map<string, string>();
   for (const [name, key] of TLS_OPTIONS) {
@@ -24,11 +24,17 @@ export function surroundingsOf({ options, variables }: Pick<CommandContext, "opt
       const expected = "give a name and a value, as in s3.region=eu-central-1";
       throw cliError("CLI_INVALID_VALUE", { value: text, option: "--option", expected });
     }
-    given.set(text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim());
+    const name = text.slice(0, equals).trim().toLowerCase();
+    assertKnownOption(name);
+    given.set(name, text.slice(equals + 1).trim());
   }
   return {
     variable: (name) => variables.plain(name),
-    option: (name) => given.get(name),
+    option: (name) => {
+      // What the list lacks could never be given.
+      if (!isKnownOption(name)) throw new Error(`${name} is not among the options of backends`);
+      return given.get(name);
+    },
     home: homedir(),
     environment: variables.forPrograms,
   };

@@ -1,7 +1,7 @@
 /** Wrong addresses, and folders that are read-only or full: a clear error, and nothing is lost. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { expectRefused, succeed } from "./bad-input.ts";
@@ -59,6 +59,23 @@ describe("an address that is wrong", () => {
     const argv = ["snapshots", "-r", repository];
     const wrong = { exit: 12, error: "ENGINE_WRONG_PASSWORD", says: /password/, hint: /password/ };
     await expectRefused({ argv, variables, ...wrong });
+  });
+});
+
+describe("an option of a place", () => {
+  test.for([
+    ["s3.retention-mod=governance", /no option s3\.retention-mod/, /s3\.retention-mode,/],
+    ["local.require-mounts=true", /no option local\.require-mounts/, /local\.require-mount,/],
+    ["s4.region=x", /no option s4\.region/, /s3\./],
+    ["region=x", /no option region/, /s3\./],
+  ] as const)("that nobody knows, %s, is refused before anything is done", async ([option, says, hint]) => {
+    const argv = ["init", "-r", join(folder, "never made"), "-o", option];
+    await expectRefused({ argv, exit: 1, error: "STORAGE_UNKNOWN_OPTION", says, hint });
+    expect(existsSync(join(folder, "never made"))).toBe(false);
+  });
+
+  test("of restic's that only tunes is passed over", async () => {
+    await succeed(["init", "-q", "-r", join(folder, "tuned"), "-o", "local.connections=4", "-o", "Local.New=true"]);
   });
 });
 

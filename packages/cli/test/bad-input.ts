@@ -13,6 +13,8 @@ export interface BadInput {
   readonly says: RegExp;
   /** The next step. */
   readonly hint: RegExp;
+  /** Words that are in no output, besides `SECRETS`. */
+  readonly secrets?: readonly string[];
 }
 
 /** Words that are in no output. */
@@ -23,7 +25,15 @@ const [, REPOSITORY_SECRET] = SECRETS;
 const AT_ONCE_MS = 20_000;
 
 /** Runs it twice, for people and for programs. @returns the run for people */
-export async function expectRefused({ argv, variables, exit, error, says, hint }: BadInput): Promise<Ended> {
+export async function expectRefused({
+  argv,
+  variables,
+  exit,
+  error,
+  says,
+  hint,
+  secrets = [],
+}: BadInput): Promise<Ended> {
   const options = { variables: { HOLDFAST_PASSWORD: REPOSITORY_SECRET, HOLDFAST_DEBUG: "1", ...variables } };
   const began = performance.now();
   const text = await holdfast(argv, options);
@@ -35,7 +45,8 @@ export async function expectRefused({ argv, variables, exit, error, says, hint }
   expect(text.stderr.slice(text.stderr.indexOf("hint: ")), said).toMatch(hint);
   const last = JSON.parse(json.stderr.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
   expect(last, said).toMatchObject({ message_type: "exit_error", code: exit, error_code: error });
-  for (const secret of SECRETS) expect(text.stdout + text.stderr + json.stdout + json.stderr).not.toContain(secret);
+  for (const secret of [...SECRETS, ...secrets])
+    expect(text.stdout + text.stderr + json.stdout + json.stderr).not.toContain(secret);
   expect(text.stderr, "it was tried again").not.toContain("trying again");
   expect(performance.now() - began).toBeLessThan(2 * AT_ONCE_MS);
   return text;
@@ -49,4 +60,14 @@ export async function succeed(
   const outcome = await holdfast(argv, { variables: { HOLDFAST_PASSWORD: REPOSITORY_SECRET, ...variables } });
   expect(outcome.code, `${argv.join(" ")}\n${outcome.stderr}`).toBe(0);
   return outcome;
+}
+
+/** That the one snapshot of a repository is there, and every byte of it. */
+export async function expectWhole(
+  at: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await succeed(["check", "--read-data", "-q", ...at], variables);
+  const { stdout } = await succeed(["snapshots", "--json", ...at], variables);
+  expect(JSON.parse(stdout)).toHaveLength(1);
 }

@@ -86,8 +86,17 @@ export const STORAGE_ERRORS = {
     message: "the plan {hash} is not what was registered: {reason}",
     hint: "Nothing is removed by it. Cancel it, and look at who could change it on its way or on the server.",
   },
-  STORAGE_FAILED: { kind: "unavailable", message: "{location}: {reason}" },
-  STORAGE_UNAVAILABLE: { kind: "unavailable", message: "{location}: {reason}", transient: true },
+  STORAGE_FAILED: {
+    kind: "unavailable",
+    message: "{location}: {reason}",
+    hint: "Waiting does not help. Look at the address, and at what the server or the system logs about it.",
+  },
+  STORAGE_UNAVAILABLE: {
+    kind: "unavailable",
+    message: "{location}: {reason}",
+    hint: "Look at the address, the network and the server, then run this again: what was written so far stays usable. --retry-for says how long a run waits.",
+    transient: true,
+  },
   STORAGE_INVALID_NAME: { kind: "invalid-input", message: "'{name}' is not a name of a {type} file" },
   STORAGE_INVALID_RANGE: {
     kind: "invalid-input",
@@ -139,6 +148,12 @@ export const STORAGE_ERRORS = {
   STORAGE_INVALID_OPTION: {
     kind: "invalid-input",
     message: "the option {option} does not understand '{value}': {expected}",
+    hint: "Correct the value, or leave the option out for what is usual.",
+  },
+  STORAGE_UNKNOWN_OPTION: {
+    kind: "invalid-input",
+    message: "there is no option {option}",
+    hint: "Nothing was done, as it may matter. With -o can be given: {known}.",
   },
   STORAGE_NO_RETENTION: {
     kind: "unsupported",

@@ -39,6 +39,7 @@ export { RetryBackend } from "./decorators/retry.ts";
 export type { WarmUpInfo, WarmUpOptions } from "./decorators/warm-up.ts";
 export { IdleTimer } from "./http/idle-timer.ts";
 export { FILE_TYPES, assertKey, folderOf, isFileName, pathOf } from "./keys.ts";
+export { assertKnownOption, isKnownOption } from "./options.ts";
 export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLocation } from "./location.ts";
 export { LocalBackend, openLocal } from "./local/local-backend.ts";
 export { assertNothingWasHere, rememberPlace } from "./local/known-places.ts";

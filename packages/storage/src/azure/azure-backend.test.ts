@@ -1,83 +1,48 @@
 /** Azure's blob storage, against its emulator Azurite. */
-import { createHmac } from "node:crypto";
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bytesSource, loadBytes } from "../bytes-source.ts";
 import { PLAIN_SETTINGS } from "../http/http-settings.ts";
 import { NO_SURROUNDINGS, type Surroundings, openBackend } from "../location.ts";
+import {
+  AZURE_ACCOUNT,
+  AZURE_KEY,
+  azuriteEndpoint,
+  azuriteSignature,
+  hasAzurite,
+  putAzurite,
+  startAzurite,
+} from "../testing/azurite.ts";
 import { backendConformance } from "../testing/conformance.ts";
 import { networkConformance, patienceOf } from "../testing/network-conformance.ts";
 import { sampleFile } from "../testing/sample-files.ts";
-import { type RunningServer, startServer } from "../testing/server-program.ts";
+import type { RunningServer } from "../testing/server-program.ts";
 import { azureAccount } from "./azure-account.ts";
 import { AzureBackend } from "./azure-backend.ts";
-import { sharedKeyAuthorization } from "./shared-key.ts";
 
 const signal = new AbortController().signal;
 const CONFIG = { type: "config", name: "" } as const;
-// Azurite has one account, whose key is published with it.
-const ACCOUNT = "devstoreaccount1";
-const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-
-// Not among the dependencies: `npm ci --prefix test/servers` installs it. Where CI is true it has to be there.
-const SERVERS = fileURLToPath(new URL("../../../../test/servers/node_modules", import.meta.url));
-const AZURITE = join(SERVERS, "azurite", "dist/src/blob/main.js");
-const isSkipped = !existsSync(AZURITE) && process.env["CI"] !== "true";
+const isSkipped = !hasAzurite();
 
 let server: RunningServer | undefined;
 beforeAll(async () => {
   if (isSkipped) return;
-  server = await startServer({
-    program: process.execPath,
-    args: ({ port, folder }) => {
-      const where = ["--blobHost", "127.0.0.1", "--blobPort", String(port), "--location", folder];
-      return [AZURITE, ...where, "--silent", "--disableTelemetry"];
-    },
-  });
-  await makeContainer("backups");
+  server = await startAzurite("backups");
 }, 90_000);
 afterAll(() => server?.stop());
 
 function surroundings(
   variables: Readonly<Record<string, string | undefined>> = {},
-  endpoint = `http://127.0.0.1:${server?.port}/${ACCOUNT}`,
+  endpoint = azuriteEndpoint(server?.port ?? 0),
 ): Surroundings {
-  const all: Record<string, string | undefined> = { AZURE_ACCOUNT_NAME: ACCOUNT, AZURE_ACCOUNT_KEY: KEY, ...variables };
+  const all: Record<string, string | undefined> = {
+    AZURE_ACCOUNT_NAME: AZURE_ACCOUNT,
+    AZURE_ACCOUNT_KEY: AZURE_KEY,
+    ...variables,
+  };
   const options: Record<string, string> = { "azure.endpoint": endpoint };
   return { ...NO_SURROUNDINGS, variable: (name) => all[name], option: (name) => options[name] };
-}
-
-/** Holdfast makes no containers. */
-async function makeContainer(name: string): Promise<void> {
-  const account = azureAccount("test", surroundings());
-  const headers = { "x-ms-date": new Date().toUTCString(), "x-ms-version": "2021-12-02" };
-  const path = `/${ACCOUNT}/${name}?restype=container`;
-  if (account.key === undefined) throw new Error("the key is not known");
-  const authorization = sharedKeyAuthorization(ACCOUNT, account.key, {
-    method: "PUT",
-    path,
-    headers,
-    contentLength: 0,
-  });
-  const answer = await fetch(`http://127.0.0.1:${server?.port}${path}`, {
-    method: "PUT",
-    headers: { ...headers, authorization },
-  });
-  expect(answer.status).toBe(201);
-}
-
-/** A shared access signature of the account, as Azure's documents describe it. */
-function signatureFor(permissions: string, days = 1, key = KEY): string {
-  const expiry = `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 19)}Z`;
-  const version = "2021-12-02";
-  const lines = [ACCOUNT, permissions, "b", "sco", "", expiry, "", "https,http", version, "", ""];
-  const sig = createHmac("sha256", Buffer.from(key, "base64")).update(lines.join("\n")).digest("base64");
-  const query = { sv: version, ss: "b", srt: "sco", sp: permissions, se: expiry, spr: "https,http", sig };
-  return new URLSearchParams(query).toString();
 }
 
 let places = 0;
@@ -87,23 +52,10 @@ describe.skipIf(isSkipped)("with Azurite", () => {
     return {
       backend: await openBackend(`azure:backups:/${place}`, surroundings()),
       async plantForeign(path) {
-        const account = azureAccount("test", surroundings());
-        if (account.key === undefined) return;
-        const url = `/${ACCOUNT}/backups/${[...place.split("/"), ...path.split("/")].map(encodeURIComponent).join("/")}`;
-        const headers = {
-          "x-ms-date": new Date().toUTCString(),
-          "x-ms-version": "2021-12-02",
-          "x-ms-blob-type": "BlockBlob",
-          "content-type": "text/plain",
-        };
-        const request = { method: "PUT", path: url, headers, contentLength: 7 };
-        const authorization = sharedKeyAuthorization(ACCOUNT, account.key, request);
-        const answer = await fetch(`http://127.0.0.1:${server?.port}${url}`, {
-          method: "PUT",
-          headers: { ...headers, authorization },
-          body: "foreign",
-        });
-        expect(answer.status).toBe(201);
+        const blob = [...place.split("/"), ...path.split("/")].map(encodeURIComponent).join("/");
+        const headers = { "x-ms-blob-type": "BlockBlob", "content-type": "text/plain" };
+        const status = await putAzurite(server?.port ?? 0, `backups/${blob}`, { headers, body: "foreign" });
+        expect(status).toBe(201);
       },
     };
   });
@@ -115,7 +67,7 @@ describe.skipIf(isSkipped)("Azurite", () => {
     open: async (place, at) =>
       new AzureBackend({
         place: { container: "backups", prefix: `${place}/`, shown: `azure:backups:/${place}` },
-        account: azureAccount("test", surroundings({}, `http://${at.host}:${at.port}/${ACCOUNT}`)),
+        account: azureAccount("test", surroundings({}, `http://${at.host}:${at.port}/${AZURE_ACCOUNT}`)),
         settings: PLAIN_SETTINGS,
         ...patienceOf(at.patienceMs),
       }),
@@ -159,7 +111,7 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
   test("is used with a shared access signature, with and without its question mark", async () => {
     for (const [n, mark] of ["", "?"].entries()) {
       await roundTrip(
-        { AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: `${mark}${signatureFor("rwdlac")}` },
+        { AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: `${mark}${azuriteSignature("rwdlac")}` },
         `sas ${n}`,
       );
     }
@@ -167,16 +119,19 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
 
   test("is used with a connection string, with a key or a signature in it", async () => {
     const without = { AZURE_ACCOUNT_NAME: undefined, AZURE_ACCOUNT_KEY: undefined };
-    const start = `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};`;
-    for (const [n, proof] of [`AccountKey=${KEY}`, `SharedAccessSignature=${signatureFor("rwdlac")}`].entries()) {
+    const start = `DefaultEndpointsProtocol=http;AccountName=${AZURE_ACCOUNT};`;
+    for (const [n, proof] of [
+      `AccountKey=${AZURE_KEY}`,
+      `SharedAccessSignature=${azuriteSignature("rwdlac")}`,
+    ].entries()) {
       await roundTrip({ ...without, AZURE_STORAGE_CONNECTION_STRING: `${start}${proof};` }, `string ${n}`);
     }
   });
 
   test.each([
-    ["that has expired", () => signatureFor("rwdlac", -1)],
-    ["of another key", () => signatureFor("rwdlac", 1, Buffer.from("geheim").toString("base64"))],
-    ["that allows no reading", () => signatureFor("l")],
+    ["that has expired", () => azuriteSignature("rwdlac", -1)],
+    ["of another key", () => azuriteSignature("rwdlac", 1, Buffer.from("geheim").toString("base64"))],
+    ["that allows no reading", () => azuriteSignature("l")],
   ])("refuses a signature %s at once, and the message does not repeat it", async (_, signature) => {
     const sas = signature();
     const variables = { AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: sas };
@@ -238,7 +193,7 @@ test.each([
     });
     await new Promise<void>((resolve) => standIn.listen(0, "127.0.0.1", resolve));
     const { port } = standIn.address() as AddressInfo;
-    const backend = await openBackend("azure:backups:/", surroundings({}, `http://127.0.0.1:${port}/${ACCOUNT}`));
+    const backend = await openBackend("azure:backups:/", surroundings({}, `http://127.0.0.1:${port}/${AZURE_ACCOUNT}`));
     const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "STORAGE_CREDENTIALS_REFUSED", transient: false });
     expect(String(error)).toContain(`the clock of this machine ${text}`);

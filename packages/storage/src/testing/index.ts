@@ -1,3 +1,4 @@
+export { AZURE_ACCOUNT, AZURE_KEY, azuriteEndpoint, azuriteSignature, hasAzurite, startAzurite } from "./azurite.ts";
 export { BucketIntruder } from "./bucket-intruder.ts";
 export { TestAuthority, type TestCertificate } from "./certificates.ts";
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
@@ -12,3 +13,4 @@ export { type SampleFile, sampleBytes, sampleFile } from "./sample-files.ts";
 export { type RunningServer, type ServerProgram, hasProgram, startServer } from "./server-program.ts";
 export { MemoryBackend } from "../memory/memory-backend.ts";
 export { SshServer, hasSshServer, sshUser } from "./ssh-server.ts";
+export { DAV_APACHE, DAV_PASSWORD, DAV_USER } from "./webdav-servers.ts";

@@ -12,69 +12,16 @@ import { backendConformance } from "../testing/conformance.ts";
 import { fillUp } from "../testing/full-disk.ts";
 import { networkConformance, patienceOf } from "../testing/network-conformance.ts";
 import { sampleFile } from "../testing/sample-files.ts";
-import { type RunningServer, type ServerProgram, hasProgram, startServer } from "../testing/server-program.ts";
+import { type RunningServer, hasProgram, startServer } from "../testing/server-program.ts";
 import { mayMount } from "../testing/small-disk.ts";
+import { DAV_APACHE, DAV_PASSWORD, DAV_RCLONE, DAV_USER } from "../testing/webdav-servers.ts";
 import { WebdavBackend } from "./webdav-backend.ts";
 
 const signal = new AbortController().signal;
-const USER = "anna";
-const PASSWORD = "p@ss:%";
-
-const RCLONE: ServerProgram = {
-  program: "rclone",
-  env: { RCLONE_USER: USER, RCLONE_PASS: PASSWORD },
-  args: ({ port, folder }) => {
-    const address = `127.0.0.1:${port}`;
-    return ["serve", "webdav", join(folder, "data"), "--addr", address, "--config", "/dev/null"];
-  },
-  async prepare({ folder }) {
-    await mkdir(join(folder, "data"));
-  },
-};
-
-const MODULES = "mpm_event authn_core authn_file authz_core authz_user auth_basic dav dav_fs";
-
-const APACHE: ServerProgram = {
-  program: "apache2",
-  args: ({ folder }) => ["-f", join(folder, "httpd.conf"), "-D", "FOREGROUND"],
-  async prepare({ port, folder }) {
-    await mkdir(join(folder, "data"));
-    // Apache changes to another user: that one must get in.
-    await chmod(folder, 0o711);
-    await chmod(join(folder, "data"), 0o777);
-    await mkdir(join(folder, "locks"));
-    await chmod(join(folder, "locks"), 0o777);
-    const isRoot = process.getuid?.() === 0;
-    const lines = [
-      ...MODULES.split(" ").map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`),
-      `Listen 127.0.0.1:${port}`,
-      "ServerName localhost",
-      ...(isRoot ? ["User www-data", "Group www-data"] : []),
-      `PidFile ${folder}/pid`,
-      `ErrorLog ${folder}/error.log`,
-      `DefaultRuntimeDir ${folder}`,
-      `Mutex file:${folder} default`,
-      `DavLockDB ${folder}/locks/db`,
-      `DocumentRoot ${folder}/data`,
-      `<Directory ${folder}/data>`,
-      "Dav On",
-      "AuthType Basic",
-      "AuthName test",
-      `AuthUserFile ${folder}/users`,
-      "Require valid-user",
-      "</Directory>",
-    ];
-    await writeFile(join(folder, "httpd.conf"), `${lines.join("\n")}\n`);
-    // SHA-1 is what Apache reads without a program to make the line.
-    const { createHash } = await import("node:crypto");
-    const hash = createHash("sha1").update(PASSWORD).digest("base64");
-    await writeFile(join(folder, "users"), `${USER}:{SHA}${hash}\n`);
-  },
-};
 
 describe.for([
-  { name: "rclone serve webdav", server: RCLONE },
-  { name: "Apache", server: APACHE },
+  { name: "rclone serve webdav", server: DAV_RCLONE },
+  { name: "Apache", server: DAV_APACHE },
 ])("with $name", ({ server: program, name }) => {
   describe.skipIf(!hasProgram(program.program))("as a server", () => {
     let server: RunningServer;
@@ -85,7 +32,7 @@ describe.for([
     });
     afterAll(() => server.stop());
 
-    const open = (place: string, login = `${USER}:${encodeURIComponent(PASSWORD)}@`): Promise<Backend> =>
+    const open = (place: string, login = `${DAV_USER}:${encodeURIComponent(DAV_PASSWORD)}@`): Promise<Backend> =>
       openBackend(`webdav:http://${login}127.0.0.1:${server.port}/${place}`, NO_SURROUNDINGS);
 
     backendConformance(
@@ -112,7 +59,7 @@ describe.for([
         new WebdavBackend({
           address: parseHttpAddress("webdav", `http://${at.host}:${at.port}/network/${place}/`),
           settings: PLAIN_SETTINGS,
-          authorization: basicAuthorization({ user: USER, password: new Secret(PASSWORD) }),
+          authorization: basicAuthorization({ user: DAV_USER, password: new Secret(DAV_PASSWORD) }),
           ...patienceOf(at.patienceMs),
         }),
     }));

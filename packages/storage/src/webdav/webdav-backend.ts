@@ -100,11 +100,14 @@ export class WebdavBackend implements Backend {
   async stat(key: FileKey, { signal }: CallOptions): Promise<FileInfo | undefined> {
     const path = pathOf(key);
     signal.throwIfAborted();
+    // What is looked for first: any server of web pages answers to HEAD, and none of them to this.
+    if (key.type === "config") return this.#property(key, { signal });
     return this.#calls.call({ method: "HEAD", path, signal }, async (answer) => {
       if (answer.status === 404) return undefined;
       if (!isSuccess(answer)) throw await this.#calls.refused(answer, path);
-      const sizeBytes = answer.contentLength ?? (await this.#sizeOf(path, { signal }));
-      if (sizeBytes === undefined) return undefined;
+      const sizeBytes = answer.contentLength;
+      // Apache's answer to HEAD does not tell an empty file's size.
+      if (sizeBytes === undefined) return this.#property(key, { signal });
       return fileInfo(key.name, sizeBytes, parseHttpDate(answer.header("last-modified")));
     });
   }
@@ -155,10 +158,10 @@ export class WebdavBackend implements Backend {
     this.#calls.close();
   }
 
-  /** Apache's answer to HEAD does not tell an empty file's size. */
-  async #sizeOf(path: string, { signal }: CallOptions): Promise<number | undefined> {
-    const [entry] = (await this.#calls.entries(path, { signal, depth: "0" })) ?? [];
-    return entry?.sizeBytes;
+  /** As WebDAV's own question tells it. */
+  async #property(key: FileKey, { signal }: CallOptions): Promise<FileInfo | undefined> {
+    const [entry] = (await this.#calls.entries(pathOf(key), { signal, depth: "0" })) ?? [];
+    return entry?.sizeBytes === undefined ? undefined : fileInfo(key.name, entry.sizeBytes, entry.modifiedAtMs);
   }
 
   /** Servers lock a name while something is moved to it: whoever saves the same one here waits for the one before. */

@@ -89,6 +89,7 @@ export class WebdavCalls {
   put(path: string, key: FileKey, source: ByteSource, { signal }: CallOptions): Promise<number> {
     return this.call({ method: "PUT", path, body: { key, source }, signal }, async (answer) => {
       if (isSuccess(answer) || answer.status === 404 || answer.status === 409) return answer.status;
+      if (answer.status === 500) await this.#refuseUnwritable(path, { signal });
       throw await this.refused(answer, path);
     });
   }
@@ -126,7 +127,8 @@ export class WebdavCalls {
         what: path === "" ? "the folder above" : path,
       });
     }
-    if (status === 405 || status === 501) {
+    // Also a success of another kind than was asked for: a server of web pages, or the page of a network that wants a login.
+    if (status === 405 || status === 501 || isSuccess(answer)) {
       return storageError("STORAGE_FAILED", {
         location: this.location,
         reason: `no WebDAV server answers there (${status})`,
@@ -147,6 +149,22 @@ export class WebdavCalls {
 
   close(): void {
     this.#client.close();
+  }
+
+  /**
+   * Apache answers 500 where it may not write a file, as it does to what may pass; to the making of a folder it says which.
+   * @throws STORAGE_PERMISSION
+   */
+  async #refuseUnwritable(path: string, { signal }: CallOptions): Promise<void> {
+    const probe = `${path}-folder/`;
+    const status = await this.status({ method: "MKCOL", path: probe, signal });
+    if (isSuccess({ status })) await this.status({ method: "DELETE", path: probe, signal });
+    if (status !== 403) return;
+    const folder = path.split("/").slice(0, -1).join("/");
+    throw storageError("STORAGE_PERMISSION", {
+      location: this.location,
+      path: `writing to ${folder === "" ? "it" : folder} (${status})`,
+    });
   }
 
   /** Returns false when the folder above is missing. */
