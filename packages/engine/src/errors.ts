@@ -103,6 +103,11 @@ export const ENGINE_ERRORS = {
     message: "{what} is damaged: its content does not have the hash that names it",
     hint: "Run `holdfast check --read-data` for the full extent.",
   },
+  ENGINE_NOT_AS_STORED: {
+    kind: "corrupt",
+    message: "{location}: pack {pack} was stored and cannot be read back: {reason}",
+    hint: "The place does not keep what it is given: look at its disk, memory and server. Nothing refers to that pack, and no snapshot that needs it was written. Run this again when the place is in order; `holdfast check --read-data` tells what else is wrong there.",
+  },
   ENGINE_MALFORMED: {
     kind: "corrupt",
     message: "{what} is malformed: {reason}",

@@ -14,17 +14,26 @@ import { packOptions } from "../values/pack-options.ts";
 
 export const run: RunCommand = async (context) => {
   const dryRun = context.options.flag("dry-run");
+  const verify = context.options.flag("verify");
   const packs = packOptions(context.options);
-  const { result, unreadable } = await withTwoSessions(context, (sessions) =>
-    lockedBoth(context, sessions, dryRun ? "read" : "append", (signal) =>
-      copySnapshots(context, sessions, { ...packs, dryRun, signal }),
-    ),
+  const { result, unreadable } = await withTwoSessions(
+    context,
+    (sessions) =>
+      lockedBoth(context, sessions, dryRun ? "read" : "append", (signal) =>
+        copySnapshots(context, sessions, { ...packs, dryRun, verify, signal }),
+      ),
+    // A cache would answer in place of what is to be looked at.
+    { trustCache: !verify },
   );
   reportCopy(result, context.output, { dryRun });
   return result.incomplete.length + unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };
 
-type Settings = ReturnType<typeof packOptions> & { readonly dryRun: boolean; readonly signal: AbortSignal };
+type Settings = ReturnType<typeof packOptions> & {
+  readonly dryRun: boolean;
+  readonly verify: boolean;
+  readonly signal: AbortSignal;
+};
 
 async function copySnapshots(
   context: CommandContext,

@@ -32,6 +32,7 @@ export function copyProgress(copy: Copy): ProgressView {
       total_blobs: now.blobsTotal,
       bytes_done: now.bytesDone,
       total_bytes: now.bytesTotal,
+      packs_verified: now.packsVerified,
     }),
   };
 }
@@ -46,6 +47,7 @@ function line(now: CopyProgress, rate: Rate): string {
     ...snapshots,
     `${formatCount(now.blobsDone)} of ${plural(now.blobsTotal, "blob")}`,
     `${formatBytes(now.bytesDone)} of ${formatBytes(now.bytesTotal)}`,
+    ...(now.packsVerified === 0 ? [] : [`${formatBytes(now.bytesVerified)} read back`]),
     `${formatBytes(rate.perSecond())}/s`,
     ...timeLeft(rate.remainingMs(now.bytesTotal - now.bytesDone)),
   ];

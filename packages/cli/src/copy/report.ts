@@ -91,7 +91,7 @@ export function reportCopy(result: CopyResult, output: Output, { dryRun }: { dry
 }
 
 function summaryLines(result: CopyResult, dryRun: boolean): string[] {
-  const { copied, skipped, incomplete, blobs, bytes, adoptedPacks } = result;
+  const { copied, skipped, incomplete, blobs, bytes, adoptedPacks, verifiedPacks } = result;
   const there = skipped.length === 0 ? "" : `, ${skipped.length} ${skipped.length === 1 ? "is" : "are"} there already`;
   if (copied.length + incomplete.length === 0) {
     return [skipped.length === 0 ? "no snapshot was chosen" : `nothing to copy${there}`];
@@ -102,6 +102,9 @@ function summaryLines(result: CopyResult, dryRun: boolean): string[] {
     dryRun
       ? `would move ${plural(blobs, "blob")} (${formatBytes(bytes)})`
       : `moved ${plural(blobs, "blob")} (${formatBytes(bytes)}) in ${formatElapsed(result.elapsedMs)}`,
+    ...(verifiedPacks === 0
+      ? []
+      : [`read back ${plural(verifiedPacks, "new pack")} (${formatBytes(result.verifiedBytes)}): as they were stored`]),
     ...(adoptedPacks === 0 ? [] : [`used ${plural(adoptedPacks, "pack")} that an interrupted run had stored`]),
     ...(incomplete.length === 0
       ? []
@@ -125,6 +128,8 @@ function summaryJson(result: CopyResult, dryRun: boolean): unknown {
     bytes_stored: result.storedBytes,
     new_packs: result.newPacks,
     adopted_packs: result.adoptedPacks,
+    verified_packs: result.verifiedPacks,
+    verified_bytes: result.verifiedBytes,
     lost_blobs: result.lostBlobs,
     total_duration: result.elapsedMs / 1000,
   };

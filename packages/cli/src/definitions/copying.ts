@@ -1,6 +1,12 @@
 /** Definition of the command that copies snapshots to another repository. */
-import type { CommandDefinition } from "./definition.ts";
+import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN, FROM_REPOSITORY_OPTIONS, SNAPSHOT_FILTERS } from "./filter-options.ts";
+
+const VERIFY: OptionDefinition = {
+  flags: "--verify",
+  description:
+    "read every pack that this run stores again from the repository and compare it, before a snapshot refers to it; exit code 20 names one that is not as it was stored",
+};
 
 const copy: CommandDefinition = {
   name: "copy",
@@ -19,7 +25,7 @@ const copy: CommandDefinition = {
       completes: "nothing",
     },
   ],
-  options: [...FROM_REPOSITORY_OPTIONS, ...SNAPSHOT_FILTERS, DRY_RUN],
+  options: [...FROM_REPOSITORY_OPTIONS, ...SNAPSHOT_FILTERS, DRY_RUN, VERIFY],
   examples: [
     {
       command: "holdfast -r /mnt/usb/backup copy --from-repo /srv/backup --from-password-file ~/.backup-password",
@@ -28,6 +34,10 @@ const copy: CommandDefinition = {
     {
       command: "holdfast copy --from-repo /srv/backup --host den latest",
       description: "Copy the latest snapshot of one host.",
+    },
+    {
+      command: "holdfast -r /mnt/usb/backup copy --from-repo /srv/backup --verify",
+      description: "Copy what is new, and read it back.",
     },
   ],
   exitCodes: [3, 10, 11, 12, 20],

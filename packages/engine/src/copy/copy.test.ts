@@ -220,6 +220,62 @@ describe("a copy of snapshots", () => {
   });
 });
 
+describe("a copy that reads back what it has stored", () => {
+  test("reads each new pack once, and counts them", async () => {
+    const to = await newRepository();
+    const read: string[] = [];
+    class Reading extends ForwardingBackend {
+      override load: ForwardingBackend["load"] = (key, range, consume, options) => {
+        if (key.type === "pack" && range === undefined) read.push(key.name);
+        return super.load(key, range, consume, options);
+      };
+    }
+    const result = await copy(good.repository, through(to, new Reading(to.backend)), { verify: true });
+    const packs = await namesOf(to.backend, "pack");
+    expect(read.toSorted()).toEqual(packs.toSorted());
+    expect(result).toMatchObject({ verifiedPacks: packs.length, copied: [{}, {}] });
+    expect(result.newPacks).toBe(packs.length);
+    const sizes = await Promise.all(packs.map((name) => to.backend.stat({ type: "pack", name }, { signal: NEVER })));
+    expect(result.verifiedBytes).toBe(sizes.reduce((sum, info) => sum + (info?.sizeBytes ?? 0), 0));
+    expect(await contents(to)).toEqual(content);
+    expect(await copy(good.repository, await newRepository())).toMatchObject({ verifiedPacks: 0, verifiedBytes: 0 });
+  });
+
+  test.for([
+    ["one bit differs", { kind: "flip", bit: 77 }],
+    ["the end is missing", { kind: "truncate", keepBytes: 1000 }],
+    ["nothing was stored", { kind: "lie" }],
+  ] as const)(
+    "ends with its name where %s in a pack, and neither an index nor a snapshot refers to it",
+    async ([, fault]) => {
+      const to = await newRepository();
+      const faults = scriptedFaults([{ operation: "save", type: "pack", call: 2, fault }]);
+      const faulty = through(to, new FaultyBackend(to.backend, faults));
+      const error = await copy(good.repository, faulty, { verify: true, packSizeBytes: 16 * 1024 }).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toEqual(failsWith("ENGINE_NOT_AS_STORED"));
+      const pack = String((error as { details: Record<string, unknown> }).details["pack"]);
+      expect(await all(to)).toEqual([]);
+      const index = await loadIndex(to, { signal: NEVER });
+      expect(index.packNumber(pack as Id)).toBeUndefined();
+      // The next run takes nothing of it either.
+      await copy(good.repository, to, { verify: true });
+      expect(await contents(to)).toEqual(content);
+      const findings = (await check(to)).findings.filter(({ code }) => code !== "pack-unindexed");
+      expect(findings).toEqual([]);
+    },
+  );
+
+  test("goes on where the damage was on the way back, once", async () => {
+    const to = await newRepository();
+    const way = scriptedFaults([{ operation: "load", type: "pack", call: 1, fault: { kind: "flip", bit: 5 } }]);
+    const result = await copy(good.repository, through(to, new FaultyBackend(to.backend, way)), { verify: true });
+    expect(result.verifiedPacks).toBe(result.newPacks);
+    expect(await contents(to)).toEqual(content);
+  });
+});
+
 const FAIL: Fault = { kind: "fail", when: "before" };
 
 describe("a copy that is cut off at any write", () => {

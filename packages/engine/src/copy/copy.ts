@@ -45,6 +45,8 @@ export class Copy {
     bytesDone: 0,
     blobsTotal: 0,
     bytesTotal: 0,
+    packsVerified: 0,
+    bytesVerified: 0,
   };
   #lostBlobs = 0;
   #adoptedPacks = 0;
@@ -63,7 +65,7 @@ export class Copy {
    * The source must be locked by the caller (shared, for reading), and the target (shared, for appending).
    *
    * What cannot be read in the source is reported, and so are the snapshots that need it: they are not copied, the others are.
-   * @throws what the backends throw, damage of the target's index; on abort the signal's reason, after what is stored so far was
+   * @throws what the backends throw, damage of the target's index, with `verify` ENGINE_NOT_AS_STORED; on abort the signal's reason, after what is stored so far was
    * recorded in an index
    */
   async run(): Promise<CopyResult> {
@@ -112,7 +114,7 @@ export class Copy {
   }
 
   #transferOptions({ fromIndex, toIndex }: Indexes): TransferOptions {
-    const { from, to, packSizeBytes, compression, signal } = this.#options;
+    const { from, to, packSizeBytes, compression, verify = false, signal } = this.#options;
     return {
       from,
       fromIndex,
@@ -128,6 +130,7 @@ export class Copy {
         this.#progress.bytesDone = bytes;
       },
       onLost: this.#lost.onLost,
+      onReadBack: verify ? (sizeBytes) => this.#noteVerified(sizeBytes) : undefined,
     };
   }
 
@@ -219,13 +222,18 @@ export class Copy {
     this.#tell({ kind: "copied", source, id });
   }
 
+  #noteVerified(sizeBytes: number): void {
+    this.#progress.packsVerified++;
+    this.#progress.bytesVerified += sizeBytes;
+  }
+
   #tell(event: CopyEvent): void {
     this.#options.onEvent(event);
   }
 
   #result({ storedBytes, newPacks }: { storedBytes: number; newPacks: readonly Id[] }): CopyResult {
     const { dryRun } = this.#options;
-    const { blobsDone, bytesDone, blobsTotal, bytesTotal } = this.#progress;
+    const { blobsDone, bytesDone, blobsTotal, bytesTotal, packsVerified, bytesVerified } = this.#progress;
     this.#progress.phase = "done";
     return {
       copied: this.#copied,
@@ -236,6 +244,8 @@ export class Copy {
       storedBytes,
       newPacks: newPacks.length,
       adoptedPacks: this.#adoptedPacks,
+      verifiedPacks: packsVerified,
+      verifiedBytes: bytesVerified,
       lostBlobs: this.#lostBlobs,
       elapsedMs: performance.now() - this.#startedAtMs,
     };

@@ -16,6 +16,8 @@ export interface CopyOptions {
   readonly compression: CompressionMode;
   /** Worker threads; as many as the machine has processors, but at least 2, if absent. */
   readonly workers?: number;
+  /** Read each pack that is stored again from the target, and compare it, before anything refers to it. Default: no. */
+  readonly verify?: boolean;
   /** Write nothing. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
@@ -51,6 +53,9 @@ export interface CopyProgress {
   /** Of the lots whose trees were read. */
   readonly blobsTotal: number;
   readonly bytesTotal: number;
+  /** Packs that were read back from the target, and their size. */
+  readonly packsVerified: number;
+  readonly bytesVerified: number;
   readonly elapsedMs: number;
 }
 
@@ -68,6 +73,9 @@ export interface CopyResult {
   readonly newPacks: number;
   /** Packs that an earlier run had stored in the target and that were used. */
   readonly adoptedPacks: number;
+  /** New packs that were read back, all of them as they were stored; 0 where that was not asked for. */
+  readonly verifiedPacks: number;
+  readonly verifiedBytes: number;
   readonly lostBlobs: number;
   readonly elapsedMs: number;
 }

@@ -11,6 +11,7 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
 import { ENTRY_BYTES, ENTRY_ID_AT, encodePackJson } from "./pack-json.ts";
 import type { FinishedPack, PackPool } from "./pack-pool.ts";
+import { readBack } from "./read-back.ts";
 
 export class PackIntake {
   readonly #repository: Repository;
@@ -28,6 +29,7 @@ export class PackIntake {
   #interrupted = false;
   #failure: { error: unknown } | undefined;
   readonly #onFailure: (error: unknown) => void;
+  readonly #onReadBack: ((sizeBytes: number) => void) | undefined;
 
   constructor(parts: {
     repository: Repository;
@@ -36,6 +38,8 @@ export class PackIntake {
     signal: AbortSignal;
     /** Called once, at the first pack or index that cannot be stored. */
     onFailure: (error: unknown) => void;
+    /** When given, each pack is read again before an index names it, and told with its size when it is as it was stored. */
+    onReadBack?: ((sizeBytes: number) => void) | undefined;
   }) {
     this.#repository = parts.repository;
     this.#index = parts.index;
@@ -43,6 +47,7 @@ export class PackIntake {
     this.#signal = parts.signal;
     this.#saving = AbortSignal.any([parts.signal, this.#givenUp.signal]);
     this.#onFailure = parts.onFailure;
+    this.#onReadBack = parts.onReadBack;
     this.#saves = new Semaphore(Math.max(1, parts.repository.backend.capabilities.maxConcurrency));
   }
 
@@ -107,14 +112,17 @@ export class PackIntake {
     try {
       const signal = this.#saving;
       const bytes = this.#pool.bytesOf(pack);
+      const sizeBytes = bytes.length;
       // Before it is stored: a cache keeps a copy of a pack with trees on its way.
       if (pack.type === "tree" && !this.#interrupted) this.#index.markTreePack(this.#index.addPack(pack.id));
       const mayBeCold = pack.type === "data";
       await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal, mayBeCold });
-      if (!this.#interrupted) {
-        addToIndex(this.#index, pack);
-        this.#pool.free(pack);
+      if (!this.#interrupted) this.#pool.free(pack);
+      if (this.#onReadBack !== undefined) {
+        await readBack(this.#repository.backend, pack.id, { signal });
+        this.#onReadBack(sizeBytes);
       }
+      if (!this.#interrupted) addToIndex(this.#index, pack);
       const { id, type, entries } = pack;
       await this.#storeFull(
         this.#builder.addEncoded(encodePackJson(id, type, entries), entries.length / ENTRY_BYTES),

@@ -4,7 +4,6 @@
  * authentic and account for every byte, and the file must have the hash that names it. Packs that the index lists and that
  * are gone are forgotten, so that what the source still has of their blobs is stored again.
  */
-import { createHash } from "node:crypto";
 import { forEachConcurrent, isHoldfastError } from "@holdfast/base";
 import { loadBytes, type FileInfo } from "@holdfast/storage";
 import { engineError } from "../errors.ts";
@@ -12,6 +11,7 @@ import { idToBytes, type Id } from "../format/id.ts";
 import { decodePackHeader, HEADER_LENGTH_BYTES, sealedHeaderBytes, type PackEntry } from "../format/pack-header.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { IndexedPack } from "../index/index-file.ts";
+import { hashOfPack } from "../packs/read-back.ts";
 import { openSealed, type Repository } from "./repository.ts";
 
 /** Older ones were left by somebody's maintenance, not by a run that is being repeated. */
@@ -98,7 +98,7 @@ async function readPack(
   const what = `pack ${id}`;
   const entries = await readHeader(repository, id, sizeBytes, signal);
   if (entries.every((entry) => index.has(entry.type, idToBytes(entry.id), 0))) return undefined;
-  if ((await hashOfPack(repository, id, signal)) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
+  if ((await hashOfPack(repository.backend, id, { signal })) !== id) throw engineError("ENGINE_WRONG_HASH", { what });
   const blobs = entries.map(({ plainBytes, ...blob }) => ({ ...blob, uncompressedBytes: plainBytes }));
   return { id, blobs };
 }
@@ -125,16 +125,6 @@ async function readHeader(
     throw engineError("ENGINE_MALFORMED", { what, reason });
   }
   return entries;
-}
-
-/** The hash of the whole file, read as a stream. */
-function hashOfPack(repository: Repository, id: Id, signal: AbortSignal): Promise<string> {
-  const digest = async (chunks: AsyncIterable<Uint8Array>): Promise<string> => {
-    const hash = createHash("sha256");
-    for await (const chunk of chunks) hash.update(chunk);
-    return hash.digest("hex");
-  };
-  return repository.backend.load({ type: "pack", name: id }, undefined, digest, { signal });
 }
 
 /** Adopting packs saves work and is never needed: what fails is done without. */

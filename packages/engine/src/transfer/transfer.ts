@@ -59,6 +59,8 @@ export interface TransferOptions {
   /** Called after each part of a pack, with all that was moved so far. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
   readonly onLost?: ((lost: LostTransfer) => void) | undefined;
+  /** When given, each new pack is read again before an index names it, and told with its size when it is as it was stored. */
+  readonly onReadBack?: ((sizeBytes: number) => void) | undefined;
 }
 
 export interface TransferResult extends TransferProgress {
@@ -125,7 +127,7 @@ export class Transfer {
 
   /** Use `withTransfer`, which ends the threads as well. */
   constructor(options: TransferOptions) {
-    const { from, fromIndex, to, toIndex, signal, compression, recompress, packSizeBytes } = options;
+    const { from, fromIndex, to, toIndex, signal, compression, recompress, packSizeBytes, onReadBack } = options;
     returnLargeAllocations();
     this.#options = options;
     this.#workers = threadsFor(options.workers);
@@ -134,7 +136,7 @@ export class Transfer {
     this.#pool = PackPool.create({ packSizeBytes, slots });
     this.#memory = new SegmentMemory((this.#workers + 1) * READ_BYTES_PER_THREAD);
     const onFailure = (error: unknown): void => this.#fail(error);
-    this.#intake = new PackIntake({ repository: to, index: toIndex, pool: this.#pool, signal, onFailure });
+    this.#intake = new PackIntake({ repository: to, index: toIndex, pool: this.#pool, signal, onFailure, onReadBack });
     this.#threads = new TransferThreads({
       workers: this.#workers,
       data: {
