@@ -23,7 +23,7 @@ export async function chooseParent(
   onProblem: (problem: Problem) => void,
 ): Promise<StoredSnapshot | undefined> {
   const { parent, signal } = options;
-  if (parent.kind === "none" || options.stdin !== undefined) return undefined;
+  if (parent.kind === "none") return undefined;
   if (parent.kind === "id") return (await findSnapshot(repository, parent.text, { signal })).stored;
   const filter: SnapshotFilter = {
     ...(parent.groupBy.includes("host") ? { hosts: [options.hostname] } : {}),
