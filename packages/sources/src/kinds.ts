@@ -1,0 +1,8 @@
+/** Every kind of source. */
+import { commandKind } from "./command/command-kind.ts";
+import type { SourceKind } from "./contract/source.ts";
+
+/** By the name that the configuration uses. */
+export const SOURCE_KINDS: ReadonlyMap<string, SourceKind> = new Map(
+  [commandKind].map((kind) => [kind.kind, kind as SourceKind]),
+);
