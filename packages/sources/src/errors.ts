@@ -44,6 +44,12 @@ export const SOURCES_ERRORS = {
     hint: "`holdfast config schema` describes each setting.",
   },
 
+  SOURCES_NO_ROOM: {
+    kind: "unavailable",
+    message: "{source} needs more room: {reason}",
+    hint: "Make room, or name another folder with the setting scratch.",
+  },
+
   // What comes out
   SOURCES_EMPTY: {
     kind: "external-tool",

@@ -1,10 +1,10 @@
 /** The main thread's side of a restore's workers: hands out work, loads what they ask for, ends when the root is done. */
-import { messageOf, Semaphore } from "@holdfast/base";
+import { messageOf, Semaphore, workerEntry } from "@holdfast/base";
 import { idToBytes, type BlobType, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import type { Repository } from "../repository/repository.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import { FolderFlow, type WorkItem } from "./folder-flow.ts";
 import type { FolderState } from "./folder-state.ts";
 import type { LargeFileState } from "./large-files.ts";
