@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, writeSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { HistoryTree } from "./history.ts";
 
 export interface Corpus {
   readonly name: string;
@@ -42,6 +43,13 @@ export function systemTree(folder: string): Corpus {
     path,
     description: `/usr/share and /usr/include: ${entries.toLocaleString("en")} entries, ${Math.round(kib / 1024)} MiB`,
   };
+}
+
+/** What documents of people look like, twenty to a folder: half of each compresses. The tree of the history, before its first change. */
+export function documentTree(folder: string, files: number): Corpus {
+  const { path } = new HistoryTree(join(folder, "documents"), files);
+  const description = `${files.toLocaleString("en")} files of 6 KiB on average in ${(files / 20).toLocaleString("en")} folders`;
+  return { name: "documents", path, description };
 }
 
 /** Very many very small files, a thousand to a folder. */

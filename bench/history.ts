@@ -32,9 +32,9 @@ export class HistoryTree {
   #made = 0;
 
   /** @param path where the tree is made; must not exist yet */
-  constructor(path: string) {
+  constructor(path: string, files: number = HISTORY.files) {
     this.path = path;
-    for (let n = 0; n < HISTORY.files / FILES_PER_FOLDER; n++) {
+    for (let n = 0; n < files / FILES_PER_FOLDER; n++) {
       const folder = { path: join(path, ...placeOf(n)), files: [] };
       mkdirSync(folder.path, { recursive: true });
       for (let file = 0; file < FILES_PER_FOLDER; file++) this.#add(folder);

@@ -17,18 +17,23 @@ export interface Command {
   readonly cwd?: string;
   /** Its output is a result that nobody reads, and goes nowhere; only its errors are kept. */
   readonly discardOutput?: boolean;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 const POLL_MS = 10;
 /** Of the kernel's clock for processor times; the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Throws with the command's own output when it fails. */
+/** Throws with the command's own output when it fails; once it has ended, also when the signal ends it. */
 export async function measure(command: Command): Promise<Measurement> {
-  const { program, args, env, cwd, discardOutput = false } = command;
+  const { program, args, env, cwd, signal, discardOutput = false } = command;
   const started = process.hrtime.bigint();
   const child = spawn(program, args, {
     cwd,
+    signal,
+    // restic takes its lock away on this one only.
+    killSignal: "SIGINT",
     env: { ...process.env, ...env },
     stdio: ["ignore", discardOutput ? "ignore" : "pipe", "pipe"],
   });
@@ -46,7 +51,13 @@ export async function measure(command: Command): Promise<Measurement> {
   }, POLL_MS);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.on("error", reject);
+      let failure: Error | undefined;
+      child.on("error", (error) => {
+        // One that is being ended has its lock to take away.
+        if (child.pid === undefined) reject(error);
+        failure = error;
+      });
+      child.on("exit", () => failure !== undefined && reject(failure));
       child.on("close", resolve);
     });
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
@@ -57,8 +68,8 @@ export async function measure(command: Command): Promise<Measurement> {
   }
 }
 
-/** The kernel's own high-water mark, so that a poll now and then is enough. */
-function highWaterMiB(pid: number | undefined): number {
+/** The highest resident size of a process so far, MiB: the kernel's own mark, so that a poll now and then is enough. */
+export function highWaterMiB(pid: number | undefined): number {
   const kib = /VmHWM:\s+(\d+)/.exec(ofProcess(pid, "status"))?.[1];
   return kib === undefined ? 0 : Number(kib) / 1024;
 }

@@ -22,38 +22,52 @@ export interface RepositoryProgram extends Program {
   copy(repository: string, from: string): Command;
 }
 
+/** What it takes to reach a repository besides its address. */
+export interface Access {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** What stands before the command, such as what runs it in another network namespace. */
+  readonly through?: readonly string[];
+}
+
 const PASSWORD = "bench";
-const entry = fileURLToPath(new URL("../packages/cli/bin/holdfast.cjs", import.meta.url));
+
+/** The program under measurement, as it was built. */
+export const HOLDFAST_ENTRY = fileURLToPath(new URL("../packages/cli/bin/holdfast.cjs", import.meta.url));
 
 /** The password of all repositories that are made. */
 export const BENCH_PASSWORD = PASSWORD;
 
-export function holdfast(): RepositoryProgram {
-  const run = (repository: string, ...args: string[]): Command => ({
-    program: process.execPath,
-    args: [entry, "-r", repository, "--no-cache", "--quiet", ...args],
-    env: { HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_FROM_PASSWORD: PASSWORD },
-  });
+export function holdfast(access: Access = {}): RepositoryProgram {
+  const run = (repository: string, ...args: string[]): Command => {
+    const all = [HOLDFAST_ENTRY, "-r", repository, "--no-cache", "--quiet", ...(access.args ?? []), ...args];
+    const env = { HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_FROM_PASSWORD: PASSWORD };
+    return commandBy(access, process.execPath, all, env);
+  };
   return {
     name: "holdfast",
-    version: firstLine(process.execPath, [entry, "--version"]),
+    version: firstLine(process.execPath, [HOLDFAST_ENTRY, "--version"]),
     ...resticCommands(run),
     init: (repository) => run(repository, "init"),
   };
 }
 
-export function restic(): RepositoryProgram | undefined {
-  const run = (repository: string, ...args: string[]): Command => ({
-    program: "restic",
-    args: ["-r", repository, "--no-cache", "--quiet", ...args],
-    env: { RESTIC_PASSWORD: PASSWORD, RESTIC_FROM_PASSWORD: PASSWORD },
-  });
+export function restic(access: Access = {}): RepositoryProgram | undefined {
+  const run = (repository: string, ...args: string[]): Command => {
+    const all = ["-r", repository, "--no-cache", "--quiet", ...(access.args ?? []), ...args];
+    return commandBy(access, "restic", all, { RESTIC_PASSWORD: PASSWORD, RESTIC_FROM_PASSWORD: PASSWORD });
+  };
   return installed("restic", ["version"], (version) => ({
     name: "restic",
     version,
     ...resticCommands(run),
     init: (repository) => run(repository, "init", "--repository-version", "2"),
   }));
+}
+
+function commandBy(access: Access, program: string, args: string[], env: Record<string, string>): Command {
+  const [first = program, ...others] = [...(access.through ?? []), program, ...args];
+  return { program: first, args: others, env: { ...env, ...access.env } };
 }
 
 /** What both are told with the same words. */
@@ -95,7 +109,8 @@ export function borg(): Program | undefined {
   }));
 }
 
-function installed<T>(program: string, args: string[], make: (version: string) => T): T | undefined {
+/** What `make` gives, unless the program is not there; then that is said. */
+export function installed<T>(program: string, args: string[], make: (version: string) => T): T | undefined {
   try {
     return make(firstLine(program, args));
   } catch {

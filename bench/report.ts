@@ -15,12 +15,20 @@ export interface Row {
   ratio(own: string, other: string): string;
 }
 
-const BEGIN = "<!-- measured: begin -->";
-const END = "<!-- measured: end -->";
 const OWN = "holdfast";
-const OTHERS = ["restic", "borg"] as const;
-const COLUMNS = ["corpus", "work", OWN, ...OTHERS, ...OTHERS.map((name) => `vs ${name}`), "measured"];
 const NOTHING = "–";
+
+/** One of the tables of a report, between marks of its own. */
+export interface Table {
+  readonly mark: string;
+  /** What Holdfast is compared with. */
+  readonly others: readonly string[];
+}
+
+/** Works on a repository of this machine. */
+const HERE: Table = { mark: "measured", others: ["restic", "borg"] };
+/** The same on other places, over links. */
+export const PLACES: Table = { mark: "places", others: ["restic"] };
 
 const INTRODUCTION = `# Benchmarks
 
@@ -38,40 +46,59 @@ export interface Measured {
 }
 
 /** @param existing the report as it is; `undefined` when there is none */
-export function writeReport(existing: string | undefined, measured: Measured): string {
-  const { before, notes, rows, after } = takeApart(existing ?? `${INTRODUCTION}\n${BEGIN}\n${END}\n`);
+export function writeReport(existing: string | undefined, measured: Measured, table: Table = HERE): string {
+  const [begin, end] = marksOf(table);
+  const { before, notes, rows, after } = takeApart(existing ?? `${INTRODUCTION}\n${begin}\n${end}\n`, table);
+  const columns = ["corpus", "work", OWN, ...table.others, ...table.others.map((name) => `vs ${name}`), "measured"];
   for (const { name, version } of measured.programs) notes.set(name, version);
   for (const { name, description } of measured.corpora) notes.set(name, description);
-  for (const row of measured.rows) rows.set(`${row.corpus}|${row.work}`, lineOf(row, measured.how));
+  for (const row of measured.rows) rows.set(`${row.corpus}|${row.work}`, lineOf(row, measured.how, table));
   const lines = [
-    BEGIN,
+    begin,
     "",
     ...[...notes].map(([name, text]) => `- ${name}: ${text}`),
     "",
-    `| ${COLUMNS.join(" | ")} |`,
-    `|${COLUMNS.map(() => "---|").join("")}`,
+    `| ${columns.join(" | ")} |`,
+    `|${columns.map(() => "---|").join("")}`,
     ...rows.values(),
     "",
-    END,
+    end,
   ];
   return `${before}${lines.join("\n")}${after}`;
 }
 
-function lineOf({ corpus, work, cells, ratio }: Row, how: string): string {
-  const times = [OWN, ...OTHERS].map((name) => cells.get(name) ?? NOTHING);
-  const ratios = OTHERS.map((name) => (cells.has(name) && cells.has(OWN) ? ratio(OWN, name) : NOTHING));
+/** Puts `section` between the marks with this name; behind all else when there are none yet. */
+export function writeSection(text: string, name: string, section: string): string {
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  const marked = `${begin}\n\n${section}\n\n${end}`;
+  if (from < 0 || to < from) return `${text}\n${marked}\n`;
+  return `${text.slice(0, from)}${marked}${text.slice(to + end.length)}`;
+}
+
+function marksOf({ mark }: Table): [begin: string, end: string] {
+  return [`<!-- ${mark}: begin -->`, `<!-- ${mark}: end -->`];
+}
+
+function lineOf({ corpus, work, cells, ratio }: Row, how: string, { others }: Table): string {
+  const times = [OWN, ...others].map((name) => cells.get(name) ?? NOTHING);
+  const ratios = others.map((name) => (cells.has(name) && cells.has(OWN) ? ratio(OWN, name) : NOTHING));
   return `| ${[corpus, work, ...times, ...ratios, how].join(" | ")} |`;
 }
 
 /** The parts of a report. Rows and notes keep their order. */
-function takeApart(text: string): {
+function takeApart(
+  text: string,
+  table: Table,
+): {
   before: string;
   notes: Map<string, string>;
   rows: Map<string, string>;
   after: string;
 } {
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`the report has no '${BEGIN}' with '${END}' behind it`);
+  const [first, last] = marksOf(table);
+  const [begin, end] = [text.indexOf(first), text.indexOf(last)];
+  if (begin < 0 || end < begin) throw new Error(`the report has no '${first}' with '${last}' behind it`);
   const lines = text.slice(begin, end).split("\n");
   const notes = new Map<string, string>();
   for (const line of lines) {
@@ -83,5 +110,5 @@ function takeApart(text: string): {
     const [corpus = "", work = ""] = line.slice(2).split(" | ");
     rows.set(`${corpus}|${work}`, line);
   }
-  return { before: text.slice(0, begin), notes, rows, after: text.slice(end + END.length) };
+  return { before: text.slice(0, begin), notes, rows, after: text.slice(end + last.length) };
 }

@@ -32,6 +32,7 @@ export const tools: readonly Tool[] = [
   { program: "ceph", debianPackage: "ceph-common" },
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
+  { program: "ssh-keygen", debianPackage: "openssh-client" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

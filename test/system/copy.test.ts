@@ -212,17 +212,42 @@ describe("a copy", { timeout: 120_000 }, () => {
     expect(readdirSync(join(target, "snapshots")).length).toBe(2);
   });
 
-  test("interrupted by Ctrl-C says that it can be run again", async () => {
+  test.for(["SIGINT", "SIGKILL"] as const)(
+    "ended by %s in the middle does not send again what it has stored",
+    async (signal) => {
+      const target = newRepository();
+      const args = [...copyArguments(origin), "--limit-upload", "2000", "--pack-size", "4"];
+      const { child, outcome } = start(...holdfastCommand(target, args));
+      while (packsOf(target).length === 0 && child.exitCode === null) await sleep(50);
+      child.kill(signal);
+      const { status, stderr } = await outcome;
+      if (signal === "SIGINT") {
+        expect([status, stderr]).toEqual([130, expect.stringContaining("Run it again to go on")]);
+      } else expect(status).toBe(null);
+      const stored = packsOf(target).length;
+      expect(stored).toBeGreaterThan(0);
+      const [rest] = messages(holdfast(target, [...copyArguments(origin), "--json"]), "summary");
+      const [all] = messages(holdfast(newRepository(), [...copyArguments(origin), "--json"]), "summary");
+      expect(Number(rest?.["bytes"])).toBeLessThan(Number(all?.["bytes"]));
+      expect(packsOf(target).length).toBeGreaterThan(stored);
+      if (signal === "SIGKILL") for (const repository of [origin, target]) succeed(holdfast(repository, ["unlock"]));
+      expectSound(target);
+      expectRestores(target);
+    },
+  );
+
+  test("carries no deletion over: what was forgotten and pruned in the first, or destroyed there, stays in the second", () => {
+    const first = twin();
     const target = newRepository();
-    const args = [...copyArguments(origin), "--limit-upload", "2000", "--pack-size", "4"];
-    const { child, outcome } = start(...holdfastCommand(target, args));
-    while (packsOf(target).length === 0 && child.exitCode === null) await sleep(50);
-    child.kill("SIGINT");
-    const { status, stderr } = await outcome;
-    expect([status, stderr]).toEqual([130, expect.stringContaining("Run it again to go on")]);
-    const [rest] = messages(holdfast(target, [...copyArguments(origin), "--json"]), "summary");
-    const [all] = messages(holdfast(newRepository(), [...copyArguments(origin), "--json"]), "summary");
-    expect(Number(rest?.["bytes"])).toBeLessThan(Number(all?.["bytes"]));
+    succeed(holdfast(target, copyArguments(first)));
+    const before = readdirSync(join(target, "snapshots"));
+    succeed(holdfast(first, ["forget", "--keep-last", "1", "--keep-at-least", "0", "--min-age", "0"]));
+    succeed(holdfast(first, ["prune", "--grace", "0"]));
+    succeed(holdfast(target, copyArguments(first)));
+    expect(readdirSync(join(target, "snapshots"))).toEqual(before);
+    for (const snapshot of readdirSync(join(first, "snapshots"))) rmSync(join(first, "snapshots", snapshot));
+    succeed(holdfast(target, copyArguments(first)));
+    expect(readdirSync(join(target, "snapshots"))).toEqual(before);
     expectSound(target);
     expectRestores(target);
   });

@@ -1,10 +1,15 @@
 /** Runs Holdfast and the programs that it is compared with, as a user's shell would. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const entry = fileURLToPath(new URL("../../packages/cli/bin/holdfast.cjs", import.meta.url));
+
+/** What runs remember from one to the next: nothing of that goes into the home of whoever tests. */
+const STATE = mkdtempSync(join(tmpdir(), "holdfast-system-state-"));
+process.on("exit", () => rmSync(STATE, { recursive: true, force: true }));
 
 export const PASSWORD = "correct horse";
 
@@ -56,7 +61,7 @@ export function start(program: string, args: readonly string[], { cwd, env }: Ru
 }
 
 function environment(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { ...process.env, HOLDFAST_PASSWORD: PASSWORD, RESTIC_PASSWORD: PASSWORD, ...env };
+  return { ...process.env, XDG_STATE_HOME: STATE, HOLDFAST_PASSWORD: PASSWORD, RESTIC_PASSWORD: PASSWORD, ...env };
 }
 
 /** The command line that runs Holdfast on a repository. */

@@ -80,6 +80,13 @@ describe.skipIf(!has("rclone") || !has("restic") || !has("rsync"))("a repository
     useByBoth(`webdav:http://anna:geheim@127.0.0.1:${webdav.port}/quick`, stored);
   });
 
+  test("is made on a WebDAV server, folder and all", () => {
+    const place = `webdav:http://anna:geheim@127.0.0.1:${webdav.port}/new/folder`;
+    succeed(holdfast(place, ["init"], { env }));
+    succeed(holdfast(place, ["backup", source], { env }));
+    succeed(restic(join(webdav.folder, "data/new/folder"), ["check", "--read-data"], { env }));
+  });
+
   test("that Holdfast makes behind a server is forgotten in and pruned, and can be brought back from", () => {
     const place = `rest:http://127.0.0.1:${rest.port}/made/`;
     const login = { ...env, HOLDFAST_REST_USERNAME: "anna", HOLDFAST_REST_PASSWORD: "geheim" };

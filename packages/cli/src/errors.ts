@@ -77,6 +77,32 @@ export const CLI_ERRORS = {
     message: "nothing was forgotten: {reasons}",
     hint: "When it is as it should be, add {flags}.",
   },
+  CLI_NEEDS_PLAN: {
+    kind: "permission",
+    message: "`{command}` would remove files at once, and this server removes only by plans: nothing was changed",
+    hint: "Only `holdfast forget` and `holdfast prune` propose plans. For this, whoever runs the server starts it without --removal-delay and --approvers for that while.",
+  },
+  CLI_NO_PLANS: {
+    kind: "unsupported",
+    message: "{location}: nothing is removed by plans there",
+    hint: "Plans are a matter of `holdfast serve repository` with --removal-delay or --approvers.",
+  },
+  CLI_PLAN_UNKNOWN: {
+    kind: "not-found",
+    message: "there is no plan whose hash begins with {hash}",
+    hint: "`holdfast removal list --all` shows the plans of a repository.",
+  },
+  CLI_PLAN_AMBIGUOUS: {
+    kind: "invalid-input",
+    message: "the hashes of several plans begin with {hash}",
+    hint: "Give more digits.",
+  },
+  CLI_PLAN_OVER: { kind: "conflict", message: "the plan {hash} is {state}: nothing can be decided about it any more" },
+  CLI_SIGN_FAILED: {
+    kind: "external-tool",
+    message: "nothing was signed with {key}: {reason}",
+    hint: "Try `ssh-keygen -Y sign -f KEY -n holdfast-plan` by hand; it is part of OpenSSH's client, 8.2 or newer.",
+  },
   CLI_FORGET_KEPT: {
     kind: "conflict",
     message: "nothing was forgotten, since snapshots that were named must stay: {reasons}",
@@ -88,12 +114,19 @@ export const CLI_ERRORS = {
     hint: "Snapshots came or went, something became old enough, or the rules are not the same. Look at it with --plan-only.",
   },
 
-  // Running
-  CLI_COPY_LACKS_SNAPSHOT: {
-    kind: "not-found",
-    message: "{location}: this copy does not have what is to be restored",
-    hint: "`holdfast copy` brings snapshots there. What the first repository could give is in the target.",
+  // Object lock
+  CLI_NO_OBJECT_LOCK: {
+    kind: "unsupported",
+    message: "{location}: nothing here says that files are locked against deletion",
+    hint: "For a bucket that was made with object lock, give -o s3.retention-mode=compliance (or governance) and -o s3.retention-days=N, as for the backups.",
   },
+  CLI_NO_LOCKS_HERE: {
+    kind: "unsupported",
+    message: "{location}: a place of this kind has no locks against deletion",
+    hint: "Buckets with object lock have them (s3:). `holdfast serve repository --min-age` is the like for a server of your own.",
+  },
+
+  // Running
   CLI_SOURCE_COMMAND: {
     kind: "external-tool",
     message: "the command '{command}' failed: {reason}",

@@ -9,10 +9,13 @@ export const EXIT = {
   failure: 1,
   usage: 2,
   incomplete: 3,
+  /** Something is to be removed by a plan that waits for approval, or for its time. */
+  waiting: 4,
   noRepository: 10,
   locked: 11,
   wrongPassword: 12,
   damage: 20,
+  shrunk: 21,
   interrupted: 130,
 } as const;
 

@@ -42,6 +42,12 @@ export class GivenOptions {
     return typeof value === "string" ? value : undefined;
   }
 
+  /** All values that were typed; variables do not count. */
+  typedList(name: string): string[] {
+    this.#definition(name);
+    return (this.#typed.get(name) ?? []).filter((value) => value !== true);
+  }
+
   /** The value of an option, or of its variable. @throws CLI_INVALID_VALUE when the variable's is not one of the choices */
   text(name: string): string | undefined {
     return this.#found(name)?.value;

@@ -14,10 +14,11 @@ type Context = Pick<CommandContext, "options" | "variables" | "signal">;
 
 /**
  * The repository that is meant; when none is named, the one that `start` made for this user.
+ * @param nth where several others may be named, which of them
  * @throws CLI_NO_LOCATION, CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE
  */
-export async function repositoryLocation(context: Context, whose: Whose = "own"): Promise<string> {
-  const named = await namedLocation(context, whose);
+export async function repositoryLocation(context: Context, whose: Whose = "own", nth = 0): Promise<string> {
+  const named = await namedLocation(context, whose, nth);
   if (named !== undefined) return named;
   if (whose === "from") throw cliError("CLI_NO_OTHER_LOCATION");
   const { repository } = ownPlaces(context);
@@ -31,13 +32,13 @@ export function ownPlaces({ variables }: Pick<Context, "variables">): Places {
 }
 
 /** The repository that an option or the environment names. @throws CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
-export async function namedLocation(context: Context, whose: Whose = "own"): Promise<string | undefined> {
+export async function namedLocation(context: Context, whose: Whose = "own", nth = 0): Promise<string | undefined> {
   const { options, variables } = context;
   const option = whose === "own" ? "" : "from-";
   const ending = whose === "own" ? "" : "FROM_";
   const [repo, file] = [`${option}repo`, `${option}repository-file`];
   const given = [
-    { name: `--${repo}`, location: options.typed(repo), fileName: `--${file}`, file: options.typed(file) },
+    { name: `--${repo}`, location: nthTyped(options, repo, nth), fileName: `--${file}`, file: options.typed(file) },
     ...Variables.prefixes.map((prefix) => ({
       name: `${prefix}${ending}REPOSITORY`,
       location: variables.ofPrefix(prefix, `${ending}REPOSITORY`)?.value,
@@ -54,6 +55,17 @@ export async function namedLocation(context: Context, whose: Whose = "own"): Pro
     });
   }
   return given.location ?? (await locationFromFile(given.file as string, context));
+}
+
+/** How many repositories the options --from-repo, or the environment, name. @throws as `namedLocation` */
+export async function otherCount(context: Context): Promise<number> {
+  const typed = context.options.typedList("from-repo").length;
+  if (typed > 0) return typed;
+  return (await namedLocation(context, "from")) === undefined ? 0 : 1;
+}
+
+function nthTyped(options: Context["options"], name: string, nth: number): string | undefined {
+  return nth === 0 && options.count(name) < 2 ? options.typed(name) : options.typedList(name)[nth];
 }
 
 async function locationFromFile(path: string, { signal }: { signal: AbortSignal }): Promise<string> {

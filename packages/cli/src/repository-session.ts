@@ -21,18 +21,25 @@ import {
   CacheFolder,
   type CachedType,
   type ComposeOptions,
+  type WarmUpInfo,
   composeBackend,
   openBackend,
+  storageError,
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
-import { formatLocalTime, plural } from "./output/units.ts";
+import { OutageReport } from "./output/outage-report.ts";
+import type { Output } from "./output/output.ts";
+import { formatCount, formatElapsed, formatLocalTime, plural } from "./output/units.ts";
 import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
+import { noticeKeys } from "./seen/keys.ts";
 import { surroundingsOf } from "./surroundings.ts";
 import { parseDuration } from "./values/duration.ts";
 
+/** How long a call that fails for now is repeated. */
+const PATIENCE_MS = 15 * 60_000;
 const CACHED_TYPES: readonly CachedType[] = ["snapshot", "index", "pack"];
 
 /**
@@ -59,11 +66,17 @@ export class Session {
     return this.#isLocked;
   }
 
-  /** Runs `work` under a lock, or without one if it only reads and --no-lock was given. */
+  /**
+   * Runs `work` under a lock; without one if it only reads, and --no-lock was given or the place cannot be written.
+   * @throws STORAGE_PAST before `work` when it is to write in such a place
+   */
   async locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { options, signal, output } = this.#context;
     const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
-    if (options.flag("no-lock") && (mode === "look" || mode === "read")) return work(signal);
+    const isReading = mode === "look" || mode === "read";
+    const { capabilities, location } = this.repository.backend;
+    if (capabilities.isReadOnly === true && !isReading) throw storageError("STORAGE_PAST", { location });
+    if (isReading && (options.flag("no-lock") || capabilities.isReadOnly === true)) return work(signal);
     const onWaiting = (holder: LockInfo): void => output.message(`waiting: ${describeLock(holder)}`);
     let isHeld = false;
     const held = (inner: AbortSignal): Promise<T> => {
@@ -94,9 +107,11 @@ function describeLock({ exclusive, pid, hostname, username, timeNs }: LockInfo):
 export interface SessionOptions {
   /** Default: the repository itself, and not the one of --from-repo. */
   readonly whose?: Whose;
+  /** Which of several of --from-repo. */
+  readonly nth?: number;
   /** False when what is stored is to be read itself, and not a copy. */
   readonly trustCache?: boolean;
-  /** How long a call that fails for now is repeated. Default: 15 minutes. */
+  /** How long a call that fails for now is repeated. Default: as --retry-for says, or 15 minutes. */
   readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
@@ -127,12 +142,15 @@ export interface PreparedSession {
 /** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
 export async function prepareSession(
   context: CommandContext,
-  { whose = "own", trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
+  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
 ): Promise<PreparedSession> {
-  const location = await repositoryLocation(context, whose);
+  const location = await repositoryLocation(context, whose, nth);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
-    const password = await passwordOf(raw, location, context, whose);
+    // Nobody waits a quarter of an hour to learn of a typing error, unless told to.
+    const isPatient = context.options.text("retry-for") !== undefined;
+    const first = isPatient ? composeBackend(raw, composeSettings(context, patienceMs)) : raw;
+    const password = await passwordOf(first, location, context, { whose, nth });
     const open = (): Promise<Session> => {
       whileOpening?.();
       return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
@@ -142,6 +160,31 @@ export async function prepareSession(
     await raw.close();
     throw error;
   }
+}
+
+/** A lock that is held until it is released. */
+export interface HeldLock {
+  /** Aborts when the lock is lost. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** Locks a repository beyond one call, as `Session.locked` does. @throws as that */
+export async function holdLock(session: Session, mode: LockMode): Promise<HeldLock> {
+  const held = Promise.withResolvers<AbortSignal>();
+  const done = Promise.withResolvers<void>();
+  const run = session.locked(mode, async (signal) => {
+    held.resolve(signal);
+    await done.promise;
+  });
+  run.catch((error: unknown) => held.reject(error));
+  const signal = await held.promise;
+  const release = async (): Promise<void> => {
+    done.resolve();
+    // What is wrong with the lock was told by its signal.
+    await run.catch(() => {});
+  };
+  return { signal, release };
 }
 
 interface Opening {
@@ -161,6 +204,7 @@ async function openSession(
   const settings = composeSettings(context, patienceMs);
   const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
   await noteUse(context, location, raw, opened.config.id);
+  await noticeKeys(context, opened);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   if (cache === undefined) return new Session(opened, context);
   // The index that was loaded last. Packs are not read before there is one.
@@ -173,11 +217,13 @@ async function openSession(
       onProblem: (error) => warnOfCache(context, error),
     },
   });
-  const { config, masterKey, keyId } = opened;
+  const { config, masterKey, keyId, keyIds } = opened;
   const onIndex = (loaded: BlobIndex): void => {
     index = loaded;
   };
-  return new Session(new Repository({ backend, config, masterKey, keyId, onIndex }), context, { hasCache: true });
+  return new Session(new Repository({ backend, config, masterKey, keyId, keyIds, onIndex }), context, {
+    hasCache: true,
+  });
 }
 
 /**
@@ -197,18 +243,21 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
 }
 
 /** Nobody is asked for the password of a repository that is not there. */
-async function passwordOf(backend: Backend, location: string, context: CommandContext, whose: Whose): Promise<Secret> {
+async function passwordOf(
+  backend: Backend,
+  location: string,
+  context: CommandContext,
+  { whose, nth }: { whose: Whose; nth: number },
+): Promise<Secret> {
   const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
   if (config === undefined) {
     await refuseUnmounted(context, location, backend);
     throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
   }
-  const isNamed = (await namedLocation(context, whose)) !== undefined;
-  return repositoryPassword(
-    context,
-    whose,
-    isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) },
-  );
+  const isNamed = (await namedLocation(context, whose, nth)) !== undefined;
+  const of = nth > 0 ? displayPath(backend.location) : undefined;
+  const otherwise = isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) };
+  return repositoryPassword(context, whose, { nth, of, ...otherwise });
 }
 
 function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {
@@ -216,15 +265,21 @@ function composeSettings({ options, output }: CommandContext, patienceMs?: numbe
     const kib = options.number(name, { min: 0, max: 2 ** 32 });
     return kib === undefined || kib === 0 ? undefined : kib * 1024;
   };
+  const given = options.parsed("retry-for", "give a duration such as 90s, 30m or 6h", parseDuration);
+  const maxElapsedMs = patienceMs ?? given ?? PATIENCE_MS;
+  const report = new OutageReport(output, maxElapsedMs);
   return {
     uploadBytesPerSecond: limit("limit-upload"),
     downloadBytesPerSecond: limit("limit-download"),
-    retry: {
-      ...(patienceMs === undefined ? {} : { maxElapsedMs: patienceMs }),
-      onRetry: ({ error, delayMs }) =>
-        output.message(`${messageOf(error)}; trying again in ${Math.ceil(delayMs / 1000)} s`),
-    },
+    warmUp: { onWaiting: (info) => tellWaiting(info, output) },
+    retry: { maxElapsedMs, onRetry: report.onRetry, onRecovery: report.onRecovery },
   };
+}
+
+/** That it waits for a cold class: a line each time that the store was asked, which is once a minute after a while. */
+function tellWaiting({ asked, waiting, waitedMs }: WarmUpInfo, output: Output): void {
+  const files = `${plural(waiting, "file")} of ${formatCount(asked)} that the store brings back from a cold class`;
+  output.message(`waiting for ${files}, for ${formatElapsed(waitedMs)} so far; what can be read goes on`);
 }
 
 /**

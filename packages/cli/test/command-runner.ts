@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
+/** What runs remember from one to the next: nothing of that goes into the home of whoever tests. */
+const STATE = mkdtempSync(join(tmpdir(), "holdfast-cli-state-"));
+afterAll(() => rm(STATE, { recursive: true, force: true }));
+
 /** As it was built, which `npm test` does before: that is what people run, and it starts three times as fast as the source. */
 const ENTRY = fileURLToPath(new URL("../bin/holdfast.cjs", import.meta.url));
 
@@ -110,7 +114,8 @@ function collect(stream: ChildProcess["stdout"]): Buffer[] {
 }
 
 function start(name: string, argv: readonly string[], { variables = {}, input, cwd }: RunOptions): ChildProcess {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", LC_ALL: "C.UTF-8", ...variables };
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, XDG_STATE_HOME: STATE, TZ: "UTC", LC_ALL: "C.UTF-8", ...variables };
   const child = spawn(name, argv, { env, cwd, stdio: ["pipe", "pipe", "pipe"] });
   // A program that does not read its input may be gone before all is written.
   child.stdin.on("error", () => {});

@@ -128,6 +128,34 @@ test("a machine with the role maintenance forgets and prunes, and what it remove
   await succeed("append-only", ["check", "--read-data"]);
 });
 
+test("a prune on a server with a minimum age says what stays because it is too young, and removes the rest", async () => {
+  const other = join(folder, "young");
+  mkdirSync(other);
+  const young = await startServer([other, "--clients", clients, "--min-age", "30d"]);
+  const variables = (client: string) => ({ ...variablesOf(client), HOLDFAST_REPOSITORY: `rest:${young.url}den/` });
+  try {
+    await holdfast(["init", "-q"], { variables: variables("append-only") });
+    const half = ["--stdin-from-command", "--", "sh", "-c", "head -c 20000000 /dev/urandom; exit 1"];
+    const broken = await holdfast(["backup", "-q", "--pack-size", "4", ...half], {
+      variables: variables("append-only"),
+    });
+    expect(broken.code).toBe(1);
+    await holdfast(["backup", "-q", join(source, "f0")], { variables: variables("append-only") });
+    const forget = ["forget", "latest", "--min-age", "0", "--keep-at-least", "0"];
+    const refused = await holdfast(forget, { variables: variables("maintenance") });
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/locked until \d{4}-\d\d-\d\dT/)]);
+    const prune = ["prune", "--max-unused", "0", "--json"];
+    const pruned = await holdfast(prune, { variables: variables("maintenance") });
+    expect(pruned.code, pruned.stderr).toBe(0);
+    const summary = JSON.parse(pruned.stdout.trim().split("\n").at(-1) ?? "") as { locked_packs: number };
+    expect(summary.locked_packs).toBeGreaterThan(0);
+    const checked = await holdfast(["check", "--read-data"], { variables: variables("append-only") });
+    expect(checked.code, checked.stderr).toBe(0);
+  } finally {
+    await young.stop();
+  }
+});
+
 describe("a machine with the role write-only", () => {
   test("backs up, with its cache and without, and can read nothing back", async () => {
     await succeed("write-only", ["backup", "-q", source]);
@@ -157,7 +185,7 @@ test("a restore whose server is killed in the middle goes on from another copy",
     HOLDFAST_FROM_REPOSITORY: copy,
     HOLDFAST_FROM_PASSWORD: "correct horse",
   };
-  const argv = ["restore", "latest", "-t", target, "--verify", "--limit-download", "8192"];
+  const argv = ["restore", "latest", "-t", target, "--verify", "--prefer", "given", "--limit-download", "8192"];
   const child = startHoldfast(argv, { variables });
   const outcome = ended(child);
   const files = join(target, source);
@@ -165,7 +193,7 @@ test("a restore whose server is killed in the middle goes on from another copy",
   server.kill();
   expect(readdirSync(files).length).toBeLessThan(FILES);
   const { code, stderr } = await outcome;
-  expect(stderr).toContain("is read to bring the rest");
+  expect(stderr).toContain("the rest is read from");
   expect(code, stderr).toBe(0);
   expect(execFileSync("diff", ["-r", source, files], { encoding: "utf8" })).toBe("");
 }, 180_000);

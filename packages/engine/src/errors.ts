@@ -184,6 +184,17 @@ export const ENGINE_ERRORS = {
     message: "{what} came or went while prune was at work, so it stops",
     hint: "Somebody did not respect the lock. Run `holdfast check`; if it names packs or blobs that no index lists, run `holdfast repair index`. Then prune.",
   },
+  ENGINE_LOCK_TOO_SHORT: {
+    kind: "invalid-input",
+    message:
+      "locks of {given} are too short: the job leaves alone what has {margin} to go, and would have to extend all in each run",
+    hint: "Give `--for` more days, or run the job more often and say so with `--every`.",
+  },
+  ENGINE_NEEDED_LOST: {
+    kind: "not-found",
+    message: "{what} is needed, and is not there as it was stored",
+    hint: "Run `holdfast check`. If somebody hid or overwrote it, it is still there as of a time before: `-o s3.as-of`.",
+  },
   ENGINE_PRUNE_FULL: {
     kind: "unavailable",
     message:
@@ -279,6 +290,17 @@ export const ENGINE_ERRORS = {
     kind: "invalid-input",
     message: "restoring into / with deletion would remove everything that the snapshot lacks",
     hint: "Choose with --include or --exclude what may be touched, or restore into another folder.",
+  },
+  ENGINE_COPY_STALLED: {
+    kind: "unavailable",
+    transient: true,
+    message: "{location} is too slow to wait for: {reason}",
+    hint: "Look at the place and the line to it. Run the command again: what is restored already is not read again.",
+  },
+  ENGINE_COPY_DAMAGED: {
+    kind: "corrupt",
+    message: "{location} is damaged: {packs} packs could not be read",
+    hint: "`holdfast repair packs --from-repo` brings back what another copy still has.",
   },
   ENGINE_TARGET_FULL: {
     kind: "unavailable",

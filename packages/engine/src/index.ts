@@ -32,9 +32,10 @@ export { type OpenOptions, openRepository } from "./repository/open.ts";
 export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
-export { type KeyInfo, addKey, changePassword, listKeys, removeKey } from "./repository/keys.ts";
+export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
 export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
-export { findFileId } from "./repository/find-id.ts";
+export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
+export { withIndexBeside } from "./repository/index-beside.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
 export { BlobReader } from "./repository/blob-reader.ts";
 export { type PathTarget, TreeReader, resolvePath } from "./repository/tree-reader.ts";
@@ -60,12 +61,16 @@ export type {
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
 export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
+export type { PresentResult } from "./backup/verify-present.ts";
 export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";
 
 // Restore
 export { Restore, type RestoreOptions, type RestoreProgress, type RestoreResult } from "./restore/restore.ts";
+export type { CopyChange, CopyDamage } from "./restore/copies.ts";
+export type { OpenedCopy, StandbyCopy } from "./restore/copy-reader.ts";
+export { type MeasuredCopy, measureCopies } from "./restore/measure-copies.ts";
 export type { RestoreProblem } from "./restore/problems.ts";
 export type { RestoreCounts, RestoreEntry } from "./restore/messages.ts";
 
@@ -133,7 +138,7 @@ export { DEFAULT_GRACE_MS, type NeededSnapshots, neededSnapshots } from "./forge
 export type { EvidenceFields, EvidenceRun, EvidenceSubject } from "./format/evidence.ts";
 export { listEvidence, saveEvidence, subjectsOf } from "./evidence/records.ts";
 export { Evidence, type Standing } from "./evidence/standing.ts";
-export { tidyEvidence } from "./evidence/tidy.ts";
+export { superfluousEvidence, tidyEvidence } from "./evidence/tidy.ts";
 
 // Compare snapshots, also with live files
 export type { Change, DiffProblem, EntryCounts, Modifier } from "./diff/changes.ts";
@@ -141,9 +146,34 @@ export { type TreeDiff, type TreeDiffOptions, diffTrees } from "./diff/diff-tree
 export { type LiveDiff, type LiveDiffOptions, type LivePair, type LiveProblem, diffLive } from "./diff/diff-live.ts";
 
 // Prune: plan, then execute
-export { type PruneOptions, type PruneProgress, type UnusedLimit, DEFAULT_MAX_UNUSED } from "./prune/options.ts";
-export { type PrunePlan, planPrune, prunedPacks } from "./prune/plan.ts";
+export {
+  type PruneOptions,
+  type PruneProgress,
+  type RemovableFiles,
+  type UnusedLimit,
+  DEFAULT_MAX_UNUSED,
+} from "./prune/options.ts";
+export { type PrunePlan, planPrune, prunedFiles, prunedPacks } from "./prune/plan.ts";
 export { type PruneResult, executePrune } from "./prune/execute.ts";
+
+// Object lock
+export {
+  type ExtendOptions,
+  type ExtendPhase,
+  type ExtendResult,
+  type FailedLock,
+  extendLocks,
+} from "./object-lock/extend-locks.ts";
+export {
+  type JobStanding,
+  type ProtectionDue,
+  DEFAULT_EVERY_MS,
+  firstLock,
+  judgeJob,
+  protectionDue,
+} from "./object-lock/lateness.ts";
+export { type LockRun, listLockRuns } from "./object-lock/lock-runs.ts";
+export { type LockStatus, lockStatus } from "./object-lock/lock-status.ts";
 
 // Rewrite snapshots
 export {

@@ -24,6 +24,7 @@ export {
   type RetentionStop,
   type RetentionWarning,
   type SafetyFloors,
+  type SnapshotSize,
   type StopCode,
   type StopLimits,
   type Verdict,

@@ -64,6 +64,40 @@ export const SERVER_ERRORS = {
     message: "nothing is removed, since the clock of the server is in doubt: {reason}",
     hint: "Set the clock of the server's machine right, and start the server again.",
   },
+  // Plans for removals
+  SERVER_UNPLANNED: {
+    kind: "permission",
+    message: "the {type} file is named in no plan that was approved, is past its delay and not expired",
+  },
+  SERVER_NO_PLAN: { kind: "not-found", message: "there is no such plan" },
+  SERVER_BAD_PLAN: { kind: "invalid-input", message: "the plan cannot be registered: {problem}" },
+  SERVER_PLAN_FILE: {
+    kind: "conflict",
+    message: "{count} of the {type} files that the plan names are not there (any more)",
+  },
+  SERVER_TOO_MANY_PLANS: {
+    kind: "conflict",
+    message: "{count} plans are open for this repository, which is the most there may be: cancel some first",
+  },
+  SERVER_PLAN_OVER: { kind: "conflict", message: "the plan is {state}: nothing can be decided about it any more" },
+  SERVER_PLAN_DAMAGED: {
+    kind: "corrupt",
+    message: "the plan {hash} is not what was registered: somebody changed the records of this server",
+  },
+  SERVER_SIGNATURE: { kind: "permission", message: "the signature does not count: {reason}" },
+  SERVER_OWN_PLAN: {
+    kind: "permission",
+    message: "{name} stands for the client {client}, which proposed the plan, and so cannot approve it",
+  },
+  SERVER_APPROVED_BEFORE: { kind: "conflict", message: "{name} has approved this plan before, and counts once" },
+  SERVER_NO_APPROVERS: {
+    kind: "conflict",
+    message: "nobody has to approve plans at this server: they wait for their delay only",
+  },
+  SERVER_APPROVERS_LOST: {
+    kind: "permission",
+    message: "the file of approvers cannot be used, so nothing is removed; the server's log says why",
+  },
   SERVER_QUOTA: {
     kind: "unavailable",
     message: "the quota of {quota} bytes is used up: {used} are in use, and {length} more were to come",
@@ -100,6 +134,21 @@ export const SERVER_ERRORS = {
     kind: "invalid-input",
     message: "a folder for the server's own records is needed where repositories are not in a local folder",
     hint: "Give --state FOLDER.",
+  },
+  SERVER_APPROVERS: {
+    kind: "invalid-input",
+    message: "the file of approvers {path} cannot be used: {problem}",
+    hint: "It has the form of OpenSSH's allowed signers, a line for each person: `anna@example.org ssh-ed25519 AAAA…`.",
+  },
+  SERVER_NO_SSH_KEYGEN: {
+    kind: "external-tool",
+    message: "signatures of approvers cannot be verified, as ssh-keygen cannot be used: {reason}",
+    hint: "Install OpenSSH's client (Debian: openssh-client), 8.2 or newer.",
+  },
+  SERVER_PLAN_TIMES: {
+    kind: "invalid-input",
+    message: "plans would expire after {expiry} and could be carried out only after {delay}",
+    hint: "Let --plan-expiry be longer than --removal-delay.",
   },
   SERVER_STATE: { kind: "unavailable", message: "the server's records in {path} cannot be used: {reason}" },
   SERVER_NOT_IN_TRASH: { kind: "not-found", message: "the trash has no file {name}" },

@@ -4,6 +4,7 @@ export { hashPassword, hashToken, newToken } from "./repository-server/client-se
 export {
   type Client,
   isClientName,
+  isPersonName,
   isRepositoryPattern,
   readClients,
   writeClients,
@@ -11,6 +12,10 @@ export {
 export { Ledger, type TrashRow } from "./repository-server/ledger.ts";
 export { type ListenAddress, parseListenAddress } from "./repository-server/listen-address.ts";
 export { RepositoryPlaces } from "./repository-server/repository-places.ts";
-export { RepositoryServer, type RepositoryServerOptions } from "./repository-server/repository-server.ts";
+export {
+  type PlanOptions,
+  RepositoryServer,
+  type RepositoryServerOptions,
+} from "./repository-server/repository-server.ts";
 export { ROLES, type Role, isRole } from "./repository-server/roles.ts";
 export { Trash } from "./repository-server/trash.ts";

@@ -195,6 +195,30 @@ describe("attack", () => {
     expect(await names(served, "admin", "key")).toEqual([sample("key", 400, 99).name]);
   });
 
+  test("11, whatever is done to keys and config, and whatever is refused, is in the log and in the metrics", async () => {
+    const served = await startServer({ metrics: { host: "127.0.0.1", port: 0 } });
+    await makeDen(served);
+    await put(served, "append-only", "key", 400, 7);
+    await served.ask("maintenance", "DELETE", "/den/config");
+    await put(served, "admin", "key", 400, 8);
+    await served.ask("admin", "DELETE", sample("key", 400, 8).path);
+    await served.ask("admin", "GET", sample("key", 400, 99).path);
+    const changes = served.log.flatMap((entry) =>
+      entry.keyChange === undefined ? [] : [[entry.client, entry.keyChange]],
+    );
+    expect(changes).toEqual([
+      ["append-only", "key-stored"],
+      ["append-only", "config-stored"],
+      ["append-only", "refused"],
+      ["maintenance", "refused"],
+      ["admin", "key-stored"],
+      ["admin", "key-removed"],
+    ]);
+    const text = await (await fetch(`${served.server.metricsUrl}`)).text();
+    expect(text).toContain('holdfast_key_changes_total{client="append-only",change="refused"} 1');
+    expect(text).toContain('holdfast_key_changes_total{client="admin",change="key-stored"} 1');
+  });
+
   test("12, fetching all history with a stolen write-only client: no byte of a pack is given", async () => {
     const served = await startServer();
     await makeDen(served);

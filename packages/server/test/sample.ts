@@ -14,6 +14,7 @@ export const FOLDERS: Readonly<Record<FileType, string>> = {
   forgotten: "holdfast/forgotten",
   hold: "holdfast/holds",
   evidence: "holdfast/evidence",
+  retention: "holdfast/retention",
 };
 
 /** A file, and where it belongs in the repository `den`. */

@@ -1,5 +1,4 @@
 /** Uploads: what becomes visible, and what does not. */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdir, rm, stat } from "node:fs/promises";
@@ -9,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { makeDen, put, sample } from "./sample.ts";
+import { startProcess } from "./server-process.ts";
 import { type TestServer, afterTest, askUrl, authorization, startServer } from "./test-server.ts";
 
 /** Sends the head of an upload and some of its body, and leaves the rest to the caller. */
@@ -145,34 +145,6 @@ describe("an upload", () => {
     asked.destroy();
   });
 });
-
-/** A server in a process of its own, so that it can be killed and its memory be measured. */
-async function startProcess(root: string, clientsFile: string) {
-  const program = `
-    const { RepositoryServer } = await import(${JSON.stringify(new URL("../src/repository-server/repository-server.ts", import.meta.url).href)});
-    const { NO_SURROUNDINGS } = await import(${JSON.stringify(new URL("../../storage/src/location.ts", import.meta.url).href)});
-    const server = await RepositoryServer.start({
-      root: process.argv[1], access: { clientsFile: process.argv[2] }, surroundings: NO_SURROUNDINGS,
-      listen: { host: "127.0.0.1", port: 0 },
-    });
-    process.on("SIGUSR2", () => process.stdout.write(JSON.stringify({ rss: process.resourceUsage().maxRSS }) + "\\n"));
-    process.stdout.write(JSON.stringify({ url: server.url }) + "\\n");
-  `;
-  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", program, root, clientsFile];
-  const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
-  afterTest(async () => void child.kill("SIGKILL"));
-  const answer = async (): Promise<Record<string, unknown>> => {
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
-    return JSON.parse(line.toString()) as Record<string, unknown>;
-  };
-  const { url } = await answer();
-  const maxRssKib = async (): Promise<number> => {
-    const asked = answer();
-    child.kill("SIGUSR2");
-    return Number((await asked)["rss"]);
-  };
-  return { child, url: String(url), maxRssKib };
-}
 
 describe("a server in a process of its own", () => {
   test("that is killed in the middle of an upload leaves nothing that can be seen", async () => {

@@ -13,11 +13,10 @@
  * It classifies its failures (`HoldfastError.kind`, `.transient`). An abort rejects with the signal's reason.
  */
 
-/**
- * The kinds of files in a repository. `pack` lives in the folder `data/xx/`; `forgotten`, `hold` and `evidence` are Holdfast's own,
- * in a folder that other programs do not know.
- */
-export type FileType = "config" | "key" | "lock" | "snapshot" | "index" | "pack" | "forgotten" | "hold" | "evidence";
+import type { FileType } from "./file-type.ts";
+import type { RemovalPlans } from "./plans/removal-plan.ts";
+
+export type { FileType };
 
 /** Names one file. `name` is 64 lower-case hex digits, and empty for `config`. */
 export interface FileKey {
@@ -33,6 +32,24 @@ export interface FileInfo {
   readonly receivedAtMs?: number;
   /** Until when the store lets nobody delete it, if it has such a lock and was asked for this one file. Milliseconds since 1970. */
   readonly retainedUntilMs?: number;
+  /** The store's clock when it said so; milliseconds since 1970. Ours may be wrong. */
+  readonly storeTimeMs?: number;
+}
+
+/** For how long a file is to be locked, by the store's clock: a wrong one here must lock nothing for a century. Milliseconds. */
+export interface RetentionWish {
+  readonly forMs: number;
+  /** A lock that has so much left is left alone. Default: `forMs`. */
+  readonly unlessLeftMs?: number;
+}
+
+/** How the lock of a file stands after a wish. Milliseconds since 1970. */
+export interface RetentionOutcome {
+  readonly isExtended: boolean;
+  /** As it was read back. */
+  readonly untilMs: number;
+  /** Absent where there was no lock. */
+  readonly beforeMs?: number;
 }
 
 /** A body that can be replayed, so that a retry can send it again. */
@@ -58,6 +75,8 @@ export interface Capabilities {
   readonly serverTime: boolean;
   /** How many calls at once make sense. */
   readonly maxConcurrency: number;
+  /** Up to how many may be tried where more of them move more. Left out: `maxConcurrency` is meant as it is. */
+  readonly mostConcurrency?: number;
   /** After how long other machines see what was saved here; 0 where it is in everybody's next listing. */
   readonly settleMs: number;
   /**
@@ -66,6 +85,14 @@ export interface Capabilities {
    * `COMPLIANCE` by nobody.
    */
   readonly objectLock?: { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number };
+  /** `stat` tells until when a file is locked, whether or not this place locks what is saved. */
+  readonly tellsRetention?: true;
+  /** What is removed is only hidden, and its space not free. Known once something was removed. */
+  readonly hidesRemoved?: boolean;
+  /** Files in a cold class are asked for, and waited for, as long as this says; see `Backend.requestWarm`. */
+  readonly warmUp?: { readonly timeoutMs: number };
+  /** Nothing can be written here, so that a run that only reads takes no lock, and one that writes need not begin. */
+  readonly isReadOnly?: true;
 }
 
 export interface CallOptions {
@@ -81,9 +108,19 @@ export interface LoadOptions extends CallOptions {
 }
 
 export interface SaveOptions extends CallOptions {
+  /** Nothing but a restore or a check of all data reads the file, so that it may lie in a class that is not read at once. */
+  readonly mayBeCold?: boolean;
   /** Fail with `STORAGE_EXISTS` rather than replace. */
   readonly ifAbsent?: boolean;
 }
+
+/**
+ * Asks for a file that lies in a class which cannot be read at once to be made readable for some days. That takes minutes to
+ * hours and costs money. Asked again, it tells how far that is.
+ * @returns `warm` where it can be read now, `warming` where it will be
+ * @throws STORAGE_NOT_FOUND, STORAGE_PERMISSION, STORAGE_UNAVAILABLE
+ */
+export type RequestWarm = (key: FileKey, options: CallOptions) => Promise<"warm" | "warming">;
 
 export interface MoveOptions extends CallOptions {
   /** Called after each file, also for one that was not there. */
@@ -103,6 +140,12 @@ export type MoveFiles = (
   names: readonly string[],
   options: MoveOptions,
 ) => Promise<string[]>;
+
+/**
+ * Holds back every call that is not about a lock, also one that is being repeated, until the returned function is called. What
+ * is under way goes on. For whoever has to find out first whether work may go on at all.
+ */
+export type PauseCalls = () => () => void;
 
 /** Types whose files lie in one folder and are named like each other. */
 export type MovableType = "snapshot" | "forgotten";
@@ -125,7 +168,8 @@ export interface Backend {
    * The first chunk is handed over: `consume` may keep or change it, as a load in one chunk then needs no copy. Any later chunk
    * is only valid until the next one is taken. An empty file or range has no chunk. An error that `consume` throws comes out
    * as it is. `consume` must not wait for another call of the same backend, whose number of calls at once may be limited.
-   * @throws STORAGE_NOT_FOUND, STORAGE_RANGE, STORAGE_PERMISSION, STORAGE_UNAVAILABLE
+   * @throws STORAGE_NOT_FOUND, STORAGE_RANGE, STORAGE_PERMISSION, STORAGE_UNAVAILABLE, STORAGE_COLD for a file that lies in a class
+   * which cannot be read at once
    */
   load<T>(
     key: FileKey,
@@ -144,7 +188,7 @@ export interface Backend {
    */
   list(type: FileType, options: CallOptions): AsyncIterable<FileInfo>;
 
-  /** Removes a file. @throws STORAGE_NOT_FOUND */
+  /** Removes a file. @throws STORAGE_NOT_FOUND, STORAGE_RETAINED where a lock forbids it */
   remove(key: FileKey, options: CallOptions): Promise<void>;
 
   /**
@@ -152,10 +196,19 @@ export interface Backend {
    * The new time was read back when this resolves.
    * @throws STORAGE_NOT_FOUND, STORAGE_NO_RETENTION when the store does not keep the lock, or has none
    */
-  extendRetention?(key: FileKey, untilMs: number, options: CallOptions): Promise<void>;
+  extendRetention?(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome>;
+
+  /** Where `capabilities.warmUp` says so. */
+  readonly requestWarm?: RequestWarm | undefined;
 
   /** Only in places that can do better than a copy. */
   readonly move?: MoveFiles | undefined;
+
+  /** Only in a backend as `composeBackend` makes it. */
+  readonly pauseCalls?: PauseCalls | undefined;
+
+  /** Only in places that remove files by plans alone, locks excepted; known once the place has answered. */
+  readonly removalPlans?: RemovalPlans | undefined;
 
   close(): Promise<void>;
 }

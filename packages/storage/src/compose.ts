@@ -1,10 +1,10 @@
 /**
  * The one place that puts decorators around a backend. From the outside in:
  *
- * access (read-only, append-only) → cache → retry → rate limit → concurrency → backend
+ * access (read-only, append-only) → cache → warm-up → retry → rate limit → concurrency → backend
  *
  * A refused write costs nothing. A cached file causes no call. A repeated call pays for its bytes again, and waits for its turn
- * again, so that calls which wait between two tries hold nobody up.
+ * again, so that calls which wait between two tries hold nobody up. What is in a cold class is waited for outside of both.
  */
 import type { Backend } from "./backend.ts";
 import { AppendOnlyBackend } from "./decorators/append-only.ts";
@@ -14,12 +14,14 @@ import { ConcurrencyBackend } from "./decorators/concurrency.ts";
 import { RateLimitBackend } from "./decorators/rate-limit.ts";
 import { ReadOnlyBackend } from "./decorators/read-only.ts";
 import { RetryBackend } from "./decorators/retry.ts";
+import { WarmUpBackend, type WarmUpOptions } from "./decorators/warm-up.ts";
 
 export interface ComposeOptions {
   /** Default: everything. */
   readonly access?: "everything" | "append-only" | "read-only";
   readonly cache?: CacheOptions;
   readonly retry?: RetryOptions;
+  readonly warmUp?: WarmUpOptions;
   /** Bytes per second to the store. Default: no limit. */
   readonly uploadBytesPerSecond?: number | undefined;
   /** Bytes per second from the store. Default: no limit. */
@@ -38,7 +40,7 @@ export function composeBackend(backend: Backend, options: ComposeOptions = {}): 
   if (uploadBytesPerSecond !== undefined || downloadBytesPerSecond !== undefined) {
     composed = new RateLimitBackend(composed, { uploadBytesPerSecond, downloadBytesPerSecond });
   }
-  composed = new RetryBackend(composed, options.retry);
+  composed = new WarmUpBackend(new RetryBackend(composed, options.retry), options.warmUp);
   if (cache !== undefined) composed = new CacheBackend(composed, cache);
   if (access === "append-only") return new AppendOnlyBackend(composed);
   return access === "read-only" ? new ReadOnlyBackend(composed) : composed;

@@ -24,6 +24,27 @@ export const STORAGE_ERRORS = {
     message: "{location}: the place is read-only",
     hint: "Mount it writable, or add --no-lock for commands that only read.",
   },
+  STORAGE_PAST: {
+    kind: "permission",
+    message: "{location}: this is how the repository was at that time, and nothing can be changed in it",
+    hint: "Do without -o s3.as-of to work on the repository of now. `holdfast copy --from-repo` brings snapshots of then back into it.",
+  },
+  STORAGE_COLD: {
+    kind: "unavailable",
+    message:
+      "{location}: the {type} file {name} is in a cold storage class ({storageClass}) and cannot be read at once",
+    hint: "`-o s3.enable-restore=true` asks the store for all that is needed and waits for it, which takes minutes to hours and costs money; see -o s3.restore-tier and s3.restore-days.",
+  },
+  STORAGE_COLD_TIMEOUT: {
+    kind: "unavailable",
+    message: "{location}: the {type} file {name} is still not readable {hours} hours after it was asked for",
+    hint: "Run this again later: what was asked for goes on meanwhile. `-o s3.restore-timeout` waits longer.",
+  },
+  STORAGE_RETAINED: {
+    kind: "permission",
+    message: "{location}: the {type} file {name} is locked until {until}, and not removed",
+    hint: "Run this again when the lock is over.",
+  },
   STORAGE_NO_FOLDER: {
     kind: "not-found",
     message: "{location}: the folder does not exist",
@@ -48,6 +69,22 @@ export const STORAGE_ERRORS = {
     kind: "permission",
     message: "{location}: opened append-only, so the {type} file {name} is not removed",
     hint: "Remove data from a place that may do so; append-only access protects it against a taken-over host.",
+  },
+  STORAGE_UNPLANNED: {
+    kind: "permission",
+    message: "{location}: the {type} file {name} is named in no approved plan, so it is not removed",
+    hint: "This server removes by plans: `holdfast forget` and `holdfast prune` propose them, `holdfast removal list` shows them.",
+  },
+  STORAGE_NO_PLAN: {
+    kind: "not-found",
+    message: "{location}: there is no such plan, or none at all in this place",
+    hint: "`holdfast removal list` shows the plans of a repository.",
+  },
+  STORAGE_PLAN_REFUSED: { kind: "conflict", message: "{location}: {reason}" },
+  STORAGE_PLAN_DAMAGED: {
+    kind: "corrupt",
+    message: "the plan {hash} is not what was registered: {reason}",
+    hint: "Nothing is removed by it. Cancel it, and look at who could change it on its way or on the server.",
   },
   STORAGE_FAILED: { kind: "unavailable", message: "{location}: {reason}" },
   STORAGE_UNAVAILABLE: { kind: "unavailable", message: "{location}: {reason}", transient: true },

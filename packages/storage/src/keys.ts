@@ -6,7 +6,7 @@ import { storageError } from "./errors.ts";
 export const RESTIC_FILE_TYPES: readonly FileType[] = ["config", "key", "lock", "snapshot", "index", "pack"];
 
 /** Every type of file. The last ones are Holdfast's own; their folders are made when they are needed. */
-export const FILE_TYPES: readonly FileType[] = [...RESTIC_FILE_TYPES, "forgotten", "hold", "evidence"];
+export const FILE_TYPES: readonly FileType[] = [...RESTIC_FILE_TYPES, "forgotten", "hold", "evidence", "retention"];
 
 const FOLDERS: Readonly<Record<FileType, string>> = {
   config: "",
@@ -18,6 +18,7 @@ const FOLDERS: Readonly<Record<FileType, string>> = {
   forgotten: "holdfast/forgotten",
   hold: "holdfast/holds",
   evidence: "holdfast/evidence",
+  retention: "holdfast/retention",
 };
 
 const HEX_64 = /^[0-9a-f]{64}$/;

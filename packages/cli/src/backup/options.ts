@@ -33,6 +33,7 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
   if (stdin === undefined && targets.length === 0) throw usage("nothing to back up: give at least one path");
   const timeNs = options.parsed("time", "give a time such as '2026-11-01 22:08:41'", (text) => parseTime(text));
   const workers = options.number("read-concurrency", { min: 1, max: 256 });
+  const verifyPresent = options.text("verify-present");
   return {
     targets,
     cwd: process.cwd(),
@@ -60,6 +61,7 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
     dryRun: options.flag("dry-run"),
     programVersion: `holdfast ${programVersion()}`,
     itemEvents: namesItems(output),
+    ...(verifyPresent === undefined ? {} : { verifyPresentBytes: parseSizeBytes(verifyPresent) }),
   };
 }
 

@@ -36,6 +36,7 @@ function summary(now: BackupProgress, rate: Rate): string {
     `${formatBytes(now.counts.dataAddedPacked)} stored`,
     ...(now.problems === 0 ? [] : [plural(now.problems, "problem")]),
     ...(now.phase === "finishing" ? ["finishing"] : []),
+    ...(now.phase === "verifying" ? ["verifying what was there"] : []),
   ];
   return `${time} ${parts.join(", ")}`;
 }

@@ -4,6 +4,8 @@ import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
 import { formatBytes, formatCount, formatElapsed, formatInstant, plural } from "../output/units.ts";
 import { shortId } from "../snapshot-json.ts";
+import { presentJson } from "./present.ts";
+import { type Shrinkage, shrinkageJson } from "./shrinkage.ts";
 
 /** What each kind of problem means, before its reason. */
 const MEANINGS: Readonly<Record<Problem["code"], string>> = {
@@ -33,9 +35,14 @@ export function reportRepository(path: string, output: Output): void {
 }
 
 /** The summary of a finished backup: lines for people, or the `summary` of JSON. */
-export function reportBackup(result: BackupResult, output: Output, { dryRun }: { dryRun: boolean }): void {
+export function reportBackup(
+  result: BackupResult,
+  output: Output,
+  { dryRun, shrinkage }: { readonly dryRun: boolean; readonly shrinkage?: Shrinkage | undefined },
+): void {
   if (output.settings.json) {
-    output.printJson(summaryJson(result, dryRun));
+    const shrunk = shrinkage && shrinkageJson(shrinkage);
+    output.printJson({ ...summaryJson(result, dryRun), shrunk, present_verified: presentJson(result) });
     return;
   }
   for (const line of summaryLines(result, dryRun)) output.message(line);
@@ -82,7 +89,7 @@ function outcome(snapshotId: string | undefined, dryRun: boolean): string {
   return dryRun ? "dry run: nothing was stored" : "nothing changed, so no snapshot was made";
 }
 
-function summaryJson({ counts, ...result }: BackupResult, dryRun: boolean): unknown {
+function summaryJson({ counts, ...result }: BackupResult, dryRun: boolean): Record<string, unknown> {
   return {
     message_type: "summary",
     dry_run: dryRun ? true : undefined,

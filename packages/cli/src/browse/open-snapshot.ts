@@ -6,8 +6,8 @@ import {
   type StoredSnapshot,
   TreeReader,
   findSnapshot,
-  loadIndex,
   resolvePath,
+  withIndexBeside,
 } from "@holdfast/engine";
 import type { Session } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
@@ -30,11 +30,13 @@ export async function openSnapshot(
   options: GivenOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<OpenedSnapshot> {
-  const { stored, subfolder } = await findSnapshot(session.repository, text, {
-    signal,
-    filter: snapshotFilter(options),
-  });
-  const index = await loadIndex(session.repository, { signal });
+  const filter = snapshotFilter(options);
+  const { found, index } = await withIndexBeside(
+    session.repository,
+    (onListed, both) => findSnapshot(session.repository, text, { signal: both, filter, onListed }),
+    { signal },
+  );
+  const { stored, subfolder } = found;
   const trees = new TreeReader(new BlobReader(session.repository, index));
   const place = await resolvePath(trees, stored.snapshot.tree, subfolder, { signal });
   return { stored, index, trees, place, subfolder };

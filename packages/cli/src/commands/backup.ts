@@ -1,41 +1,80 @@
 /** `holdfast backup`: makes a snapshot. */
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { Backup, type BackupEvent, type BackupResult, fsPath, type SelectionRules } from "@holdfast/engine";
-import { backupRequest } from "../backup/options.ts";
+import {
+  Backup,
+  type BackupEvent,
+  type BackupResult,
+  fsPath,
+  type SelectionRules,
+  type StoredSnapshot,
+} from "@holdfast/engine";
+import { type BackupRequest, backupRequest } from "../backup/options.ts";
 import { reportCounted, reportItem } from "../backup/item-report.ts";
 import { backupProgress } from "../backup/progress.ts";
+import { reportPresent, recordPresent } from "../backup/present.ts";
 import { reportBackup, reportProblem, reportRepository } from "../backup/report.ts";
+import { reportShrinkage, shrinkageOf } from "../backup/shrinkage.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { warnUnrecorded } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
+import { SHRINK_EXPECTED } from "../forget/limit-options.ts";
+import { warnIfLate } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
-import { withSession } from "../repository-session.ts";
+import { type Session, withSession } from "../repository-session.ts";
+import { noteSnapshot, noticeLostHistory } from "../seen/history.ts";
 import { shortId } from "../snapshot-json.ts";
+import { parsePercent } from "../values/percent.ts";
 
 export const run: RunCommand = async (context) => {
   const request = await backupRequest(context);
   const { dryRun } = request;
+  const { options, output } = context;
+  const maxShrinkPercent = options.parsed("max-shrink", SHRINK_EXPECTED, parsePercent);
   const result = await withSession(
     context,
     (session) => {
-      const work = (signal: AbortSignal): Promise<BackupResult> =>
-        runBackup(
-          context,
-          new Backup(session.repository, {
-            ...request,
-            rules: { ...request.rules, repository: leftOut(context, session.repository.backend.location) },
-            signal,
-            onEvent: (event) => tell(context, event),
-          }),
-        );
+      const work = (signal: AbortSignal): Promise<BackupResult> => backUp(context, session, request, signal);
       return dryRun ? work(context.signal) : session.locked("append", work);
     },
     { whileOpening: () => Backup.startThreads(request.workers) },
   );
-  reportBackup(result, context.output, { dryRun });
+  const shrinkage = shrinkageOf(result, maxShrinkPercent === undefined ? undefined : maxShrinkPercent / 100);
+  reportBackup(result, output, { dryRun, shrinkage });
+  if (shrinkage !== undefined) reportShrinkage(shrinkage, result, output);
+  if (reportPresent(result, output)) return EXIT.damage;
+  if (shrinkage !== undefined && options.flag("fail-if-shrunk")) return EXIT.shrunk;
   return result.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
 };
+
+/** Makes the snapshot, and looks at what was there before with what this machine remembers. */
+async function backUp(
+  context: CommandContext,
+  session: Session,
+  request: BackupRequest,
+  signal: AbortSignal,
+): Promise<BackupResult> {
+  const { repository } = session;
+  const beganAtMs = Date.now();
+  let there: readonly StoredSnapshot[] = [];
+  const backup = new Backup(repository, {
+    ...request,
+    rules: { ...request.rules, repository: leftOut(context, repository.backend.location) },
+    signal,
+    onEvent: (event) => {
+      if (event.kind === "snapshots") there = event.snapshots;
+      else tell(context, event);
+    },
+  });
+  const made = await runBackup(context, backup);
+  const { source, snapshotId: id } = made;
+  const timeNs = request.timeNs ?? made.startedAtNs;
+  await noticeLostHistory(context, repository, there);
+  if (id !== undefined) await noteSnapshot(context, repository, { source, id, timeNs }, there);
+  await recordPresent(context, session, made, { signal, beganAtMs });
+  await warnIfLate(context, repository, { signal, during: "backup" });
+  return made;
+}
 
 async function runBackup({ output, variables }: CommandContext, backup: Backup): Promise<BackupResult> {
   const progress = showProgress(backupProgress(backup), output, variables);

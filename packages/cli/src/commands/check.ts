@@ -7,6 +7,7 @@ import { cliError } from "../errors.ts";
 import { recordEvidence } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import type { GivenOptions } from "../given-options.ts";
+import { warnIfLate } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
 import { withSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
@@ -27,6 +28,7 @@ export const run: RunCommand = async (context) => {
         const proven = subjectsOf(session.hasCache ? [] : checked.proven);
         const found = { run: "check", beganAtMs, proven, damaged: subjectsOf(checked.damaged) } as const;
         await recordEvidence(context, session, found, { signal });
+        await warnIfLate(context, session.repository, { signal, during: "check" });
         return checked;
       }),
     { trustCache: options.flag("with-cache"), whileOpening: () => Check.startThreads() },

@@ -8,6 +8,7 @@ import { lockedBoth, type TwoSessions, withTwoSessions } from "../copy/two-repos
 import { type MadeSnapshot, carryIncomplete } from "../evidence/carry.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
+import { noticeLostSource } from "../seen/history.ts";
 import { chosenSnapshots, snapshotFilter } from "../snapshot-choice.ts";
 import { packOptions } from "../values/pack-options.ts";
 
@@ -40,19 +41,24 @@ async function copySnapshots(
   };
   const snapshots = await chosenSnapshots(from.repository, { names: args, filter, onDamaged }, settings);
   const report = copyReporter(output);
+  let target: readonly StoredSnapshot[] = [];
   const copy = new Copy({
     ...settings,
     from: from.repository,
     to: own.repository,
     snapshots,
     onEvent: (event) => {
-      report(event);
+      if (event.kind === "target") target = event.snapshots;
+      else report(event);
       if (event.kind === "begun" && hasOtherCuts({ own, from })) output.warn(OTHER_CUTS, { during: "copy" });
     },
   });
   const progress = showProgress(copyProgress(copy), output, variables);
   try {
     const result = await copy.run();
+    // Of a choice of snapshots nobody can say what is missing.
+    const isWhole = args.length === 0 && Object.values(filter).every((list) => (list ?? []).length === 0);
+    if (isWhole && unreadable === 0) await noticeLostSource(context, from.repository, snapshots, target);
     if (!settings.dryRun)
       await carryIncomplete(context, { from, to: own }, copiesOf(result), { ...settings, run: "copy", beganAtMs });
     return { result, unreadable };

@@ -1,6 +1,7 @@
 /** `holdfast forget`: removes snapshots, by rules or by name, in a way that can be undone. */
 import { isHoldfastError } from "@holdfast/base";
 import { type Id, type Repository, forgetSnapshots } from "@holdfast/engine";
+import type { RetentionStop } from "@holdfast/protection";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { optionName } from "../definitions/definition.ts";
 import { GRACE, PRUNE_OPTIONS } from "../definitions/prune.ts";
@@ -15,6 +16,7 @@ import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
 import { type PruneSettings, pruneSettings } from "../prune/options.ts";
 import { runPrune } from "../prune/run-prune.ts";
+import { forgetByPlans } from "../removal/forget-by-plans.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
@@ -38,9 +40,10 @@ export const run: RunCommand = (context) => {
       show(context, plan, situation, extent);
       if (extent !== "plan" && isStopped(plan)) throw stopped(plan);
       warnOfStops(context, plan, extent);
-      if (extent === "execute") await forgetAll(context, repository, plan.remove, signal);
-      conclude(context, plan, { extent, canUndo: pruning?.graceMs !== 0 });
-      if (pruning !== undefined) await runPrune(context, repository, { signal, ...pruning });
+      const { forgotten, waits } = await carryOut(context, repository, plan, { extent, signal });
+      conclude(context, { ...plan, remove: forgotten }, { extent, canUndo: pruning?.graceMs !== 0, waits });
+      const pruned = pruning === undefined ? "done" : await runPrune(context, repository, { signal, ...pruning });
+      if (waits || pruned === "waiting") return EXIT.waiting;
       return plan.stops.length > 0 && extent !== "plan" ? EXIT.incomplete : EXIT.ok;
     }),
   );
@@ -81,6 +84,24 @@ function pruningOf({ options }: CommandContext, extent: Extent): Pruning | undef
   const settings = pruneSettings(options);
   const graceMs = options.parsed("grace", "give a duration such as 7d, or 0", parseDuration);
   return extent === "plan" ? undefined : { settings, graceMs, dryRun: extent === "dry-run" };
+}
+
+/** Forgets what the plan says, where that is to happen; by plans of the server, where it wants such. */
+async function carryOut(
+  context: CommandContext,
+  repository: Repository,
+  { remove }: ForgetPlan,
+  { extent, signal }: { extent: Extent; signal: AbortSignal },
+): Promise<{ readonly forgotten: readonly Id[]; readonly waits: boolean }> {
+  if (extent !== "execute") return { forgotten: remove, waits: false };
+  const { removalPlans: plans } = repository.backend;
+  const forget = (ids: readonly Id[]): Promise<void> => forgetAll(context, repository, ids, signal);
+  if (plans !== undefined) {
+    const areNamed = context.args.length > 0;
+    return forgetByPlans(context, { plans, ids: remove, areNamed, forget }, { signal });
+  }
+  await forget(remove);
+  return { forgotten: remove, waits: false };
 }
 
 function forgetAll(
@@ -139,10 +160,16 @@ function isStopped({ groups, remove, stops }: ForgetPlan): boolean {
   return isWanted && remove.length === 0 && stops.length > 0;
 }
 
+/** How somebody goes on who knows better. What is allowed once would be allowed for good in a timer. */
+function wayOn(code: RetentionStop["code"]): string {
+  if (code !== "shrunken") return `--allow ${code}`;
+  return "--sizes-from DAY, the day from which it is smaller (or this once --allow shrunken)";
+}
+
 function stopped({ stops }: ForgetPlan): Error {
   const codes = [...new Set(stops.map(({ code }) => code))];
   const reasons = stops.map(({ explanation }) => explanation).join("; ");
-  return cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map((code) => `--allow ${code}`).join(" ") });
+  return cliError("CLI_FORGET_STOPPED", { reasons, flags: codes.map(wayOn).join(" ") });
 }
 
 function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: Extent): void {
@@ -150,16 +177,17 @@ function warnOfStops({ output }: CommandContext, { stops }: ForgetPlan, extent: 
   if (extent === "plan" && output.settings.json) return;
   for (const { code, explanation, group } of stops) {
     const what = group === undefined ? "nothing is forgotten" : "nothing of that group is forgotten";
-    output.warn(`${safeText(explanation)}: ${what} (--allow ${code})`, { during: "forget" });
+    output.warn(`${safeText(explanation)}: ${what} (${wayOn(code)})`, { during: "forget" });
   }
 }
 
 function conclude(
   { output }: CommandContext,
   { groups, remove, hash }: ForgetPlan,
-  { extent, canUndo }: { extent: Extent; canUndo: boolean },
+  { extent, canUndo, waits }: { extent: Extent; canUndo: boolean; waits: boolean },
 ): void {
-  if (output.settings.json) return;
+  // What waits has been told.
+  if (output.settings.json || (waits && remove.length === 0)) return;
   const count = plural(remove.length, "snapshot");
   if (extent === "execute") {
     output.print(remove.length === 0 ? "nothing to forget" : `forgot ${count}`);

@@ -2,6 +2,7 @@
 import { type Id, findFileId, releaseHold } from "@holdfast/engine";
 import type { RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
 
@@ -10,6 +11,7 @@ export const run: RunCommand = (context) =>
     session.locked("append", async (signal) => {
       const { args, output } = context;
       const { repository } = session;
+      refuseUnplanned(repository, "hold release");
       // All are found before any is released: a slip in one must not leave half of the work done.
       const ids = new Set<Id>();
       for (const text of args) ids.add(await findFileId(repository, "hold", text, { signal }));

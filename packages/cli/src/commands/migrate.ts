@@ -18,6 +18,7 @@ import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { repositoryPassword } from "../password/password-source.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { type Session, withNewBackend, withSession } from "../repository-session.ts";
 import { readGivenFile } from "../values/text-file.ts";
 
@@ -55,6 +56,7 @@ async function list({ output }: CommandContext, { repository }: Session): Promis
 async function apply(context: CommandContext, session: Session, wanted: readonly Migration[]): Promise<number> {
   const { output } = context;
   const { repository } = session;
+  refuseUnplanned(repository, "migrate");
   for (const { name, obstacle } of wanted) {
     const reason = obstacle(repository.config);
     if (reason !== undefined) throw engineError("ENGINE_MIGRATION_NOT_POSSIBLE", { name, reason });

@@ -12,9 +12,9 @@ export const run: RunCommand = (context) => {
   const graceMs = options.parsed("grace", "give a duration such as 7d, or 0", parseDuration);
   const dryRun = options.flag("dry-run");
   return withSession(context, async (session) => {
-    await session.locked(dryRun ? "read" : "exclusive", (signal) =>
+    const outcome = await session.locked(dryRun ? "read" : "exclusive", (signal) =>
       runPrune(context, session.repository, { signal, settings, graceMs, dryRun }),
     );
-    return EXIT.ok;
+    return outcome === "waiting" ? EXIT.waiting : EXIT.ok;
   });
 };

@@ -4,6 +4,7 @@ import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 
@@ -12,6 +13,7 @@ export const run: RunCommand = (context) =>
     context,
     (session) => {
       const dryRun = context.options.flag("dry-run");
+      if (!dryRun) refuseUnplanned(session.repository, "repair index");
       return session.locked(dryRun ? "read" : "exclusive", async (signal) => {
         const steps = stepProgress(context, "files read");
         const settings = { readAllPacks: context.options.flag("read-all-packs"), signal, onProgress: steps.tell };

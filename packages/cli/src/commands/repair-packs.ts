@@ -27,6 +27,7 @@ import {
   printPackResult,
   printRefillPlan,
 } from "../repair/pack-report.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { namedLocation } from "../repository-location.ts";
@@ -42,6 +43,7 @@ export const run: RunCommand = async (context) => {
   const packs = packOptions(context.options);
   const mode = context.options.flag("dry-run") ? "read" : "exclusive";
   const work = async (parts: Parts): Promise<number> => {
+    if (mode === "exclusive") refuseUnplanned(parts.own.repository, "repair packs");
     const report = await repairPacks(context, parts, packs);
     printPackResult(context.output, report);
     return lostBlobs(report).length + report.losses.length > 0 ? EXIT.damage : EXIT.ok;

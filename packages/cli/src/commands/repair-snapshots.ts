@@ -14,6 +14,7 @@ import { recordEvidence } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { plural } from "../output/units.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { keptJson, reportKept } from "../repair/kept-report.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
@@ -26,6 +27,7 @@ export const run: RunCommand = (context) =>
     context,
     (session) => {
       const dryRun = context.options.flag("dry-run");
+      if (!dryRun && context.options.flag("forget")) refuseUnplanned(session.repository, "repair snapshots --forget");
       const packs = packOptions(context.options);
       return session.locked(dryRun ? "read" : "exclusive", async (signal) => {
         const plan = await makePlan(context, session, signal);

@@ -12,6 +12,7 @@ import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { type MadeSnapshot, carryIncomplete } from "../evidence/carry.ts";
 import { EXIT } from "../exit.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { reportOutcome, reportRequest, reportRewrite } from "../rewrite/report.ts";
@@ -27,6 +28,7 @@ export const run: RunCommand = async (context) => {
   const forget = options.flag("forget");
   return withSession(context, (session) =>
     session.locked(dryRun ? "read" : forget ? "exclusive" : "append", async (signal) => {
+      if (forget && !dryRun) refuseUnplanned(session.repository, "rewrite --forget");
       reportRequest(request, output);
       const result = await rewrite(context, session, { request, forget, dryRun }, signal);
       reportRewrite(result, request, output, { dryRun, forget });

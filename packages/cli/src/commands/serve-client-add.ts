@@ -6,6 +6,7 @@ import {
   hashPassword,
   hashToken,
   isClientName,
+  isPersonName,
   isRepositoryPattern,
   newToken,
   readClients,
@@ -49,12 +50,20 @@ export const run: RunCommand = async (context) => {
 function settingsOf(
   { options }: CommandContext,
   name: string,
-): Pick<Client, "name" | "role" | "repositories" | "quotaBytes"> {
+): Pick<Client, "name" | "role" | "repositories" | "quotaBytes" | "person"> {
   const given = options.list("repository");
   const repositories = given.length > 0 ? given : [name];
   const wrong = repositories.find((text) => !isRepositoryPattern(text));
   if (wrong !== undefined) throw invalidValue(wrong, "--repository", "give names such as den, den/laptop, den/* or *");
   const quotaBytes = options.parsed("quota", "give a size such as 500g", parseSize);
   const role = (options.text("role") ?? "append-only") as Role;
-  return { name, role, repositories, ...(quotaBytes === undefined ? {} : { quotaBytes }) };
+  const isName = (text: string): string | undefined => (isPersonName(text) ? text : undefined);
+  const person = options.parsed("person", "give a name as in the file of approvers", isName);
+  return {
+    name,
+    role,
+    repositories,
+    ...(quotaBytes === undefined ? {} : { quotaBytes }),
+    ...(person === undefined ? {} : { person }),
+  };
 }

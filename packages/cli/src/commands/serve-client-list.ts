@@ -17,13 +17,14 @@ const COLUMNS = [
 export const run: RunCommand = async (context) => {
   const { output } = context;
   const clients = await readClients(clientsPath(context));
-  const rows = clients.map(({ name, role, repositories, quotaBytes, passwordHash, tokenHashes = [] }) => ({
+  const rows = clients.map(({ name, role, repositories, quotaBytes, passwordHash, tokenHashes = [], person }) => ({
     name,
     role,
     repositories,
     quota_bytes: quotaBytes,
     has_password: passwordHash !== undefined,
     tokens: tokenHashes.length,
+    person,
   }));
   if (output.settings.json) {
     output.printJson(rows);

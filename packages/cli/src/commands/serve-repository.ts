@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   type AccessLog,
   type ListenAddress,
+  type PlanOptions,
   RepositoryServer,
   type RepositoryServerOptions,
   type Role,
@@ -20,6 +21,10 @@ import { parseDuration } from "../values/duration.ts";
 
 const ADDRESS = "give an address and a port, such as 127.0.0.1:8000 or [::1]:8000";
 const DURATION = "give a duration such as 12h or 14d";
+const HOUR_MS = 3_600_000;
+const DEFAULT_APPROVALS = 2;
+const DEFAULT_DELAY_MS = 24 * HOUR_MS;
+const DEFAULT_EXPIRY_MS = 72 * HOUR_MS;
 /** Requests under way have so long to end. */
 const GRACE_MS = 30_000;
 
@@ -69,9 +74,32 @@ function settingsOf(context: CommandContext, log: AccessLog | undefined): Reposi
     allowPlainHttp: options.flag("insecure-plain-http"),
     minAgeMs: options.parsed("min-age", DURATION, parseDuration),
     graceMs: options.parsed("trash-grace", DURATION, parseDuration),
+    plans: plansOf(options),
     metrics: addressOf(options, "metrics"),
     log,
     onProblem: (text) => warn(context, text),
+  };
+}
+
+/** `undefined` when no option asks for plans. @throws CLI_USAGE for one that says something about plans only */
+function plansOf(options: GivenOptions): PlanOptions | undefined {
+  const approversFile = options.text("approvers");
+  const delayMs = options.parsed("removal-delay", DURATION, parseDuration);
+  const approvals = options.number("approvals", { min: 1, max: 100 });
+  const expiryMs = options.parsed("plan-expiry", DURATION, parseDuration);
+  const usage = (problem: string): Error => cliError("CLI_USAGE", { problem, help: "holdfast help serve repository" });
+  if (approvals !== undefined && approversFile === undefined) {
+    throw usage("--approvals says how many people approve: name them with --approvers FILE");
+  }
+  if (approversFile === undefined && delayMs === undefined) {
+    if (expiryMs === undefined) return undefined;
+    throw usage("--plan-expiry is about plans: give --removal-delay or --approvers as well");
+  }
+  return {
+    approversFile,
+    approvals: approversFile === undefined ? 0 : (approvals ?? DEFAULT_APPROVALS),
+    delayMs: delayMs ?? DEFAULT_DELAY_MS,
+    expiryMs: expiryMs ?? DEFAULT_EXPIRY_MS,
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from "@holdfast/protection";
 import { displayPath, type Repository } from "@holdfast/engine";
 import { backupProgress } from "../backup/progress.ts";
+import { reportShrinkage, shrinkageOf } from "../backup/shrinkage.ts";
 import { reportProblem } from "../backup/report.ts";
 import { checkProgress } from "../check/progress.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -90,6 +91,9 @@ async function protectInto(
     }),
   );
   reportProof(result, location, output);
+  // What is proven to be restorable may still be much less than it was.
+  const shrinkage = shrinkageOf(result.backup);
+  if (shrinkage !== undefined) reportShrinkage(shrinkage, result.backup, output);
   return result;
 }
 

@@ -5,6 +5,7 @@ import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { plural } from "../output/units.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { withSession } from "../repository-session.ts";
 import { chosenSnapshots, snapshotFilter, splitTags } from "../snapshot-choice.ts";
 import { shortId } from "../snapshot-json.ts";
@@ -15,6 +16,7 @@ export const run: RunCommand = (context) => {
   return withSession(context, (session) =>
     session.locked("exclusive", async (signal) => {
       const { repository } = session;
+      refuseUnplanned(repository, "tag");
       const chosen = await chosenSnapshots(repository, { names: args, filter: snapshotFilter(options) }, { signal });
       let changed = 0;
       await tagSnapshots(repository, chosen, change, {

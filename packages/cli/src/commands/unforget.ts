@@ -20,6 +20,7 @@ import { chosenForgotten } from "../forget/chosen-forgotten.ts";
 import { printLosses } from "../forget/print-losses.ts";
 import { forgottenJson, forgottenTable } from "../forget/show-forgotten.ts";
 import { plural } from "../output/units.ts";
+import { refuseUnplanned } from "../removal/refuse-unplanned.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
@@ -71,6 +72,7 @@ async function list(context: CommandContext, repository: Repository, signal: Abo
 
 async function giveUp(context: CommandContext, repository: Repository, signal: AbortSignal): Promise<number> {
   const { options, output, args } = context;
+  refuseUnplanned(repository, "unforget --give-up");
   const holds = await listHolds(repository, { signal });
   const { found, damaged } = await chosenForgotten(context, repository, signal);
   // Whether a filter would meet what cannot be read is not known.

@@ -10,7 +10,7 @@ const SHOWN_PARTS = 20;
 const SHOWN_BLOBS = 5;
 
 /** Tells what happens in one copy, as soon as it does. */
-export function copyReporter(output: Output): (event: CopyEvent) => void {
+export function copyReporter(output: Output): (event: ToldEvent) => void {
   let lost = 0;
   return (event) => {
     // A pack that is gone is thousands of blobs, and what people want to know is which files these are.
@@ -19,7 +19,10 @@ export function copyReporter(output: Output): (event: CopyEvent) => void {
   };
 }
 
-function reportEvent(event: CopyEvent, output: Output): void {
+/** What the target had is no news. */
+type ToldEvent = Exclude<CopyEvent, { kind: "target" }>;
+
+function reportEvent(event: ToldEvent, output: Output): void {
   switch (event.kind) {
     case "begun":
       return output.message(`${plural(event.snapshots, "snapshot")} to copy`);

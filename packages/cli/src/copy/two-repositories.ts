@@ -54,7 +54,7 @@ async function openBoth(
 }
 
 /** Opens something of the other repository: what is wrong with a password or a location does not say whose it is. */
-export async function saysWhose<T>({ output }: CommandContext, open: () => Promise<T>): Promise<T> {
+async function saysWhose<T>({ output }: CommandContext, open: () => Promise<T>): Promise<T> {
   try {
     return await open();
   } catch (error) {

@@ -5,7 +5,9 @@ import type { CommandDefinition } from "./definition.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { OBJECT_LOCK_COMMANDS } from "./object-lock.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
+import { REMOVAL_COMMANDS } from "./removal.ts";
 import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { RETENTION_COMMANDS } from "./retention.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
@@ -32,7 +34,9 @@ export const PROGRAM: CommandDefinition = {
     ...REPOSITORY_COMMANDS,
     ...INSPECTION_COMMANDS,
     ...PRUNE_COMMANDS,
+    ...OBJECT_LOCK_COMMANDS,
     ...SERVING_COMMANDS,
+    ...REMOVAL_COMMANDS,
     ...ABOUT_COMMANDS,
   ],
 };

@@ -121,6 +121,26 @@ export const FROM_REPOSITORY_OPTIONS: readonly OptionDefinition[] = [
   { flags: "--from-insecure-no-password", description: "the other repository has an empty password" },
 ];
 
+const SEVERAL = new Set(["--from-repo <location>", "--from-password-file <file>", "--from-password-command <command>"]);
+
+/** Other copies that a restore may read: several of them. */
+export const COPIES_OPTIONS: readonly OptionDefinition[] = [
+  ...FROM_REPOSITORY_OPTIONS.map((option): OptionDefinition => {
+    if (!SEVERAL.has(option.flags)) return option;
+    const description = option.flags.startsWith("--from-repo")
+      ? "another copy of the repository; may be given again"
+      : `${option.description}; given again: of the next`;
+    return { ...option, description, repeatable: true };
+  }),
+  {
+    flags: "--prefer <which>",
+    description:
+      "which copy is read first: the one that answers fastest, or the first that is alive in the given order",
+    choices: ["fastest", "given"],
+    defaultText: "fastest",
+  },
+];
+
 /** `--group-by`. */
 export const GROUP_BY: OptionDefinition = {
   flags: "-g, --group-by <fields>",

@@ -97,6 +97,14 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
     completes: "nothing",
   },
   {
+    flags: "--retry-for <duration>",
+    description:
+      "keep trying this long when the repository is out of reach or too busy, for example 6h; when given, also at the start; 0 gives up at once",
+    environment: "RETRY_FOR",
+    defaultText: "15m",
+    completes: "nothing",
+  },
+  {
     flags: "--compression <mode>",
     description: "how hard to compress what is stored",
     choices: ["off", "fastest", "auto", "better", "max"],
@@ -133,10 +141,15 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 1, meaning: "failure" },
   { code: 2, meaning: "the command line is not understood" },
   { code: 3, meaning: "finished, but some data could not be read or restored, or snapshots stayed that were to go" },
+  { code: 4, meaning: "nothing went wrong, but a plan for removals waits for approval, or for its time" },
   { code: 10, meaning: "there is no repository" },
   { code: 11, meaning: "the repository is locked by somebody else" },
   { code: 12, meaning: "wrong password" },
   { code: 20, meaning: "damage was found" },
+  {
+    code: 21,
+    meaning: "the snapshot was made, and is empty or much smaller than the one before (with --fail-if-shrunk)",
+  },
   { code: 130, meaning: "interrupted (143 by SIGTERM, 129 when the terminal was closed)" },
   { code: 141, meaning: "the reader of the output went away" },
 ];

@@ -1,6 +1,7 @@
 /** Definition of the command that removes data which no snapshot needs. */
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN } from "./filter-options.ts";
+import { REASON } from "./removal.ts";
 
 /** How much a prune does; also for other commands that end with one. */
 export const PRUNE_OPTIONS: readonly OptionDefinition[] = [
@@ -40,8 +41,9 @@ const prune: CommandDefinition = {
   description: [
     "Removes data that no snapshot needs, and with it the data of snapshots that were forgotten more than seven days ago: these can no longer be brought back. Where a pack holds needed data as well, that moves to a new pack, unless so little would be won that --max-unused allows it to stay.",
     "Nothing is removed unless every snapshot can be read, and all that it needs is there. New files are stored and looked over before old ones go. A prune that is cut off does no harm, and the next one finishes.",
+    "Where a server removes by plans, the first run proposes one and changes nothing (exit code 4). Run it again when the plan is approved: it removes what is approved and still not needed. See `holdfast removal`.",
   ],
-  options: [...PRUNE_OPTIONS, GRACE, DRY_RUN],
+  options: [...PRUNE_OPTIONS, GRACE, DRY_RUN, REASON],
   examples: [
     { command: "holdfast prune --dry-run", description: "Show what a prune would do." },
     { command: "holdfast prune", description: "Remove what nothing needs." },
@@ -50,7 +52,7 @@ const prune: CommandDefinition = {
       description: "Remove what can be removed without moving anything: for a disk that is full.",
     },
   ],
-  exitCodes: [10, 11, 12, 20],
+  exitCodes: [4, 10, 11, 12, 20],
   load: () => import("../commands/prune.ts"),
 };
 

@@ -2,6 +2,7 @@
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { DRY_RUN, GROUP_BY, SNAPSHOT_FILTERS } from "./filter-options.ts";
 import { GRACE, PRUNE_OPTIONS } from "./prune.ts";
+import { REASON } from "./removal.ts";
 import { STOP_LIMITS } from "./stop-limits.ts";
 
 const GROUP = "Keeping and forgetting:";
@@ -85,6 +86,7 @@ const forget: CommandDefinition = {
     "Applies rules to the snapshots of each group and forgets those that no rule keeps; or forgets the snapshots that are named. What is held or pinned (tagged `pinned`), too young, or among the newest is kept whatever the rules say, and each snapshot is listed with the reasons.",
     "Forgotten snapshots can be brought back with `holdfast unforget` until a prune comes after seven days. Other programs no longer see them.",
     "In two steps: --plan-only prints the plan and its hash; --execute HASH, with the same rules, carries out exactly that plan or nothing.",
+    "Where a server removes by plans, the first run proposes one and forgets nothing (exit code 4). Run it again when the plan is approved: it forgets what is approved and still to go. See `holdfast removal`.",
   ],
   arguments: [
     { name: "snapshot", description: "forget these, and not by rules", variadic: true, completes: "nothing" },
@@ -105,6 +107,7 @@ const forget: CommandDefinition = {
     { flags: "--prune", description: "then remove data that nothing needs, as `holdfast prune` does" },
     ...PRUNE_OPTIONS.map(forPrune),
     forPrune(GRACE),
+    REASON,
   ],
   examples: [
     {
@@ -117,7 +120,7 @@ const forget: CommandDefinition = {
     },
     { command: "holdfast forget 4f3c21aa", description: "Forget one snapshot." },
   ],
-  exitCodes: [3, 10, 11, 12, 20],
+  exitCodes: [3, 4, 10, 11, 12, 20],
   whenInterrupted: "Each snapshot is there, or can be brought back with `holdfast unforget`. Run it again to finish.",
   load: () => import("../commands/forget.ts"),
 };

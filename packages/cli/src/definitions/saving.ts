@@ -3,7 +3,7 @@ import type { CommandDefinition } from "./definition.ts";
 import {
   DRY_RUN,
   EXCLUDE_OPTIONS,
-  FROM_REPOSITORY_OPTIONS,
+  COPIES_OPTIONS,
   GROUP_BY,
   INCLUDE_OPTIONS,
   LATEST_FILTERS,
@@ -146,6 +146,24 @@ const backup: CommandDefinition = {
       defaultText: "one a core",
       completes: "nothing",
     },
+    {
+      flags: "--max-shrink <x%>",
+      description:
+        "warn when the backup holds less than the one before of the same host and paths by this share or more, in files or bytes; 100% to warn of empty ones only",
+      defaultText: "30%",
+      completes: "nothing",
+    },
+    {
+      flags: "--fail-if-shrunk",
+      description: "end with exit code 21 when there is that warning; the snapshot is made all the same",
+    },
+    {
+      flags: "--verify-present <size>",
+      description:
+        "read again up to this much, drawn at random, of what the repository had already and this backup relies on, such as 64M; for repositories that several machines write to",
+      defaultText: "nothing",
+      completes: "nothing",
+    },
     { flags: "--no-scan", description: "do not count files ahead; the progress then has no percentage" },
   ],
   examples: [
@@ -159,7 +177,7 @@ const backup: CommandDefinition = {
       description: "Store the output of a command.",
     },
   ],
-  exitCodes: [3, 10, 11, 12, 20],
+  exitCodes: [3, 10, 11, 12, 20, 21],
   whenInterrupted: GOES_ON,
   load: () => import("../commands/backup.ts"),
 };
@@ -170,7 +188,7 @@ const restore: CommandDefinition = {
   summary: "bring a snapshot back as files",
   description: [
     "Writes the files of a snapshot, or of one folder in it, below a target folder. What the target has already, with the same content, is left as it is.",
-    "With --from-repo a second copy stands by: where the repository is out of reach or damaged, at the beginning or in the middle, the restore goes on from there.",
+    "With --from-repo, which may be given several times, other copies stand by. All are opened at once, a little of the snapshot is read from each, and the fastest is chosen; --prefer given keeps the order. What is damaged in it comes from another. When it is lost, comes to a halt, or becomes far slower, at the beginning or in the middle, the restore goes on from another, and touches nothing again that is restored.",
   ],
   arguments: [
     {
@@ -195,13 +213,18 @@ const restore: CommandDefinition = {
     { flags: "--sparse", description: "write long runs of zeros as holes" },
     DRY_RUN,
     ...LATEST_FILTERS,
-    ...FROM_REPOSITORY_OPTIONS,
+    ...COPIES_OPTIONS,
   ],
   examples: [
     { command: "holdfast restore latest -t /tmp/restored", description: "Bring back the latest snapshot." },
     {
       command: "holdfast restore latest:/home/ada/Documents -t ~/Documents --overwrite never",
       description: "Bring back what is missing in a folder.",
+    },
+    {
+      command:
+        "holdfast restore latest -t /srv/restored --verify --from-repo sftp:den:/backup --from-repo /mnt/usb/backup",
+      description: "Bring it back from whichever copy is alive and fast.",
     },
     { command: "holdfast restore 4f3c21aa -t / -i /etc --dry-run -vv", description: "Show what would be restored." },
   ],

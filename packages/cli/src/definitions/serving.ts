@@ -31,6 +31,7 @@ const repository: CommandDefinition = {
     "Serves repositories over restic's REST protocol, for Holdfast, restic and rustic: `-r rest:https://NAME:TOKEN@backup.example.org:8000/den`. They lie in a folder, or in any place that Holdfast can use.",
     "What a client may do is decided here and not on its machine. A role of append-only adds and never removes; write-only cannot read stored data either; restore only reads; maintenance removes what forget and prune remove; admin may also change keys. The name of every file is compared with its content before the file becomes visible.",
     "What is removed can come back for some days, see `holdfast serve trash`. With --min-age nothing younger is removed, whoever asks.",
+    "With --removal-delay or --approvers nothing but locks is removed unless a plan names it that was registered here, has waited, and was signed by as many approvers as are needed, none of whom uses the client that asks; see `holdfast removal`. Clients of restic's protocol that remove are refused until then.",
     "SIGHUP makes it read clients and certificate anew, and open the log anew; changes of the file of clients are also noticed within seconds. SIGTERM ends it when requests under way are done, after 30 seconds at the latest.",
   ],
   arguments: [ROOT],
@@ -69,6 +70,29 @@ const repository: CommandDefinition = {
       defaultText: "7d",
       completes: "nothing",
     },
+    {
+      flags: "--removal-delay <duration>",
+      description: "remove files only by plans, so long after each was proposed",
+      defaultText: "24h with --approvers, else nothing needs a plan",
+      completes: "nothing",
+    },
+    {
+      flags: "--approvers <file>",
+      description: "remove files only by plans that people have approved: their SSH keys, as OpenSSH's allowed signers",
+      completes: "file",
+    },
+    {
+      flags: "--approvals <n>",
+      description: "how many of the approvers have to approve a plan",
+      defaultText: "2 with --approvers",
+      completes: "nothing",
+    },
+    {
+      flags: "--plan-expiry <duration>",
+      description: "how long after its proposal a plan can be approved and carried out",
+      defaultText: "72h",
+      completes: "nothing",
+    },
     STATE_FOLDER,
     {
       flags: "--metrics <address>",
@@ -96,6 +120,11 @@ const repository: CommandDefinition = {
       command:
         "holdfast serve repository /srv/backups --listen 0.0.0.0:8000 --tls-certificate cert.pem --tls-key key.pem --clients clients.json",
       description: "Serve other machines.",
+    },
+    {
+      command:
+        "holdfast serve repository /srv/backups --clients clients.json --approvers /etc/holdfast/approvers --approvals 2 --removal-delay 24h",
+      description: "Let two people approve each removal.",
     },
   ],
   graceMs: 35_000,
@@ -128,6 +157,11 @@ const client: CommandDefinition = {
           flags: "--quota <size>",
           description: "what its files may take up, as in 500g",
           defaultText: "no limit",
+          completes: "nothing",
+        },
+        {
+          flags: "--person <name>",
+          description: "who uses it, by the name as an approver: this person does not approve what the client proposes",
           completes: "nothing",
         },
         {
@@ -176,7 +210,7 @@ const CHOICE: readonly OptionDefinition[] = [
   {
     flags: "--type <type>",
     description: "only files of this type",
-    choices: ["config", "key", "snapshot", "index", "pack", "forgotten", "hold", "evidence"],
+    choices: ["config", "key", "snapshot", "index", "pack", "forgotten", "hold", "evidence", "retention"],
   },
   {
     flags: "--since <time>",

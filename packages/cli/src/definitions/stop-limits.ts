@@ -22,6 +22,18 @@ export const STOP_LIMITS: readonly OptionDefinition[] = [
     completes: "nothing",
   },
   {
+    flags: "--max-shrink <x%>",
+    description:
+      "spare a group whose newest snapshot is empty, or smaller than usual by more than this share, in files or bytes; 100% for no such limit",
+    defaultText: "30%",
+    completes: "nothing",
+  },
+  {
+    flags: "--sizes-from <time>",
+    description: "for that limit, do not count snapshots from before this time: the source has become smaller since",
+    completes: "nothing",
+  },
+  {
     flags: "--max-silence <duration>",
     description: "stop when nothing arrived for longer than this, such as 30d; 0 for no such limit",
     defaultText: "30d",
@@ -30,7 +42,7 @@ export const STOP_LIMITS: readonly OptionDefinition[] = [
   {
     flags: "--allow <stop>",
     description: "go on although the plan was stopped for this reason",
-    choices: ["too-large-share", "too-many", "group-unseen", "clock-behind", "clock-ahead"],
+    choices: ["too-large-share", "too-many", "group-unseen", "shrunken", "clock-behind", "clock-ahead"],
     repeatable: true,
   },
 ];

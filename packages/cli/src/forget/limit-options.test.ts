@@ -25,6 +25,9 @@ describe("limits of forget", () => {
     [{ "max-forget-count": "unlimited" }, { maxCount: Number.POSITIVE_INFINITY }],
     [{ "max-unseen": "5" }, { unseenPeriods: 5 }],
     [{ "max-unseen": "0" }, { unseenPeriods: 0 }],
+    [{ "max-shrink": "50%" }, { maxShrink: 0.5 }],
+    [{ "max-shrink": "100%" }, { maxShrink: 1 }],
+    [{ "sizes-from": "2026-06-01T00:00:00Z" }, { sizesFromMs: Date.parse("2026-06-01") }],
     [{ "max-silence": "2d" }, { maxSilenceMs: 2 * 86_400_000 }],
     [{ "max-silence": "0" }, { maxSilenceMs: undefined }],
   ])("%o", ([typed, expected]) => {
@@ -33,6 +36,8 @@ describe("limits of forget", () => {
 
   test.for<Record<string, string>>([
     { "max-forget-share": "20" },
+    { "max-shrink": "0.3" },
+    { "sizes-from": "yesterday" },
     { "max-forget-share": "0.2" },
     { "max-forget-share": "101%" },
     { "max-forget-share": "100.1%" },

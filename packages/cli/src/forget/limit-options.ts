@@ -5,8 +5,18 @@ import type { GivenOptions } from "../given-options.ts";
 import { parseCount } from "../values/count.ts";
 import { parseDuration } from "../values/duration.ts";
 import { parsePercent } from "../values/percent.ts";
+import { parseTime } from "../values/time.ts";
 
-const LIMIT_OPTIONS = ["max-forget-share", "max-forget-count", "max-unseen", "max-silence"] as const;
+const LIMIT_OPTIONS = [
+  "max-forget-share",
+  "max-forget-count",
+  "max-unseen",
+  "max-shrink",
+  "sizes-from",
+  "max-silence",
+] as const;
+/** What `--max-shrink` takes, wherever it is. */
+export const SHRINK_EXPECTED = "give a share such as 30%, or 100% for no limit";
 const COUNT = { min: 0, max: 1_000_000 };
 
 /** @throws CLI_INVALID_VALUE */
@@ -17,6 +27,8 @@ export function stopLimits(options: GivenOptions): StopLimits {
     text === "unlimited" ? Number.POSITIVE_INFINITY : parseCount(text, COUNT),
   );
   const unseenPeriods = options.number("max-unseen", COUNT);
+  const shrinkPercent = options.parsed("max-shrink", SHRINK_EXPECTED, parsePercent);
+  const sizesFromNs = options.parsed("sizes-from", "give a time such as 2026-11-01", (text) => parseTime(text));
   const silence = "give a duration such as 30d, or 0 for no limit";
   const maxSilenceMs = options.parsed("max-silence", silence, parseDuration);
   return {
@@ -25,6 +37,8 @@ export function stopLimits(options: GivenOptions): StopLimits {
     ...(maxPercent === undefined ? {} : { maxShare: maxPercent / 100, shareFrom: 1 }),
     ...(maxCount === undefined ? {} : { maxCount }),
     ...(unseenPeriods === undefined ? {} : { unseenPeriods }),
+    ...(shrinkPercent === undefined ? {} : { maxShrink: shrinkPercent / 100 }),
+    ...(sizesFromNs === undefined ? {} : { sizesFromMs: Number(sizesFromNs / 1_000_000n) }),
     ...(maxSilenceMs === undefined ? {} : { maxSilenceMs: maxSilenceMs === 0 ? undefined : maxSilenceMs }),
   };
 }

@@ -10,6 +10,9 @@ export class PasswordInput {
   readonly #prompt: PasswordPrompt;
   #lines: { readonly reader: Interface; readonly next: AsyncIterator<string> } | undefined;
   #isClaimed = false;
+  /** Questions are put one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #asking = 0;
 
   constructor(output: Output) {
     this.#output = output;
@@ -24,8 +27,24 @@ export class PasswordInput {
     this.#isClaimed = true;
   }
 
-  /** @throws CLI_PASSWORD_STDIN, CLI_PASSWORD_MISSING, CLI_INTERRUPTED */
-  async ask(what: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
+  /** Whether somebody is being asked now. */
+  get isAsking(): boolean {
+    return this.#asking > 0;
+  }
+
+  /** Waits until earlier questions are answered. @throws CLI_PASSWORD_STDIN, CLI_PASSWORD_MISSING, CLI_INTERRUPTED */
+  async ask(what: string, options: { signal: AbortSignal }): Promise<Secret> {
+    this.#asking++;
+    const answer = this.#last.then(() => this.#ask(what, options));
+    this.#last = answer.catch(() => {});
+    try {
+      return await answer;
+    } finally {
+      this.#asking--;
+    }
+  }
+
+  async #ask(what: string, { signal }: { signal: AbortSignal }): Promise<Secret> {
     if (this.#isClaimed) throw cliError("CLI_PASSWORD_STDIN");
     if (process.stdin.isTTY) return new Secret(await this.#prompt.ask(`${what}: `, { signal }));
     this.#output.message(`reading the ${what} from standard input`, 1);

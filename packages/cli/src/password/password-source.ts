@@ -25,19 +25,20 @@ interface Given {
 
 /**
  * The password of an existing repository.
- * @param otherwise is asked when none is given, before the user is
+ * @param options `otherwise` is asked when none is given, before the user is; `nth`: which of several others, whose passwords are
+ *   given in the same order, or one for all; `of` names it to the user
  * @throws CLI_PASSWORD_MISSING, CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_PASSWORD_FILE,
  *   CLI_OPTIONS_CONFLICT
  */
 export async function repositoryPassword(
   context: Context,
   whose: Whose = "own",
-  { otherwise }: { otherwise?: () => Secret | undefined } = {},
+  { otherwise, nth = 0, of }: { otherwise?: () => Secret | undefined; nth?: number; of?: string | undefined } = {},
 ): Promise<Secret> {
   if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password"))
     return new Secret("");
-  const what = whose === "own" ? "repository password" : "password of the other repository";
-  const known = (await givenPassword(context, whose)) ?? otherwise?.();
+  const what = whose === "own" ? "repository password" : `password of ${of ?? "the other repository"}`;
+  const known = (await givenPassword(context, whose, nth)) ?? otherwise?.();
   return refuseEmpty(known ?? (await context.passwords.ask(what, context)));
 }
 
@@ -57,8 +58,8 @@ export async function newPassword(context: Context): Promise<Secret> {
   return refuseEmpty(await context.passwords.askNew("new password", context));
 }
 
-async function givenPassword(context: Context, whose: Whose): Promise<Secret | undefined> {
-  for (const given of sources(context, whose)) {
+async function givenPassword(context: Context, whose: Whose, nth = 0): Promise<Secret | undefined> {
+  for (const given of sources(context, whose, nth)) {
     const { file, command, password, names } = given;
     const both = [command, file, password].flatMap((value, at) => (value === undefined ? [] : [names[at] as string]));
     if (both.length > 1) {
@@ -71,12 +72,12 @@ async function givenPassword(context: Context, whose: Whose): Promise<Secret | u
   return undefined;
 }
 
-function sources({ options, variables }: Context, whose: Whose): Given[] {
+function sources({ options, variables }: Context, whose: Whose, nth: number): Given[] {
   const option = whose === "own" ? "" : "from-";
   const ending = whose === "own" ? "" : "FROM_";
   const fromOptions: Given = {
-    command: options.typed(`${option}password-command`),
-    file: options.typed(`${option}password-file`),
+    command: nthOrOnly(options, `${option}password-command`, nth),
+    file: nthOrOnly(options, `${option}password-file`, nth),
     password: undefined,
     names: [`--${option}password-command`, `--${option}password-file`, ""],
   };
@@ -90,6 +91,18 @@ function sources({ options, variables }: Context, whose: Whose): Given[] {
     };
   });
   return [fromOptions, ...fromVariables];
+}
+
+/** One that is given once is for all. @throws CLI_USAGE when some have one and this has none */
+function nthOrOnly(options: Context["options"], name: string, nth: number): string | undefined {
+  const values = options.typedList(name);
+  if (values.length < 2 || !name.startsWith("from-")) return options.typed(name);
+  const others = options.count("from-repo");
+  if (values.length === others) return values[nth];
+  throw cliError("CLI_USAGE", {
+    problem: `--${name} is given ${values.length} times for ${others} times --from-repo: give it once for all, or once for each in the same order`,
+    help: "holdfast help restore",
+  });
 }
 
 /** @param from the option or variable that names the file */

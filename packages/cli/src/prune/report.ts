@@ -20,13 +20,36 @@ export function reportResult(plan: PrunePlan, result: PruneResult | undefined, o
   else if (result === undefined) output.print("dry run: nothing was changed");
   else if (plan.isNeeded) {
     output.print(
-      `removed ${plural(result.removedPacks, "pack")} (${formatBytes(result.removedBytes)})` +
+      `${result.isHidden ? "hid" : "removed"} ${plural(result.removedPacks, "pack")} (${formatBytes(result.removedBytes)})` +
         (result.newPacks === 0 ? "" : `, stored ${plural(result.newPacks, "new pack")}`) +
         (result.newIndexes === 0
           ? ""
           : `, replaced ${plural(result.removedIndexes, "index file")} by ${formatCount(result.newIndexes)}`),
     );
+    for (const line of lockLines(result)) output.print(line);
   }
+}
+
+/** What locks and versions leave of a removal. */
+function lockLines({ isHidden, removedBytes, lockedPacks, lockedBytes, lockedIndexes }: PruneResult): string[] {
+  const later = "run prune again when their locks are over";
+  return [
+    ...(isHidden
+      ? [
+          `no space is free yet: the place keeps versions, so that ${formatBytes(removedBytes)} stay until their locks are over and a lifecycle rule of the bucket deletes them`,
+        ]
+      : []),
+    ...(lockedIndexes > 0
+      ? [
+          `${plural(lockedIndexes, "old index file is", "old index files are")} locked, so no pack was removed: ${later}`,
+        ]
+      : []),
+    ...(lockedPacks > 0
+      ? [
+          `${plural(lockedPacks, "pack")} (${formatBytes(lockedBytes)}) ${lockedPacks === 1 ? "is" : "are"} locked and stay: ${later}`,
+        ]
+      : []),
+  ];
 }
 
 function planLines(plan: PrunePlan): string[] {
@@ -142,6 +165,10 @@ function summaryJson(plan: PrunePlan, result: PruneResult | undefined): unknown 
           removed_bytes: result.removedBytes,
           new_indexes: result.newIndexes,
           removed_indexes: result.removedIndexes,
+          freed_bytes: result.isHidden ? 0 : result.removedBytes,
+          locked_packs: result.lockedPacks,
+          locked_bytes: result.lockedBytes,
+          locked_indexes: result.lockedIndexes,
         }),
   };
 }

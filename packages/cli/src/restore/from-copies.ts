@@ -1,91 +1,67 @@
 /**
- * A restore that outlives the loss of a repository: it goes on from the one of --from-repo, a copy, when the first is out of
- * reach or damaged, at the beginning or in the middle. The second run meets what the first has restored: it compares that with
- * the snapshot, and brings only what is missing.
+ * A restore from whichever copy is alive and fast. All copies that are named are opened at once; the engine reads from the chosen one,
+ * takes single blobs that it lost from the others, and goes over to another in the middle when it has to.
  */
-import { isHoldfastError, messageOf } from "@holdfast/base";
-import { Restore, type RestoreResult, displayPath } from "@holdfast/engine";
-import { STORAGE_ERRORS } from "@holdfast/storage";
+import { Restore, type RestoreResult, type StandbyCopy, displayPath } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
-import { saysWhose } from "../copy/two-repositories.ts";
-import { type PreparedSession, type Session, prepareSession, withSession } from "../repository-session.ts";
-import { namedLocation } from "../repository-location.ts";
-import { type RestoreSettings, type WantedTree, restoreOnce } from "./restore-once.ts";
+import { type Choice, chooseCopy } from "./choose-copy.ts";
+import { tellDamages } from "./report.ts";
+import { type NamedCopy, NamedCopies } from "./open-copies.ts";
+import { type RestoreSettings, recordFindings, restoreOnce, spareAll } from "./restore-once.ts";
 
-/** How long a call is repeated while another copy is at hand: a short cut in the line is no reason to change over. */
-const PATIENCE_MS = 60_000;
-
-const OTHER = "the repository of --from-repo";
-
-/** @throws what restoring from the last copy throws */
+/** @throws what opening the copies throws when none can be used, and what restoring from the last that is left throws */
 export async function restoreFromCopies(context: CommandContext, settings: RestoreSettings): Promise<RestoreResult> {
-  const isNamed = (await namedLocation(context, "from")) !== undefined;
-  const other = isNamed ? await openOther(context) : undefined;
-  if (other === undefined) {
-    const work = (session: Session): Promise<RestoreResult> => restoreOnce(context, session, { settings });
-    return withSession(context, work, { whileOpening: () => Restore.startThreads() });
-  }
+  const copies = new NamedCopies(context);
   try {
-    return await restoreWithCopy(context, settings, other.session);
+    await copies.open(() => Restore.startThreads());
+    const folders = copies.all.flatMap(({ folder }) => (folder === undefined ? [] : [folder]));
+    const spare = spareAll(context, folders, settings.target);
+    const choice = await chooseCopy(context, copies.all);
+    copies.started();
+    tellChoice(context, choice, settings);
+    return await restoreAll(context, choice, { ...settings, spare });
   } finally {
-    await other.close();
+    await copies.close();
   }
 }
 
-/**
- * The copy, opened before anything is restored: on the worst moment of the day its password must not turn out to be wrong. One
- * that cannot be reached now is no reason not to restore from the other.
- */
-async function openOther(
-  context: CommandContext,
-): Promise<(Pick<PreparedSession, "close"> & { readonly session: Session }) | undefined> {
-  try {
-    const prepared = await saysWhose(context, () => prepareSession(context, { whose: "from" }));
-    try {
-      const session = await saysWhose(context, () => prepared.open());
-      return { session, close: () => prepared.close() };
-    } catch (error) {
-      await prepared.close();
-      throw error;
-    }
-  } catch (error) {
-    if (context.signal.aborted || !isRepositoryFailure(error)) throw error;
-    context.output.warn(`${OTHER} cannot be used: ${messageOf(error)}`, { during: "open" });
-    return undefined;
+/** Once, and again from another copy when the index of the one lacks what that has. */
+async function restoreAll(context: CommandContext, choice: Choice, settings: RestoreSettings): Promise<RestoreResult> {
+  const { output } = context;
+  const beganAtMs = Date.now();
+  const last = choice.whole.at(-1);
+  let result: RestoreResult | undefined;
+  for (const main of choice.whole) {
+    const others = choice.whole.filter((copy) => copy !== main);
+    const ready = others.map(({ named, opened }): StandbyCopy => ({ location: named.location, open: opened }));
+    const standby = [...ready, ...choice.rest.map(late)];
+    result = await restoreOnce(context, await main.opened(), choice, { ...settings, standby });
+    await recordFindings(context, choice, main, { settings, result, beganAtMs, isFirst: main === choice.whole[0] });
+    tellDamages(result, output);
+    if ((result.problemCounts.damaged ?? 0) === 0 || main === last) break;
+    output.warn("what is damaged is looked for in another copy once more", { during: "restore" });
   }
+  return result as RestoreResult;
 }
 
-async function restoreWithCopy(
-  context: CommandContext,
-  settings: RestoreSettings,
-  copy: Session,
-): Promise<RestoreResult> {
-  const { output, signal } = context;
-  let wanted: WantedTree | undefined;
-  const onFound = (found: WantedTree): void => {
-    wanted = found;
+/** A copy that was not chosen from, or is still being opened. */
+function late({ location, opening }: NamedCopy): StandbyCopy {
+  return {
+    location,
+    open: async () => {
+      const { session, signal, index } = await opening;
+      return { repository: session.repository, index: await index(), signal };
+    },
   };
-  const work = (session: Session): Promise<RestoreResult> => restoreOnce(context, session, { settings, onFound });
-  try {
-    const opening = { whileOpening: () => Restore.startThreads(), patienceMs: PATIENCE_MS };
-    const result = await withSession(context, work, opening);
-    if ((result.problemCounts.damaged ?? 0) === 0) return result;
-    output.warn(`what is damaged is taken from ${OTHER} now`, { during: "restore" });
-    output.message("hint: `holdfast repair packs --from-repo` brings it back into the repository");
-  } catch (error) {
-    if (signal.aborted || !isRepositoryFailure(error)) throw error;
-    const place = wanted === undefined ? "instead of it" : `to bring the rest to ${displayPath(settings.target)}`;
-    output.warn(`${messageOf(error)}; ${OTHER} is read ${place}`, { during: "restore" });
-  }
-  return restoreOnce(context, copy, { settings, wanted });
 }
 
-/** Kinds of errors of places that are the user's to mend: another copy would do no better. */
-const NOT_OF_THE_PLACE: ReadonlySet<string> = new Set(["invalid-input", "unsupported", "internal"]);
-
-/** Whether an error tells of the repository or its place, so that another copy may do better. */
-function isRepositoryFailure(error: unknown): boolean {
-  if (!isHoldfastError(error)) return false;
-  if (error.kind === "corrupt" || error.kind === "locked" || error.code === "ENGINE_NO_REPOSITORY") return true;
-  return error.code in STORAGE_ERRORS && !NOT_OF_THE_PLACE.has(error.kind);
+function tellChoice({ output }: CommandContext, { rest }: Choice, { target }: RestoreSettings): void {
+  for (const { location, outcome } of rest) {
+    if (outcome === undefined) output.warn(`${displayPath(location)} has not answered yet`, { during: "open" });
+    else if (!("error" in outcome) && outcome.found === undefined) {
+      const text = `${displayPath(location)} does not have this snapshot; \`holdfast copy\` brings snapshots there`;
+      output.warn(text, { during: "open" });
+    }
+  }
+  output.message(`restoring into ${displayPath(target)}`, 1);
 }

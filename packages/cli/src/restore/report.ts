@@ -1,9 +1,17 @@
 /** What a restore says about single entries, problems and its end. */
-import { type RestoreEntry, type RestoreProblem, type RestoreResult, displayPath } from "@holdfast/engine";
+import {
+  type CopyChange,
+  type RestoreEntry,
+  type RestoreProblem,
+  type RestoreResult,
+  displayPath,
+} from "@holdfast/engine";
 import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
 import { formatBytes, formatElapsed, plural } from "../output/units.ts";
 import { countsJson } from "./progress.ts";
+
+const SHOWN_PACKS = 5;
 
 /** What each kind of problem means, before its reason. */
 const MEANINGS: Readonly<Record<RestoreProblem["code"], string>> = {
@@ -37,6 +45,27 @@ export function reportEntry({ action, path, sizeBytes, type }: RestoreEntry, out
   else output.print(`${action.padEnd(9)} ${displayPath(path)}${type === "file" ? `, ${formatBytes(sizeBytes)}` : ""}`);
 }
 
+/** The restore goes on from another copy. */
+export function reportChange({ from, to, reason }: CopyChange, output: Output): void {
+  if (output.settings.json) output.printJsonNow({ message_type: "copy_changed", from, to, reason });
+  else output.warn(`${safeText(reason)}; the rest is read from ${displayPath(to)}`, { during: "restore" });
+}
+
+/** What copies had lost and others gave, and how to mend them. */
+export function tellDamages({ damages }: RestoreResult, output: Output): void {
+  for (const { location, packs, blobs } of damages) {
+    output.warn(
+      `${displayPath(location)} has lost ${plural(blobs, "blob")} of what was restored, in ${plural(packs.length, "pack")}; they came from another copy`,
+      { during: "restore" },
+    );
+    const shown = packs.slice(0, SHOWN_PACKS).map((id) => id.slice(0, 16));
+    const names = packs.length > SHOWN_PACKS ? "PACK…" : shown.join(" ");
+    output.message(
+      `hint: \`holdfast -r ${displayPath(location)} repair packs ${names} --from-repo LOCATION\` brings them back from another copy`,
+    );
+  }
+}
+
 export function reportRestore(result: RestoreResult, output: Output, { dryRun }: { dryRun: boolean }): void {
   if (!output.settings.json) {
     for (const line of summaryLines(result, dryRun)) output.message(line);
@@ -49,6 +78,8 @@ export function reportRestore(result: RestoreResult, output: Output, { dryRun }:
     total_duration: result.durationMs / 1000,
     ...countsJson(result.counts),
     problems: result.problemCounts,
+    copies_changed: result.changes,
+    damaged_copies: result.damages.map(({ location, packs, blobs }) => ({ location, packs, blobs })),
   });
 }
 

@@ -1,108 +1,92 @@
-/** One restore from one repository, under its lock. */
+/** One restore from one copy, with others that stand by. */
 import {
-  BlobReader,
-  type BlobIndex,
-  type Id,
-  type PathTarget,
+  type OpenedCopy,
   Restore,
   type RestoreOptions,
   type RestoreResult,
   type StoredSnapshot,
-  TreeReader,
   displayPath,
-  idToBytes,
-  loadIndex,
-  resolvePath,
 } from "@holdfast/engine";
-import { openSnapshot } from "../browse/open-snapshot.ts";
 import type { CommandContext } from "../context.ts";
-import { cliError } from "../errors.ts";
 import { recordEvidence } from "../evidence/record.ts";
 import { showProgress } from "../output/progress.ts";
 import { formatLocalTime } from "../output/units.ts";
-import type { Session } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
+import type { Choice, ReadyCopy } from "./choose-copy.ts";
 import { restoreFindings } from "./findings.ts";
 import { restoreProgress } from "./progress.ts";
+import { reportChange } from "./report.ts";
 import { spareRepository } from "./spare-repository.ts";
 
-/** All but what depends on the repository. */
-export type RestoreSettings = Omit<RestoreOptions, "signal" | "spare">;
+/** All but what depends on the copies. */
+export type RestoreSettings = Omit<RestoreOptions, "signal" | "standby" | "copy">;
 
-/** What is restored. The tree of a snapshot is the same in every copy of it, its id is not. */
-export interface WantedTree {
-  readonly tree: Id;
-  /** As it was given; empty without one. */
-  readonly subfolder: string;
-}
-
-interface Parts {
-  readonly settings: RestoreSettings;
-  /** What an earlier restore has found to be meant; without it, the snapshot is looked for by its name. */
-  readonly wanted?: WantedTree | undefined;
-  /** Called as soon as it is known what is meant. */
-  readonly onFound?: (found: WantedTree) => void;
-}
-
-interface Found {
-  readonly stored: StoredSnapshot | undefined;
-  readonly index: BlobIndex;
-  readonly place: PathTarget;
-  readonly subfolder: string;
-}
-
-/** @throws CLI_TARGET_IN_REPOSITORY, CLI_COPY_LACKS_SNAPSHOT, and what finding a snapshot and restoring it throw */
-export function restoreOnce(context: CommandContext, session: Session, parts: Parts): Promise<RestoreResult> {
-  const { output } = context;
-  const { settings } = parts;
-  return session.locked("look", async (signal) => {
-    const { location } = session.repository.backend;
-    const spare = spareRepository({ location, target: settings.target });
-    if (spare.length > 0) output.message(`the repository itself is left alone: ${displayPath(location)}`);
-    const { stored, index, place, subfolder } = await find(context, session, parts, signal);
-    parts.onFound?.({ tree: stored?.snapshot.tree ?? (parts.wanted?.tree as Id), subfolder });
-    output.message(`restoring ${describe(stored)} to ${displayPath(settings.target)}`);
-    const root = place.kind === "tree" ? place.id : place.node;
-    const restore = new Restore(session.repository, index, root, { ...settings, spare, signal });
-    const beganAtMs = Date.now();
-    const restored = await run(context, restore);
-    if (stored !== undefined) {
-      const isWhole = subfolder === "" && spare.length === 0 && !session.hasCache;
-      const found = restoreFindings(stored, restored, { ...settings, isWhole });
-      await recordEvidence(context, session, { run: "restore", beganAtMs, ...found }, { signal });
-    }
-    return restored;
+/** @throws as `Restore.run` */
+export async function restoreOnce(
+  context: CommandContext,
+  { repository, index, signal, pace }: OpenedCopy,
+  { wanted, place }: Choice,
+  settings: RestoreSettings & Pick<RestoreOptions, "standby">,
+): Promise<RestoreResult> {
+  const { output, variables } = context;
+  output.message(`restoring ${describe(wanted.stored)} to ${displayPath(settings.target)}`);
+  const root = place.kind === "tree" ? place.id : place.node;
+  const restore = new Restore(repository, index, root, {
+    ...settings,
+    copy: { signal, pace },
+    signal: context.signal,
+    onChange: (change) => reportChange(change, output),
   });
-}
-
-async function find(
-  { args, options }: CommandContext,
-  session: Session,
-  { wanted }: Parts,
-  signal: AbortSignal,
-): Promise<Found> {
-  if (wanted === undefined) return openSnapshot(session, args[0] ?? "", options, { signal });
-  const { tree, subfolder } = wanted;
-  const { repository } = session;
-  const index = await loadIndex(repository, { signal });
-  if (!index.has("tree", idToBytes(tree), 0)) {
-    throw cliError("CLI_COPY_LACKS_SNAPSHOT", { location: displayPath(repository.backend.location) });
-  }
-  const place = await resolvePath(new TreeReader(new BlobReader(repository, index)), tree, subfolder, { signal });
-  return { stored: undefined, index, place, subfolder };
-}
-
-function describe(stored: StoredSnapshot | undefined): string {
-  if (stored === undefined) return "the rest of the snapshot";
-  const { timeNs, hostname } = stored.snapshot;
-  return `snapshot ${shortId(stored.id)} of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
-}
-
-async function run({ output, variables }: CommandContext, restore: Restore): Promise<RestoreResult> {
   const progress = showProgress(restoreProgress(restore), output, variables);
   try {
     return await restore.run();
   } finally {
     progress.stop();
   }
+}
+
+/** The paths inside the target where copies lie. @throws CLI_TARGET_IN_REPOSITORY */
+export function spareAll({ output }: CommandContext, locations: readonly string[], target: string): string[] {
+  return locations.flatMap((location) => {
+    const spare = spareRepository({ location, target });
+    if (spare.length > 0) output.message(`the repository itself is left alone: ${displayPath(location)}`);
+    return spare;
+  });
+}
+
+/** Records in each copy what was found out about the snapshot that it has. */
+export async function recordFindings(
+  context: CommandContext,
+  { wanted, whole }: Choice,
+  main: ReadyCopy,
+  {
+    settings,
+    result,
+    beganAtMs,
+    isFirst,
+  }: { settings: RestoreSettings; result: RestoreResult; beganAtMs: number; isFirst: boolean },
+): Promise<void> {
+  const { signal } = context;
+  const run = { run: "restore", beganAtMs } as const;
+  for (const copy of whole) {
+    const { session, found } = copy.open;
+    if (found === undefined || copy.open.signal.aborted) continue;
+    const { location } = session.repository.backend;
+    const isDamaged = result.damages.some((damage) => damage.location === location);
+    const problems = copy === main && result.changes === 0 ? result.problemCounts : {};
+    const problemCounts = isDamaged ? { ...problems, damaged: 1 } : problems;
+    const isWhole =
+      copy === main &&
+      isFirst &&
+      result.changes + result.damages.length === 0 &&
+      wanted.subfolder === "" &&
+      (settings.spare ?? []).length === 0 &&
+      !session.hasCache;
+    const findings = restoreFindings(found.stored, { ...result, problemCounts }, { ...settings, isWhole });
+    await recordEvidence(context, session, { ...run, ...findings }, { signal });
+  }
+}
+
+function describe({ id, snapshot: { timeNs, hostname } }: StoredSnapshot): string {
+  return `snapshot ${shortId(id)} of ${displayPath(hostname)} at ${formatLocalTime(timeNs)}`;
 }

@@ -14,6 +14,7 @@ import { FileContentReader } from "./file-content.ts";
 import { ItemLog } from "./item-log.ts";
 import { BACKUP_COUNTERS, type BackupWorkerData, type FromWorker, type TaskResult, type ToWorker } from "./messages.ts";
 import { ParentTrees } from "./parent-tree.ts";
+import { PresentSample } from "./present-sample.ts";
 import { Selection } from "./selection.ts";
 import { Walker } from "./walker.ts";
 
@@ -37,7 +38,8 @@ export class BackupWorker {
     const index = BlobIndex.attach(data.index);
     const counters = Counters.attach(BACKUP_COUNTERS, data.counters);
     this.#sealer = new PackSealer(PackPool.attach(data.pool), data.key, (pack) => this.#sendPack(pack));
-    this.#blobs = new BlobStore({ ...data, index, counters, sealer: this.#sealer });
+    const present = data.present && PresentSample.attach(data.present);
+    this.#blobs = new BlobStore({ ...data, index, counters, sealer: this.#sealer, present });
     this.#contents = new FileContentReader({
       blobs: this.#blobs,
       polynomial: data.polynomial,

@@ -9,7 +9,7 @@ import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
 import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
-import { loadIndex } from "../repository/load-index.ts";
+import { withIndexBeside } from "../repository/index-beside.ts";
 import { engineError } from "../errors.ts";
 import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
@@ -28,11 +28,13 @@ import { startAhead } from "../workers/started-threads.ts";
 import { BACKUP_WORKER, Coordinator } from "./coordinator.ts";
 import { BACKUP_COUNTERS, type BackupCounts, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
-import { chooseParent } from "./parent-choice.ts";
+import { type EarlierSnapshots, lookBack, sourceKey } from "./parent-choice.ts";
+import { PresentSample } from "./present-sample.ts";
 import { saveGiven } from "./save-given.ts";
 import type { SaveParts } from "./save-folders.ts";
 import { saveTargets, snapshotPaths } from "./save-targets.ts";
 import { countAhead, type Totals } from "./count-ahead.ts";
+import { type PresentResult, verifyPresent } from "./verify-present.ts";
 
 /** Files from this size on are shared among the workers. */
 const LARGE_FILE_BYTES = 32 * 1024 * 1024;
@@ -55,6 +57,7 @@ export class Backup {
   };
   readonly #startedAtMs = performance.now();
   readonly #startedAtNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #present: PresentSample | undefined;
   #phase: BackupPhase = "index";
   #coordinator: Coordinator | undefined;
   #totals: Totals | undefined;
@@ -62,6 +65,7 @@ export class Backup {
   constructor(repository: Repository, options: BackupOptions) {
     this.#repository = repository;
     this.#options = options;
+    if ((options.verifyPresentBytes ?? 0) > 0) this.#present = PresentSample.create();
   }
 
   /**
@@ -98,9 +102,12 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const parent = await chooseParent(this.#repository, this.#options, (problem) => this.#problem(problem));
-    this.#options.onEvent({ kind: "parent", id: parent?.id });
-    const index = await loadIndex(this.#repository, { signal });
+    const { found, index } = await withIndexBeside(
+      this.#repository,
+      (onListed, both) => this.#lookBack(onListed, both),
+      { signal },
+    );
+    const { parent, comparable } = found;
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
     const onAbort = (): void => coordinator.fail(signal.reason);
@@ -110,6 +117,7 @@ export class Backup {
       signal.throwIfAborted();
       coordinator.start();
       const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
       const treeId = await this.#save(coordinator, index, parent);
@@ -118,8 +126,9 @@ export class Backup {
       await coordinator.stop();
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
+      const present = await this.#verifyPresent(index);
       this.#enter("done");
-      return this.#result({ snapshotId, treeId, parentId: parent?.id, packs });
+      return this.#result({ snapshotId, treeId, parentId: parent?.id, comparable, present, packs });
     } catch (error) {
       intake?.interrupt();
       await coordinator.stop();
@@ -129,6 +138,14 @@ export class Backup {
       counting.abort();
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  async #lookBack(onListed: () => void, signal: AbortSignal): Promise<EarlierSnapshots> {
+    const onProblem = (problem: Problem): void => this.#problem(problem);
+    const found = await lookBack(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
+    this.#options.onEvent({ kind: "snapshots", snapshots: found.all });
+    this.#options.onEvent({ kind: "parent", id: found.parent?.id });
+    return found;
   }
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */
@@ -178,6 +195,7 @@ export class Backup {
         parentCacheBytes: Math.max(PARENT_CACHE_BYTES / workers, LEAST_PARENT_CACHE_BYTES),
         dryRun: options.dryRun,
         itemEvents: options.itemEvents ?? false,
+        present: this.#present?.shared,
       },
       onProblem: (problem) => this.#problem(problem),
       onItem: (item) => options.onEvent({ kind: "item", item }),
@@ -216,6 +234,14 @@ export class Backup {
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
   #adopt(index: BlobIndex, intake: PackIntake): Promise<AdoptResult> {
     return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
+  }
+
+  /** Only when the snapshot is stored: whatever this finds, a backup with a fault is better than none. */
+  async #verifyPresent(index: BlobIndex): Promise<PresentResult | undefined> {
+    const { signal, verifyPresentBytes: maxBytes = 0 } = this.#options;
+    if (this.#present === undefined) return undefined;
+    this.#enter("verifying");
+    return verifyPresent(this.#repository, index, this.#present.blobs(), { signal, maxBytes });
   }
 
   #countAhead(signal: AbortSignal): void {
@@ -277,10 +303,13 @@ export class Backup {
   #result({
     packs,
     ...made
-  }: Pick<BackupResult, "snapshotId" | "treeId" | "parentId"> & { packs: AdoptResult }): BackupResult {
+  }: Pick<BackupResult, "snapshotId" | "treeId" | "parentId" | "comparable" | "present"> & {
+    packs: AdoptResult;
+  }): BackupResult {
     const counts = this.#counters.read();
     return {
       ...made,
+      source: sourceKey(this.#options),
       adoptedPacks: packs.adopted,
       missingPacks: packs.missing,
       counts,

@@ -6,6 +6,7 @@ import { Compressor, isLikelyIncompressible, type CompressionMode } from "../pla
 import type { Counters } from "../workers/counters.ts";
 import { isCompressedAlready } from "./compressed-formats.ts";
 import type { BACKUP_COUNTERS } from "./messages.ts";
+import type { PresentSample } from "./present-sample.ts";
 
 /**
  * Sampling for data that does not compress pays only where compressing it in vain is slow: measured on random data, a sample
@@ -33,6 +34,8 @@ export interface BlobStoreParts {
   readonly repositoryVersion: 1 | 2;
   /** Hash and look up, but store nothing. */
   readonly dryRun: boolean;
+  /** Hears of blobs that are not stored, as the repository has them. */
+  readonly present?: PresentSample | undefined;
 }
 
 export class BlobStore {
@@ -72,7 +75,7 @@ export class BlobStore {
       counters.add("dataAddedPacked", stored);
       this.#plainAdded += bytes.length;
       this.#storedAdded += stored;
-    }
+    } else this.#parts.present?.offer(type, this.#id, index);
     return idFromBytes(this.#id);
   }
 

@@ -6,6 +6,7 @@ import type { SharedBlobIndex } from "../index/blob-index.ts";
 import type { FinishedPack, SharedPackPool } from "../packs/pack-pool.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
 import type { AddedBytes } from "./blob-store.ts";
+import type { SharedPresentSample } from "./present-sample.ts";
 import type { SelectionRules } from "./selection.ts";
 
 /** Counted by the workers as they go. */
@@ -47,6 +48,8 @@ export interface BackupWorkerData {
   readonly dryRun: boolean;
   /** Send `items`. */
   readonly itemEvents: boolean;
+  /** Where blobs that the repository has already are drawn from; absent when none are going to be read. */
+  readonly present: SharedPresentSample | undefined;
 }
 
 /** How files are read and compared with the parent snapshot. */

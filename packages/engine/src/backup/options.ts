@@ -1,10 +1,11 @@
 /** What a backup is told, what it says while it runs, and what it returns. */
 import type { Id } from "../format/id.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
-import type { SnapshotGrouping } from "../repository/snapshots.ts";
+import type { SnapshotGrouping, StoredSnapshot } from "../repository/snapshots.ts";
 import type { GivenEntries } from "./given-entries.ts";
 import type { BackupCounts, BackupItem, Problem } from "./messages.ts";
 import type { SelectionRules } from "./selection.ts";
+import type { PresentResult } from "./verify-present.ts";
 
 export interface BackupOptions {
   /** Paths as the user gave them (surrogate-escaped); relative ones start at `cwd`. */
@@ -33,6 +34,11 @@ export interface BackupOptions {
   readonly skipIfUnchanged: boolean;
   readonly dryRun: boolean;
   readonly programVersion: string;
+  /**
+   * Reads so many bytes, in packs, of blobs that this run met and that others have stored, drawn at random, and compares them with
+   * their names; 0 or absent for none. Files that are unchanged against the parent are not met.
+   */
+  readonly verifyPresentBytes?: number;
   /** Send an `item` event for every entry. Costs time. */
   readonly itemEvents?: boolean;
   readonly signal: AbortSignal;
@@ -46,11 +52,13 @@ export type ParentChoice =
   /** The newest snapshot that agrees in these fields. */
   | { readonly kind: "auto"; readonly groupBy: SnapshotGrouping };
 
-export type BackupPhase = "index" | "saving" | "finishing" | "done";
+export type BackupPhase = "index" | "saving" | "finishing" | "verifying" | "done";
 
 export type BackupEvent =
   | { readonly kind: "phase"; readonly phase: BackupPhase }
   | { readonly kind: "parent"; readonly id: Id | undefined }
+  /** The snapshots that were there when the run began, oldest first. */
+  | { readonly kind: "snapshots"; readonly snapshots: readonly StoredSnapshot[] }
   /** The targets were counted ahead. */
   | { readonly kind: "counted"; readonly files: number; readonly bytes: number; readonly elapsedMs: number }
   | { readonly kind: "item"; readonly item: BackupItem }
@@ -78,6 +86,12 @@ export interface BackupResult {
   readonly snapshotId: Id | undefined;
   readonly treeId: Id;
   readonly parentId: Id | undefined;
+  /** What tells its source from others: the `groupKey` of host and paths. */
+  readonly source: string;
+  /** The snapshot to compare the size with (`EarlierSnapshots`). */
+  readonly comparable: StoredSnapshot | undefined;
+  /** What reading blobs of others has shown; `undefined` when that was not asked for. */
+  readonly present: PresentResult | undefined;
   /** Packs of a killed run that no index listed, and whose blobs this run did not store again. */
   readonly adoptedPacks: number;
   /** Packs that the index lists and the store does not have. What the targets have of their blobs was stored again. */

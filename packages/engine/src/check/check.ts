@@ -10,8 +10,9 @@ import { idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
+import { isCold, warmPacks } from "../packs/warm-packs.ts";
 import { loadKeyFile } from "../repository/key-files.ts";
-import { loadIndex } from "../repository/load-index.ts";
+import { withIndexBeside } from "../repository/index-beside.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listSnapshots, matches, type StoredSnapshot } from "../repository/snapshots.ts";
 import { listAffected } from "./affected.ts";
@@ -65,15 +66,17 @@ export class Check {
     const { signal, filter, workers } = this.#options;
     returnLargeAllocations();
     Check.startThreads(workers);
-    const all = await listSnapshots(this.#repository, {
-      signal,
-      onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
-    });
+    const { found: all, index } = await withIndexBeside(
+      this.#repository,
+      (onListed, both) =>
+        listSnapshots(this.#repository, {
+          signal: both,
+          onListed,
+          onDamaged: (id, error) => this.#find("snapshot-damaged", `snapshot ${id}`, messageOf(error)),
+        }),
+      { signal, onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)) },
+    );
     const snapshots = filter === undefined ? all : all.filter(({ snapshot }) => matches(snapshot, filter));
-    const index = await loadIndex(this.#repository, {
-      signal,
-      onDamaged: (id, error) => this.#find("index-damaged", `index ${id}`, messageOf(error)),
-    });
     await this.#checkKeys();
     this.#progress.phase = "packs";
     const byPack = new PacksOfIndex(index);
@@ -169,6 +172,8 @@ export class Check {
     this.#progress.packsTotal = chosen.length;
     this.#progress.bytesTotal = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (chosen.length === 0) return;
+    const ids = chosen.map(({ id }) => id);
+    await warmPacks(this.#repository, ids, { signal });
     const workers = Math.min(chosen.length, threadsFor(this.#options.workers));
     const pool = new VerifyPool({ workers, key: this.#repository.masterKey, index: index.shared });
     const memory = new PackMemory();
@@ -205,7 +210,7 @@ export class Check {
       await loadInto(this.#repository.backend, { type: "pack", name: id }, 0, memory, { signal });
       return true;
     } catch (error) {
-      if (signal.aborted || !isHoldfastError(error)) throw error;
+      if (signal.aborted || !isHoldfastError(error) || isCold(error)) throw error;
       this.#find("pack-unreadable", `pack ${id}`, error.message, id);
       return false;
     }

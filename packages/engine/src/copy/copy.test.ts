@@ -307,7 +307,8 @@ describe("what the source has lost", () => {
     const events: CopyEvent[] = [];
     const to = await newRepository();
     const result = await copy(from, to, { onEvent: (event) => void events.push(event) });
-    expect(events[1]).toMatchObject({ kind: "damaged", what: `index ${name} of the source` });
+    const damaged = events.filter(({ kind }) => kind === "damaged");
+    expect(damaged).toMatchObject([{ what: `index ${name} of the source` }]);
     expect(result.incomplete.length).toBeGreaterThan(0);
     expect((await check(to)).findings).toEqual([]);
   });

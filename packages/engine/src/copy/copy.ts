@@ -90,7 +90,9 @@ export class Copy {
     const { to, snapshots, signal } = this.#options;
     const onDamaged = (id: Id, error: unknown): void =>
       this.#tell({ kind: "damaged", what: `snapshot ${id} of the target`, reason: messageOf(error) });
-    const known = new CopiedSnapshots(await listSnapshots(to, { signal, onDamaged }));
+    const there = await listSnapshots(to, { signal, onDamaged });
+    this.#tell({ kind: "target", snapshots: there });
+    const known = new CopiedSnapshots(there);
     return snapshots.filter((source) => {
       const target = known.find(source);
       if (target === undefined) return true;

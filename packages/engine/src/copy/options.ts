@@ -24,6 +24,8 @@ export interface CopyOptions {
 
 /** Something that happened in a copy. */
 export type CopyEvent =
+  /** What the target has, before anything is copied; oldest first. */
+  | { readonly kind: "target"; readonly snapshots: readonly StoredSnapshot[] }
   /** There is something to copy, and so many snapshots need it. */
   | { readonly kind: "begun"; readonly snapshots: number }
   /** The target has it already. */

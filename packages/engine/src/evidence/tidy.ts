@@ -11,6 +11,8 @@ interface TidyOptions {
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
+  /** Nothing else is removed. Absent: all that is not needed may go. */
+  readonly only?: ReadonlySet<Id> | undefined;
 }
 
 /**
@@ -20,20 +22,25 @@ interface TidyOptions {
  * @returns how many were removed
  * @throws when a snapshot or a forgotten one cannot be read, as any record could be about it; and what the backend throws
  */
-export async function tidyEvidence(repository: Repository, { signal, nowMs }: TidyOptions): Promise<number> {
+export async function tidyEvidence(repository: Repository, { signal, nowMs, only }: TidyOptions): Promise<number> {
+  const superfluous = await superfluousEvidence(repository, { signal, nowMs });
+  const removable = superfluous.filter((id) => only?.has(id) !== false);
+  for (const id of removable) await removeIfThere(repository, id, signal);
+  return removable.length;
+}
+
+/** What `tidyEvidence` would remove. @throws as it does */
+export async function superfluousEvidence(
+  repository: Repository,
+  { signal, nowMs }: Pick<TidyOptions, "signal" | "nowMs">,
+): Promise<Id[]> {
   const records = await listEvidence(repository, { signal, onDamaged: () => {} });
-  if (records.length === 0) return 0;
+  if (records.length === 0) return [];
   const evidence = new Evidence(records, { nowMs });
   const needed = new Set<Id>();
   const snapshots = [await listSnapshots(repository, { signal }), await listForgotten(repository, { signal })].flat();
   for (const stored of snapshots) for (const id of evidence.of(stored).foundedOn) needed.add(id);
-  let removed = 0;
-  for (const record of records) {
-    if (needed.has(record.id) || isFromFuture(record, nowMs)) continue;
-    await removeIfThere(repository, record.id, signal);
-    removed++;
-  }
-  return removed;
+  return records.filter((record) => !needed.has(record.id) && !isFromFuture(record, nowMs)).map(({ id }) => id);
 }
 
 async function removeIfThere(repository: Repository, id: Id, signal: AbortSignal): Promise<void> {

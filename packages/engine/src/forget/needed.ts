@@ -51,7 +51,8 @@ export async function neededSnapshots(
   return { live, inGrace, expired };
 }
 
-function isInGrace({ forgottenAtMs }: ForgottenSnapshot, graceMs: number, nowMs: number): boolean {
+/** Whether the data of a forgotten snapshot must still stay, by how long ago it was forgotten. */
+export function isInGrace({ forgottenAtMs }: ForgottenSnapshot, graceMs: number, nowMs: number): boolean {
   if (graceMs <= 0) return false;
   if (forgottenAtMs === undefined || forgottenAtMs > nowMs) return true;
   return nowMs - forgottenAtMs < graceMs;

@@ -109,7 +109,8 @@ export class PackIntake {
       const bytes = this.#pool.bytesOf(pack);
       // Before it is stored: a cache keeps a copy of a pack with trees on its way.
       if (pack.type === "tree" && !this.#interrupted) this.#index.markTreePack(this.#index.addPack(pack.id));
-      await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal });
+      const mayBeCold = pack.type === "data";
+      await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal, mayBeCold });
       if (!this.#interrupted) {
         addToIndex(this.#index, pack);
         this.#pool.free(pack);

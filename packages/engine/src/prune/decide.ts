@@ -40,6 +40,8 @@ export interface Decisions {
 interface Rules {
   readonly options: PruneOptions;
   readonly canCompress: boolean;
+  /** False for a pack that stays whatever is in it. */
+  readonly mayGo: (pack: number) => boolean;
 }
 
 /** @param canCompress whether the repository's version has compression */
@@ -52,15 +54,17 @@ class Decider {
   readonly #usage: PackUsage;
   readonly #options: PruneOptions;
   readonly #canCompress: boolean;
+  readonly #mayGo: (pack: number) => boolean;
   readonly #actions: Uint8Array;
   readonly #smallBelow: number;
   readonly #staysUnused = { tolerated: 0, repackLimit: 0, dataPacks: 0 };
 
-  constructor(facts: PackFacts, usage: PackUsage, { options, canCompress }: Rules) {
+  constructor(facts: PackFacts, usage: PackUsage, { options, canCompress, mayGo }: Rules) {
     this.#facts = facts;
     this.#usage = usage;
     this.#options = options;
     this.#canCompress = canCompress;
+    this.#mayGo = mayGo;
     this.#actions = new Uint8Array(facts.kinds.length);
     this.#smallBelow = options.smallPackBytes ?? packSizeOf(options) * SMALL_SHARE;
   }
@@ -73,10 +77,11 @@ class Decider {
     for (let pack = 0; pack < this.#actions.length; pack++) {
       usedBytes += this.#usage.needed.bytes[pack] as number;
       if (this.#usage.needed.blobs[pack] === 0) {
-        this.#actions[pack] = (this.#facts.fileBytes[pack] as number) < 0 ? UNLIST : REMOVE;
+        if (this.#mayGo(pack)) this.#actions[pack] = (this.#facts.fileBytes[pack] as number) < 0 ? UNLIST : REMOVE;
         continue;
       }
       unusedBytes += this.#uselessBytes(pack);
+      if (!this.#mayGo(pack)) continue;
       if (this.#options.repackCacheableOnly === true && this.#isOfData(pack)) {
         this.#staysUnused.dataPacks += this.#uselessBytes(pack);
       } else if (this.#isPerfect(pack)) {

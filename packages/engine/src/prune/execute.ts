@@ -34,6 +34,12 @@ export interface PruneResult {
   readonly removedIndexes: number;
   /** Forgotten snapshots whose time was over. */
   readonly expiredSnapshots: number;
+  /** What the store did not remove since it is locked: packs, their bytes, and index files. It is removed by a later prune. */
+  readonly lockedPacks: number;
+  readonly lockedBytes: number;
+  readonly lockedIndexes: number;
+  /** What was removed is only hidden, and its space not free yet. */
+  readonly isHidden: boolean;
 }
 
 /**
@@ -69,6 +75,10 @@ class Execution {
     newIndexes: 0,
     removedIndexes: 0,
     expiredSnapshots: 0,
+    lockedPacks: 0,
+    lockedBytes: 0,
+    lockedIndexes: 0,
+    isHidden: false,
   };
   /** From here on what was written is needed. */
   #hasRemovedIndex = false;
@@ -94,7 +104,12 @@ class Execution {
       if (!isHoldfastError(error, "STORAGE_FULL") || this.#hasRemovedIndex) throw error;
       await this.#makeRoom(error);
     }
+    this.#result.isHidden = this.#repository.backend.capabilities.hidesRemoved === true;
     return this.#result;
+  }
+
+  get #isBound(): boolean {
+    return this.#work.options.only !== undefined;
   }
 
   /** Moves what is needed out of the packs that are packed anew. */
@@ -163,22 +178,25 @@ class Execution {
     if (!this.#plan.rewritesIndex) return;
     this.#hasRemovedIndex = true;
     await this.#removeAll("index", this.#work.indexFiles, (id) => ({ id, sizeBytes: 0 }));
+    this.#result.newPacks = this.#idsWritten("pack").length;
+    this.#result.newIndexes = this.#idsWritten("index").length;
     await this.#requireUnchanged();
+    // An index file that stays lists packs: none of them may go before it.
+    if (this.#result.lockedIndexes > 0) return;
     const useless = [...this.#work.packs("remove"), ...(withRepack ? this.#work.packs("repack") : [])];
     await this.#removeAll("pack", useless, (pack) => ({
       id: this.#work.index.packId(pack),
       sizeBytes: this.#work.fileBytes[pack] as number,
     }));
-    this.#result.newPacks = this.#idsWritten("pack").length;
-    this.#result.newIndexes = this.#idsWritten("index").length;
   }
 
   async #writeIndex(withRepack: boolean): Promise<void> {
     const { index } = this.#work;
     const isStaying = (pack: number): boolean => this.#work.stays(pack, { withRepack });
+    const { staying } = this.#work;
     const total = this.#plan.packs.keep + (withRepack ? 0 : this.#plan.packs.repack);
     let done = 0;
-    await writeIndex(this.#repository, index, isStaying, {
+    await writeIndex(this.#repository, index, (pack) => isStaying(pack) && !staying.packs.has(pack), {
       signal: this.#signal,
       onDone: () => this.#tell("write-index", ++done, total),
     });
@@ -187,7 +205,7 @@ class Execution {
     } catch (error) {
       // An index file that does not come back as it was stored would stand in everybody's way.
       if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "internal")) throw error;
-      await this.#takeBack();
+      if (!this.#isBound) await this.#takeBack();
       throw error.kind === "internal" ? error : engineError("ENGINE_PRUNE_UNSAFE", { reason: error.message }, error);
     }
   }
@@ -202,7 +220,8 @@ class Execution {
       return newPacks.has(id) || (pack !== undefined && isStaying(pack));
     };
     const onDone = (): void => {};
-    await verifyIndex(this.#repository, this.#work, this.#idsWritten("index"), willStay, {
+    const files = [...this.#idsWritten("index"), ...this.#work.staying.indexFiles];
+    await verifyIndex(this.#repository, this.#work, files, willStay, {
       signal: this.#signal,
       onDone,
     });
@@ -237,19 +256,21 @@ class Execution {
         if (!known[type].has(id)) throw engineError("ENGINE_PRUNE_STALE", { what: `the ${type} ${id}` });
       }
     }
-    const indexes = new Set([...this.#work.indexFiles, ...this.#idsWritten("index")]);
+    const lasting = [...this.#idsWritten("index"), ...this.#work.staying.indexFiles];
+    const indexes = new Set([...this.#work.indexFiles, ...lasting]);
     let present = 0;
     for await (const { id } of this.#repository.files("index", { signal: this.#signal })) {
       if (!indexes.has(id)) throw engineError("ENGINE_PRUNE_STALE", { what: `the index ${id}` });
       present++;
     }
-    const expected = this.#hasRemovedIndex ? this.#idsWritten("index").length : indexes.size;
+    const staying = new Set(lasting).size + this.#result.lockedIndexes;
+    const expected = this.#hasRemovedIndex ? staying : indexes.size;
     if (present !== expected) throw engineError("ENGINE_PRUNE_STALE", { what: "an index file" });
   }
 
   async #removeExpired(): Promise<void> {
     for (const id of this.#plan.expired) {
-      if (await this.#remove("forgotten", id, this.#signal)) this.#result.expiredSnapshots++;
+      if (await this.#removeUnlessLocked("forgotten", id, 0, this.#signal)) this.#result.expiredSnapshots++;
     }
   }
 
@@ -259,6 +280,8 @@ class Execution {
    * @throws ENGINE_PRUNE_FULL, always
    */
   async #makeRoom(cause: unknown): Promise<never> {
+    // Where only named files may be removed, what this run has stored is not among them.
+    if (this.#isBound) throw this.#isFull(cause);
     await this.#takeBack();
     try {
       if (this.#plan.packs.remove > 0) await this.#removeUseless({ withRepack: false });
@@ -266,8 +289,12 @@ class Execution {
       if (!isHoldfastError(error, "STORAGE_FULL") || this.#hasRemovedIndex) throw error;
       await this.#takeBack();
     }
+    throw this.#isFull(cause);
+  }
+
+  #isFull(cause: unknown): Error {
     const { removedPacks, removedBytes } = this.#result;
-    throw engineError("ENGINE_PRUNE_FULL", { removedPacks, removedBytes }, cause);
+    return engineError("ENGINE_PRUNE_FULL", { removedPacks, removedBytes }, cause);
   }
 
   /** Removes all that this run has stored, while nothing relies on it. */
@@ -290,7 +317,7 @@ class Execution {
       this.#atOnce(),
       async (item, inner) => {
         const { id, sizeBytes } = describe(item);
-        const isRemoved = await this.#remove(type, id, inner);
+        const isRemoved = await this.#removeUnlessLocked(type, id, sizeBytes, inner);
         if (isRemoved && type === "index") this.#result.removedIndexes++;
         if (isRemoved && type === "pack") {
           this.#result.removedPacks++;
@@ -300,6 +327,26 @@ class Execution {
       },
       { signal: this.#signal },
     );
+  }
+
+  /** A lock that forbids it is no failure: what stays is told, and goes when the lock is over. */
+  async #removeUnlessLocked(
+    type: "index" | "pack" | "forgotten",
+    id: Id,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      return await this.#remove(type, id, signal);
+    } catch (error) {
+      if (!isHoldfastError(error, "STORAGE_RETAINED")) throw error;
+      if (type === "index") this.#result.lockedIndexes++;
+      else if (type === "pack") {
+        this.#result.lockedPacks++;
+        this.#result.lockedBytes += sizeBytes;
+      }
+      return false;
+    }
   }
 
   /** @returns false when it was gone already */

@@ -1,4 +1,5 @@
 /** What a prune can be told, and what it says of its progress. */
+import type { Id } from "../format/id.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
 
 /** How much of the repository may be data that nothing needs: a share of what remains, so many bytes, or anything. */
@@ -14,6 +15,13 @@ export const DEFAULT_MAX_UNUSED: UnusedLimit = { kind: "percent", percent: 5 };
 export const DEFAULT_UNLISTED_GRACE_MS = 60 * 60_000;
 
 const USUAL_PACK_BYTES = 16 * 1024 * 1024;
+
+/** All that a prune may remove, where a place removes only what people have approved. */
+export interface RemovableFiles {
+  readonly packs: ReadonlySet<Id>;
+  readonly indexFiles: ReadonlySet<Id>;
+  readonly forgotten: ReadonlySet<Id>;
+}
 
 /** All but `signal` may be left out. */
 export interface PruneOptions {
@@ -36,6 +44,8 @@ export interface PruneOptions {
   /** Threads, 0 for none where there is little to move; as many as are worth it if absent. */
   readonly workers?: number;
   readonly unlistedGraceMs?: number;
+  /** Nothing else is removed; forgotten snapshots that are not in it keep their data. Absent: whatever is not needed may go. */
+  readonly only?: RemovableFiles | undefined;
   /** Milliseconds since 1970; now if absent. */
   readonly nowMs?: number;
   readonly onProgress?: (progress: PruneProgress) => void;

@@ -16,7 +16,8 @@ import { entriesByPack } from "./entries-by-pack.ts";
 import { damagedIndex, lostBlobs, lostPacks } from "./losses.ts";
 import { startMarkThreads } from "./mark-pool.ts";
 import { markUsed } from "./mark-used.ts";
-import { DEFAULT_UNLISTED_GRACE_MS, type PruneOptions } from "./options.ts";
+import { listedPacks } from "./listed-packs.ts";
+import { DEFAULT_UNLISTED_GRACE_MS, type PruneOptions, type RemovableFiles } from "./options.ts";
 import { PackFacts, type UnlistedPack } from "./pack-facts.ts";
 import { NEEDED, PackUsage, SPARE } from "./pack-usage.ts";
 import { SharedBitmap } from "./shared-bitmap.ts";
@@ -52,7 +53,10 @@ export interface PrunePlan extends PruneTotals {
 export class PruneWork {
   readonly index: BlobIndex;
   readonly options: PruneOptions;
+  /** Index files that are replaced. */
   readonly indexFiles: readonly Id[];
+  /** Index files that stay, and the packs that they list: none, unless `only` says what may be removed. */
+  readonly staying: { readonly indexFiles: readonly Id[]; readonly packs: ReadonlySet<number> };
   readonly needed: NeededSnapshots;
   /** Packs that no index lists and that are removed. */
   readonly unlisted: readonly UnlistedPack[];
@@ -64,6 +68,7 @@ export class PruneWork {
     index: BlobIndex;
     options: PruneOptions;
     indexFiles: readonly Id[];
+    staying: PruneWork["staying"];
     needed: NeededSnapshots;
     unlisted: readonly UnlistedPack[];
     facts: PackFacts;
@@ -73,6 +78,7 @@ export class PruneWork {
     this.index = parts.index;
     this.options = parts.options;
     this.indexFiles = parts.indexFiles;
+    this.staying = parts.staying;
     this.needed = parts.needed;
     this.unlisted = parts.unlisted;
     this.fileBytes = parts.facts.fileBytes;
@@ -141,10 +147,10 @@ export class PruneWork {
  * throws; on abort the signal's reason
  */
 export async function planPrune(repository: Repository, options: PruneOptions): Promise<PrunePlan> {
-  const { signal, graceMs = DEFAULT_GRACE_MS, nowMs = Date.now(), onProgress } = options;
+  const { signal, graceMs = DEFAULT_GRACE_MS, nowMs = Date.now(), onProgress, only } = options;
   const canCompress = repository.config.version >= 2;
   if (options.repackUncompressed === true && !canCompress) throw engineError("ENGINE_PRUNE_VERSION");
-  const needed = await neededSnapshots(repository, { signal, graceMs, nowMs });
+  const needed = spared(await neededSnapshots(repository, { signal, graceMs, nowMs }), only);
   const { index, files } = await loadAll(repository, options);
   const facts = new PackFacts(index);
   onProgress?.({ phase: "packs", done: 0, total: index.packCount });
@@ -160,12 +166,19 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
   if (!marked.isLiveComplete) throw await lostBlobs(repository, index, needed.live, { signal });
   const usage = new PackUsage(index, facts, marked.used);
   if (usage.lostPacks.length > 0) throw lostPacks(index, facts, usage.lostPacks);
-  const decisions = decide(facts, usage, { options, canCompress });
+  const replaced = files.filter((id) => only?.indexFiles.has(id) !== false);
+  const stayingFiles = files.filter((id) => only?.indexFiles.has(id) === false);
+  const staying = { indexFiles: stayingFiles, packs: await listedPacks(repository, index, stayingFiles, { signal }) };
+  const mayGo = (id: Id): boolean => only?.packs.has(id) !== false;
+  // What an index file lists that stays has to stay as well; a pack that is not there is no file to be removed.
+  const mayGoAt = (pack: number): boolean =>
+    !staying.packs.has(pack) && (mayGo(index.packId(pack)) || (facts.fileBytes[pack] as number) < 0);
+  const decisions = decide(facts, usage, { options, canCompress, mayGo: mayGoAt });
   // What a forgotten snapshot lacks may be in packs that no index lists: `repair index` would find it.
   const oldBefore = nowMs - (options.unlistedGraceMs ?? DEFAULT_UNLISTED_GRACE_MS);
-  const unlisted = byAge(facts.unlisted, marked.isForgottenComplete ? oldBefore : Number.NEGATIVE_INFINITY);
+  const unlisted = whatMayGo(facts.unlisted, marked.isForgottenComplete ? oldBefore : Number.NEGATIVE_INFINITY, mayGo);
   const totals = totalsOf({ facts, usage, decisions, unlisted });
-  const rewritesIndex = decisions.actions.some((action) => action !== KEEP) || hasTooMany(files.length, index.count);
+  const rewritesIndex = decisions.actions.some((action) => action !== KEEP) || hasTooMany(replaced.length, index.count);
   const expired = needed.expired.map(({ id }) => id);
   return {
     ...totals,
@@ -179,7 +192,28 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
     indexFiles: files.length,
     rewritesIndex,
     isNeeded: rewritesIndex || expired.length > 0 || unlisted.old.length > 0,
-    work: new PruneWork({ index, options, indexFiles: files, needed, unlisted: unlisted.old, facts, usage, decisions }),
+    work: new PruneWork({
+      index,
+      options,
+      indexFiles: replaced,
+      staying,
+      needed,
+      unlisted: unlisted.old,
+      facts,
+      usage,
+      decisions,
+    }),
+  };
+}
+
+/** Forgotten snapshots that may not be given up keep what they need. */
+function spared(needed: NeededSnapshots, only: RemovableFiles | undefined): NeededSnapshots {
+  if (only === undefined) return needed;
+  const mayGo = ({ id }: StoredSnapshot): boolean => only.forgotten.has(id);
+  return {
+    live: needed.live,
+    inGrace: [...needed.inGrace, ...needed.expired.filter((stored) => !mayGo(stored))],
+    expired: needed.expired.filter(mayGo),
   };
 }
 
@@ -187,6 +221,15 @@ export async function planPrune(repository: Repository, options: PruneOptions): 
 export function* prunedPacks({ work }: PrunePlan, action: "remove" | "repack"): Iterable<Id> {
   if (action === "remove") for (const { id } of work.unlisted) yield id;
   for (const pack of work.packs(action)) yield work.index.packId(pack);
+}
+
+/** Every file that the execution of a plan removes. */
+export function* prunedFiles(plan: PrunePlan): Iterable<{ type: "pack" | "index" | "forgotten"; id: Id }> {
+  for (const id of plan.expired) yield { type: "forgotten", id };
+  if (plan.rewritesIndex) for (const id of plan.work.indexFiles) yield { type: "index", id };
+  for (const action of ["remove", "repack"] as const) {
+    for (const id of prunedPacks(plan, action)) yield { type: "pack", id };
+  }
 }
 
 /** The whole index, and the files that it was read from: only these may be removed. */
@@ -210,8 +253,13 @@ async function loadAll(
 }
 
 /** Packs received before `oldBefore`, and where the store does not tell, are remains of runs that ended long ago. */
-function byAge(packs: readonly UnlistedPack[], oldBefore: number): { old: UnlistedPack[]; left: UnlistedPack[] } {
-  const isOld = ({ receivedAtMs = Number.MIN_SAFE_INTEGER }: UnlistedPack): boolean => receivedAtMs <= oldBefore;
+function whatMayGo(
+  packs: readonly UnlistedPack[],
+  oldBefore: number,
+  mayGo: (id: Id) => boolean,
+): { old: UnlistedPack[]; left: UnlistedPack[] } {
+  const isOld = ({ id, receivedAtMs = Number.MIN_SAFE_INTEGER }: UnlistedPack): boolean =>
+    receivedAtMs <= oldBefore && mayGo(id);
   return { old: packs.filter(isOld), left: packs.filter((pack) => !isOld(pack)) };
 }
 

@@ -10,18 +10,32 @@ import { openSealed, type Repository } from "./repository.ts";
 /** Neighbouring trees are read with the one that is asked for: a pack's trees are mostly wanted together. */
 const READ_AHEAD_BYTES = 1024 * 1024;
 
+/** Reads the sealed bytes at a place. @throws what the backend throws */
+interface SealedReader {
+  load(place: BlobLocation, signal: AbortSignal): Promise<Uint8Array>;
+}
+
 export class BlobReader {
   readonly #repository: Repository;
   readonly #index: BlobIndex;
   readonly #decompressor = new Decompressor();
   readonly #maxBytes: number;
+  readonly #blocks: SealedReader | undefined;
   #ahead: { pack: number; offset: number; bytes: Uint8Array } | undefined;
 
-  /** @param maxBytes refuse blobs that claim to be larger; protects against hostile repositories */
-  constructor(repository: Repository, index: BlobIndex, { maxBytes = 1024 * 1024 * 1024 } = {}) {
+  /**
+   * @param options `maxBytes`: refuse blobs that claim to be larger; protects against hostile repositories. `blocks`: reads what is
+   *   sealed, where many blobs are wanted that lie side by side
+   */
+  constructor(
+    repository: Repository,
+    index: BlobIndex,
+    { maxBytes = 1024 * 1024 * 1024, blocks }: { maxBytes?: number; blocks?: SealedReader } = {},
+  ) {
     this.#repository = repository;
     this.#index = index;
     this.#maxBytes = maxBytes;
+    this.#blocks = blocks;
   }
 
   /**
@@ -48,7 +62,12 @@ export class BlobReader {
     if (Math.max(place.lengthBytes, place.uncompressedBytes) > this.#maxBytes) {
       throw engineError("ENGINE_MALFORMED", { what, reason: `it claims ${place.uncompressedBytes} bytes` });
     }
-    const sealed = type === "tree" ? await this.#readAhead(place, signal) : await this.#read(place, signal);
+    const sealed =
+      this.#blocks !== undefined
+        ? await this.#blocks.load(place, signal)
+        : type === "tree"
+          ? await this.#readAhead(place, signal)
+          : await this.#read(place, signal);
     const stored = openSealed(this.#repository.sealer, sealed, what);
     const plain =
       place.uncompressedBytes > 0 ? this.#decompressor.decompressApart(stored, place.uncompressedBytes) : stored;

@@ -1,6 +1,6 @@
 /** Makes a new repository. */
 import { randomBytes } from "node:crypto";
-import type { Secret } from "@holdfast/base";
+import { isHoldfastError, type Secret } from "@holdfast/base";
 import { bytesSource, type Backend, type FileType } from "@holdfast/storage";
 import { randomPolynomial } from "../chunker/polynomial.ts";
 import { Sealer } from "../crypto/sealing.ts";
@@ -47,12 +47,25 @@ export async function createRepository(
   } as const;
   // The config is never compressed by restic: it must be readable before the version is known.
   const sealed = new Sealer(masterKey).seal(encodeUnpacked(encodeConfig(config), 1));
-  await backend.save(CONFIG, bytesSource(sealed), { signal, ifAbsent: true });
+  try {
+    await backend.save(CONFIG, bytesSource(sealed), { signal, ifAbsent: true });
+  } catch (error) {
+    // Somebody else was faster. Our key would open nothing of theirs, and may have the same password.
+    if (isHoldfastError(error, "STORAGE_EXISTS")) {
+      await backend.remove({ type: "key", name: keyId }, { signal }).catch(() => {});
+    }
+    throw error;
+  }
   return new Repository({ backend, config, masterKey, keyId });
 }
 
 async function requireEmpty(backend: Backend, type: FileType, signal: AbortSignal): Promise<void> {
-  for await (const _ of backend.list(type, { signal })) {
-    throw engineError("ENGINE_FOLDER_NOT_EMPTY", { location: backend.location });
+  try {
+    for await (const _ of backend.list(type, { signal })) {
+      throw engineError("ENGINE_FOLDER_NOT_EMPTY", { location: backend.location });
+    }
+  } catch (error) {
+    // What is not there yet is empty. Whether it can be made, `initialize` finds out.
+    if (!isHoldfastError(error, "STORAGE_NO_PLACE")) throw error;
   }
 }

@@ -46,6 +46,11 @@ export function notFound(type: NamedType, text: string): Error {
     : engineError("ENGINE_ID_NOT_FOUND", { type, text, list: LISTS[type] });
 }
 
+/** The error for a snapshot that is in none of several copies. */
+export function notFoundSnapshot(text: string): Error {
+  return notFound("snapshot", text.replace(/:.*/s, ""));
+}
+
 const LISTS: Readonly<Record<Exclude<NamedType, "forgotten">, string>> = {
   snapshot: "snapshots",
   hold: "hold list",
@@ -55,4 +60,6 @@ const LISTS: Readonly<Record<Exclude<NamedType, "forgotten">, string>> = {
   pack: "list packs",
   // Nobody names one; `snapshots` shows what they say.
   evidence: "snapshots",
+  // Nor one of these.
+  retention: "object-lock status",
 };

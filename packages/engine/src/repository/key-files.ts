@@ -38,13 +38,14 @@ export interface KeyOptions extends KeyOwner {
 /**
  * Finds the key file that the password opens.
  * @param hint id, or its beginning, of the key to try first
+ * @returns also the names of all key files, in no certain order
  * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read; ENGINE_KEYS_LEFT when there are too many to try all
  */
 export async function findKey(
   backend: Backend,
   password: Secret,
   { signal, hint }: { signal: AbortSignal; hint?: string | undefined },
-): Promise<{ id: Id; masterKey: MasterKey }> {
+): Promise<{ id: Id; masterKey: MasterKey; all: readonly Id[] }> {
   const ids: Id[] = [];
   for await (const { name } of backend.list("key", { signal })) if (isId(name)) ids.push(name);
   const wanted = (id: Id): number => (hint !== undefined && id.startsWith(hint) ? 0 : 1);
@@ -60,7 +61,7 @@ export async function findKey(
       const file = await loadKeyFile(backend, id, { signal });
       tried.push({ id, file });
       const masterKey = await openKeyFile(file, password, "threads");
-      if (masterKey !== undefined) return { id, masterKey };
+      if (masterKey !== undefined) return { id, masterKey, all: ids };
     } catch (error) {
       // A key that vanished meanwhile was removed by another session: then it need not open anything.
       if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
@@ -71,7 +72,7 @@ export async function findKey(
   for (const { id, file } of tried) {
     signal.throwIfAborted();
     const masterKey = await openKeyFile(file, password, "one-thread");
-    if (masterKey !== undefined) return { id, masterKey };
+    if (masterKey !== undefined) return { id, masterKey, all: ids };
   }
   if (read < ids.length) throw engineError("ENGINE_KEYS_LEFT", { tried: read, left: ids.length - read }, damage);
   if (tried.length > 0) throw engineError("ENGINE_WRONG_PASSWORD", { tried: tried.length });

@@ -21,10 +21,15 @@ type Options = { readonly signal: AbortSignal };
 export async function listKeys(repository: Repository, { signal }: Options): Promise<KeyInfo[]> {
   const keys: KeyInfo[] = [];
   for await (const { id } of repository.files("key", { signal })) {
-    const { username, hostname, created } = await loadKeyFile(repository.backend, id, { signal });
-    keys.push({ id, username, hostname, created, current: id === repository.keyId });
+    keys.push(await describeKey(repository, id, { signal }));
   }
   return keys.sort((a, b) => (a.created < b.created ? -1 : 1));
+}
+
+/** What a key file says of itself; nothing proves it. @throws as `listKeys` */
+export async function describeKey(repository: Repository, id: Id, { signal }: Options): Promise<KeyInfo> {
+  const { username, hostname, created } = await loadKeyFile(repository.backend, id, { signal });
+  return { id, username, hostname, created, current: id === repository.keyId };
 }
 
 /** Adds a password. The old ones stay valid. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { isHoldfastError } from "@holdfast/base";
 import { bytesSource } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
@@ -6,8 +7,10 @@ import { newMasterKey } from "../crypto/master-key.ts";
 import { idOf, idToBytes, type Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { encodeIndexFile } from "../index/index-file.ts";
+import { withIndexBeside } from "./index-beside.ts";
 import { loadIndex } from "./load-index.ts";
 import { Repository } from "./repository.ts";
+import { listSnapshots } from "./snapshots.ts";
 
 const { signal } = new AbortController();
 const blob = (name: string): Id => idOf(Buffer.from(name));
@@ -114,5 +117,69 @@ describe("loading the index", () => {
     });
     expect(told).toEqual([code]);
     expect(index.has("data", idToBytes(blob("a")), 0)).toBe(true);
+  });
+});
+
+describe("loading the index beside snapshots", () => {
+  /** Reading a snapshot waits until the index is asked for, so nothing comes of one after the other. */
+  async function slowReading(): Promise<{ repo: Repository; calls: string[] }> {
+    const repo = repository();
+    await saveIndex(repo, "pack", ["a"]);
+    await repo.saveDocument("snapshot", Buffer.from("{}"), { signal });
+    const calls: string[] = [];
+    const asked = Promise.withResolvers<void>();
+    const { backend } = repo;
+    const [load, list] = [backend.load.bind(backend), backend.list.bind(backend)];
+    backend.load = async (key, ...rest) => {
+      if (key.type === "snapshot") await asked.promise;
+      calls.push(`read ${key.type}`);
+      return load(key, ...rest);
+    };
+    backend.list = async function* (type, options) {
+      if (type === "index") asked.resolve();
+      calls.push(`list ${type}`);
+      yield* list(type, options);
+      calls.push(`listed ${type}`);
+    };
+    return { repo, calls };
+  }
+
+  test("does not wait for them to be read, but for them to be listed", async () => {
+    const { repo, calls } = await slowReading();
+    const find = (onListed: () => void, inner: AbortSignal): Promise<unknown> =>
+      listSnapshots(repo, { signal: inner, onListed, onDamaged: () => {} });
+    const { index } = await withIndexBeside(repo, find, { signal });
+    expect(index.count).toBe(1);
+    expect(calls.indexOf("listed snapshot")).toBeLessThan(calls.indexOf("list index"));
+    expect(calls.indexOf("list index")).toBeLessThan(calls.indexOf("read snapshot"));
+  });
+
+  test("begins when what lists no snapshots has ended", async () => {
+    const { repo, calls } = await slowReading();
+    const { found, index } = await withIndexBeside(repo, async () => "none", { signal });
+    expect([found, index.count, calls]).toEqual(["none", 1, ["list index", "listed index", "read index"]]);
+  });
+
+  test("ends with the failure of either, and with the signal", async () => {
+    const { repo } = await slowReading();
+    const failing = withIndexBeside(repo, () => Promise.reject(new Error("no such snapshot")), { signal });
+    await expect(failing).rejects.toThrow("no such snapshot");
+    const id = await repo.saveDocument("index", Buffer.from("{}"), { signal });
+    await repo.backend.remove({ type: "index", name: id }, { signal });
+    await repo.backend.save({ type: "index", name: id }, bytesSource(Buffer.alloc(100)), { signal });
+    let wasAborted = false;
+    const find = async (onListed: () => void, inner: AbortSignal): Promise<void> => {
+      onListed();
+      await sleep(60_000, undefined, { signal: inner }).catch(() => {
+        wasAborted = true;
+        throw inner.reason;
+      });
+    };
+    await expect(withIndexBeside(repo, find, { signal })).rejects.toSatisfy((error) =>
+      isHoldfastError(error, "ENGINE_INDEX_DAMAGED"),
+    );
+    expect(wasAborted).toBe(true);
+    const ended = withIndexBeside(repo, find, { signal: AbortSignal.abort(new Error("enough")) });
+    await expect(ended).rejects.toThrow("enough");
   });
 });

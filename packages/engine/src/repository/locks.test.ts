@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { isHoldfastError, Secret } from "@holdfast/base";
-import { bytesSource } from "@holdfast/storage";
+import { type Backend, ForwardingBackend, bytesSource, composeBackend, storageError } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { encodeLockFile } from "../format/lock-file.ts";
 import { formatGoTime } from "../format/go-time.ts";
 import { createRepository } from "./create.ts";
 import { listLocks, removeLocks, withLock } from "./locks.ts";
-import type { Repository } from "./repository.ts";
+import { Repository } from "./repository.ts";
 
 const { signal } = new AbortController();
 const owner = { hostname: "box", username: "ann", kdf: { N: 2, r: 1, p: 1 } };
@@ -92,8 +92,13 @@ describe("locks", () => {
     const repo = await repository();
     await plant(repo, lock);
     expect(await listLocks(repo, { signal })).toMatchObject([{ stale: true }]);
-    await withLock(repo, { exclusive: true, signal }, () => Promise.resolve());
-    expect(await removeLocks(repo, { all: false, signal })).toBe(1);
+    await withLock(repo, { exclusive: false, signal }, () => Promise.resolve());
+    expect(await listLocks(repo, { signal })).toHaveLength(1);
+    // Its holder may come back: that somebody was alone here meanwhile is seen by its being gone.
+    await withLock(repo, { exclusive: true, signal }, async () => {
+      expect(await listLocks(repo, { signal })).toHaveLength(1);
+    });
+    expect(await removeLocks(repo, { all: false, signal })).toBe(0);
   });
 
   test("a young lock of another host, or of a living process of this one, is respected", async () => {
@@ -141,4 +146,102 @@ describe("locks", () => {
     await expect(work).rejects.toThrow("stop");
     expect(await listLocks(repo, { signal })).toEqual([]);
   });
+});
+
+/** A way to a store that can be cut. */
+class Way extends ForwardingBackend {
+  isCut = false;
+  override save(...args: Parameters<Backend["save"]>): Promise<void> {
+    return this.#reach(() => super.save(...args));
+  }
+  override stat(...args: Parameters<Backend["stat"]>): ReturnType<Backend["stat"]> {
+    return this.#reach(() => super.stat(...args));
+  }
+  override remove(...args: Parameters<Backend["remove"]>): Promise<void> {
+    return this.#reach(() => super.remove(...args));
+  }
+  override async *list(...args: Parameters<Backend["list"]>): ReturnType<Backend["list"]> {
+    await this.#reach(async () => {});
+    yield* super.list(...args);
+  }
+  #reach<T>(call: () => Promise<T>): Promise<T> {
+    if (this.isCut) return Promise.reject(storageError("STORAGE_UNAVAILABLE", { location: "x", reason: "cut" }));
+    return call();
+  }
+}
+
+describe("an outage that is longer than a lock lives", () => {
+  const times = { refreshMs: 40, giveUpMs: 150, staleMs: 300 };
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  async function setup() {
+    const direct = await repository();
+    const way = new Way(direct.backend);
+    const composed = composeBackend(way, { retry: { initialDelayMs: 5, maxDelayMs: 20, maxElapsedMs: 20_000 } });
+    const { config, masterKey, keyId } = direct;
+    return { way, direct, repo: new Repository({ backend: composed, config, masterKey, keyId }) };
+  }
+
+  const write = (repo: Repository, inner: AbortSignal, text: string) =>
+    repo.backend.save({ type: "index", name: Buffer.from(text).toString("hex").padEnd(64, "0") }, bytesSource(), {
+      signal: inner,
+    });
+
+  test("is survived by a shared lock that is still there, and work goes on only then", async () => {
+    const { way, direct, repo } = await setup();
+    let writtenAfterMs = 0;
+    await withLock(repo, { exclusive: false, signal, times }, async (inner) => {
+      way.isCut = true;
+      const startedAt = performance.now();
+      const writing = write(repo, inner, "a").then(() => (writtenAfterMs = performance.now() - startedAt));
+      setTimeout(() => (way.isCut = false), 500);
+      await writing;
+      const [lock, ...others] = await listLocks(direct, { signal });
+      expect(others).toEqual([]);
+      expect(Date.now() - Number((lock?.timeNs ?? 0n) / 1_000_000n)).toBeLessThan(times.giveUpMs);
+      // And is refreshed as before from then on.
+      await pause(200);
+      expect((await listLocks(direct, { signal }))[0]?.id).not.toBe(lock?.id);
+    });
+    expect(writtenAfterMs).toBeGreaterThan(490);
+    expect(await listLocks(direct, { signal })).toEqual([]);
+  });
+
+  test("ends the run when somebody was alone there meanwhile, and nothing more is written", async () => {
+    const { way, direct, repo } = await setup();
+    const outcome = withLock(repo, { exclusive: false, signal, times }, async (inner) => {
+      way.isCut = true;
+      const writing = write(repo, inner, "b");
+      await pause(400);
+      // Another machine, whose way to the store is not cut, takes the lock for stale.
+      expect(await listLocks(direct, { signal })).toHaveLength(1);
+      await withLock(direct, { exclusive: true, signal, times }, () => pause(20));
+      way.isCut = false;
+      await writing;
+    });
+    await expect(outcome).rejects.toMatchObject({ code: "ENGINE_LOCK_LOST" });
+    expect(await Array.fromAsync(direct.backend.list("index", { signal }))).toEqual([]);
+    expect(await listLocks(direct, { signal })).toEqual([]);
+  });
+
+  test("ends a run whose lock is exclusive", async () => {
+    const { way, repo } = await setup();
+    const outcome = withLock(repo, { exclusive: true, signal, times }, async (inner) => {
+      way.isCut = true;
+      await write(repo, inner, "c");
+    });
+    await expect(outcome).rejects.toMatchObject({ code: "ENGINE_LOCK_LOST" });
+    way.isCut = false;
+  }, 20_000);
+
+  test("can be interrupted", async () => {
+    const { way, repo } = await setup();
+    const aborter = new AbortController();
+    const outcome = withLock(repo, { exclusive: false, signal: aborter.signal, times }, async (inner) => {
+      way.isCut = true;
+      setTimeout(() => aborter.abort(new Error("stop")), 300);
+      await write(repo, inner, "d");
+    });
+    await expect(outcome).rejects.toThrow("stop");
+  }, 20_000);
 });

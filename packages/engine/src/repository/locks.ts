@@ -2,6 +2,10 @@
  * Locks with restic's meaning, so that both programs respect each other: any number of shared locks, or one exclusive lock
  * alone. A lock is refreshed while its holder works; one that nobody refreshed for 30 minutes, or whose process on this host
  * is gone, is stale and counts for nothing. A lock file that cannot be read stands in the way as well, until it is stale.
+ *
+ * A store may be out of reach for longer than that. Whoever takes an exclusive lock removes the stale ones that it passed over;
+ * so a holder of a shared lock that finds its own still there after an outage knows that nobody has removed anything meanwhile,
+ * and goes on. Until it knows, all its other calls wait (`Backend.pauseCalls`). An exclusive lock has no such second chance.
  */
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,10 +17,17 @@ import { decodeLockFile, encodeLockFile, type LockFile } from "../format/lock-fi
 import { formatGoTime } from "../format/go-time.ts";
 import type { Repository } from "./repository.ts";
 
-const STALE_MS = 30 * 60_000;
-const REFRESH_MS = 5 * 60_000;
-/** Without a refresh for this long the run stops before others could take its lock for stale. */
-const GIVE_UP_MS = STALE_MS - 2 * REFRESH_MS;
+/** How long locks live, in milliseconds. */
+export interface LockTimes {
+  /** Without a refresh for this long, a lock counts for nothing. */
+  readonly staleMs: number;
+  readonly refreshMs: number;
+  /** Without a refresh for this long the run stops, or waits, before others could take its lock for stale. */
+  readonly giveUpMs: number;
+}
+
+/** Restic's. */
+const TIMES: LockTimes = { staleMs: 30 * 60_000, refreshMs: 5 * 60_000, giveUpMs: 20 * 60_000 };
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 60_000;
 /** How long the removal of a lock may take at the end of a run. */
@@ -41,11 +52,13 @@ export interface LockOptions {
   readonly signal: AbortSignal;
   /** Called before each wait. */
   readonly onWaiting?: (holder: LockInfo) => void;
+  /** Other than restic's only where no other program uses the repository. */
+  readonly times?: LockTimes;
 }
 
 /**
  * Takes a lock, runs `work`, and removes the lock whatever happens. The signal given to `work` aborts when the caller's does
- * and when the lock is lost.
+ * and when the lock is lost. While the store is out of reach for long, calls of `work` wait, and a shared lock is looked for again.
  * @throws ENGINE_LOCKED, ENGINE_LOCK_UNREADABLE, ENGINE_LOCK_LOST, and what `work` throws
  */
 export async function withLock<T>(
@@ -56,7 +69,8 @@ export async function withLock<T>(
   const held = { id: await acquire(repository, options) };
   const lost = new AbortController();
   const ended = new AbortController();
-  const refreshing = keepFresh(repository, held, options.exclusive, { lost, signal: ended.signal });
+  const keeper: Keeper = { repository, held, exclusive: options.exclusive, times: options.times ?? TIMES };
+  const refreshing = keepFresh(keeper, { lost, signal: ended.signal });
   try {
     return await work(AbortSignal.any([options.signal, lost.signal]));
   } catch (error) {
@@ -73,7 +87,7 @@ export async function withLock<T>(
 export async function listLocks(repository: Repository, { signal }: { signal: AbortSignal }): Promise<LockInfo[]> {
   const locks: LockInfo[] = [];
   for await (const file of repository.files("lock", { signal })) {
-    const lock = await readLock(repository, file, signal);
+    const lock = await readLock(repository, file, TIMES, signal);
     if (lock !== undefined) locks.push(lock);
   }
   return locks;
@@ -87,17 +101,31 @@ export async function removeLocks(
   let removed = 0;
   for await (const file of repository.files("lock", { signal })) {
     const { id } = file;
-    const lock = all ? undefined : await readLock(repository, file, signal);
+    const lock = all ? undefined : await readLock(repository, file, TIMES, signal);
     if (!all && lock?.stale !== true) continue;
-    try {
-      await repository.removeFile("lock", id, { signal });
-      removed++;
-    } catch (error) {
-      // Its holder was faster.
-      if (!isHoldfastError(error) || error.kind !== "not-found") throw error;
-    }
+    if (await removeLock(repository, id, signal)) removed++;
   }
   return removed;
+}
+
+/** Who may not even remove a lock removes no data either, so that its holder loses nothing by coming back. */
+async function removePassedOver(repository: Repository, id: Id, signal: AbortSignal): Promise<void> {
+  try {
+    await removeLock(repository, id, signal);
+  } catch (error) {
+    if (!isHoldfastError(error) || error.kind !== "permission") throw error;
+  }
+}
+
+/** False when its holder was faster. */
+async function removeLock(repository: Repository, id: Id, signal: AbortSignal): Promise<boolean> {
+  try {
+    await repository.removeFile("lock", id, { signal });
+    return true;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.kind !== "not-found") throw error;
+    return false;
+  }
 }
 
 async function acquire(repository: Repository, options: LockOptions): Promise<Id> {
@@ -114,37 +142,47 @@ async function acquire(repository: Repository, options: LockOptions): Promise<Id
 }
 
 /** The id of the new lock, or the lock that stands in the way. */
-async function tryAcquire(repository: Repository, { exclusive, signal }: LockOptions): Promise<Id | LockInfo> {
-  const before = await conflict(repository, exclusive, undefined, signal);
-  if (before !== undefined) return before;
-  const id = await writeLock(repository, exclusive, signal);
+async function tryAcquire(
+  repository: Repository,
+  { exclusive, signal, times = TIMES }: LockOptions,
+): Promise<Id | LockInfo> {
+  const before = await look(repository, { exclusive, times, own: [] }, signal);
+  if (before.conflict !== undefined) return before.conflict;
+  const id = await writeLock(repository, { exclusive, times }, signal);
   try {
     // Looking again after writing is what excludes two at once: of two that write, the later one sees the earlier. It only
     // works once everybody sees what was written.
     const { settleMs } = repository.backend.capabilities;
     if (settleMs > 0) await systemClock.sleep(settleMs, { signal });
-    const after = await conflict(repository, exclusive, id, signal);
-    if (after === undefined) return id;
+    const after = await look(repository, { exclusive, times, own: [id] }, signal);
+    if (after.conflict === undefined) {
+      // Their holders may come back: they must see that somebody was here. Ours stands, so none of them can be renewed unseen.
+      if (exclusive) for (const stale of after.stale) await removePassedOver(repository, stale, signal);
+      return id;
+    }
     await removeQuietly(repository, id);
-    return after;
+    return after.conflict;
   } catch (error) {
     await removeQuietly(repository, id);
     throw error;
   }
 }
 
-async function conflict(
+/** What a lock would meet; `own` is passed over. */
+async function look(
   repository: Repository,
-  exclusive: boolean,
-  own: Id | undefined,
+  { exclusive, times, own }: { exclusive: boolean; times: LockTimes; own: readonly Id[] },
   signal: AbortSignal,
-): Promise<LockInfo | undefined> {
+): Promise<{ conflict: LockInfo | undefined; stale: readonly Id[] }> {
+  const stale: Id[] = [];
   for await (const file of repository.files("lock", { signal })) {
-    if (file.id === own) continue;
-    const lock = await readLock(repository, file, signal);
-    if (lock !== undefined && !lock.stale && (exclusive || lock.exclusive)) return lock;
+    if (own.includes(file.id)) continue;
+    const lock = await readLock(repository, file, times, signal);
+    if (lock === undefined) continue;
+    if (lock.stale) stale.push(lock.id);
+    else if (exclusive || lock.exclusive) return { conflict: lock, stale };
   }
-  return undefined;
+  return { conflict: undefined, stale };
 }
 
 type LockFileInfo = { readonly id: Id; readonly receivedAtMs?: number };
@@ -153,19 +191,21 @@ type LockFileInfo = { readonly id: Id; readonly receivedAtMs?: number };
 async function readLock(
   repository: Repository,
   { id, receivedAtMs }: LockFileInfo,
+  { staleMs }: LockTimes,
   signal: AbortSignal,
 ): Promise<LockInfo | undefined> {
   try {
     const lock = decodeLockFile(await repository.loadDocument("lock", id, { signal }));
     const { exclusive, hostname: host, username, pid, timeNs } = lock;
-    return { id, exclusive, hostname: host, username, pid, timeNs, stale: isStale(lock, receivedAtMs), readable: true };
+    const stale = isStale(lock, receivedAtMs, staleMs);
+    return { id, exclusive, hostname: host, username, pid, timeNs, stale, readable: true };
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     if (error.kind === "not-found") return undefined;
     if (error.kind !== "corrupt") throw error;
     const unknown = { exclusive: true, hostname: "an unknown host", username: "an unknown user", pid: 0 };
     const timeNs = BigInt(Math.floor(receivedAtMs ?? Date.now())) * 1_000_000n;
-    const stale = Date.now() - (receivedAtMs ?? Date.now()) > STALE_MS;
+    const stale = Date.now() - (receivedAtMs ?? Date.now()) > staleMs;
     return { id, ...unknown, timeNs, stale, readable: false };
   }
 }
@@ -173,9 +213,9 @@ async function readLock(
 /**
  * The holder's clock may be wrong, so a lock is old only if the store has had it for that long as well, where the store knows.
  */
-function isStale(lock: LockFile, receivedAtMs: number | undefined): boolean {
+function isStale(lock: LockFile, receivedAtMs: number | undefined, staleMs: number): boolean {
   const lastSeenMs = Math.max(Number(lock.timeNs / 1_000_000n), receivedAtMs ?? 0);
-  if (Date.now() - lastSeenMs > STALE_MS) return true;
+  if (Date.now() - lastSeenMs > staleMs) return true;
   return lock.hostname === hostname() && !processExists(lock.pid);
 }
 
@@ -189,10 +229,34 @@ function processExists(pid: number): boolean {
   }
 }
 
-async function writeLock(repository: Repository, exclusive: boolean, signal: AbortSignal): Promise<Id> {
+/**
+ * Stores a lock and returns its id. A save that was repeated for long has stored one that was old when it arrived, and stale for
+ * others sooner than for us: then another takes its place.
+ */
+async function writeLock(
+  repository: Repository,
+  { exclusive, times }: Pick<Keeper, "exclusive" | "times">,
+  signal: AbortSignal,
+): Promise<Id> {
+  for (;;) {
+    const startedAt = Date.now();
+    const { id, sealed } = repository.sealDocument(encodeLockFile(newLock(exclusive, startedAt)));
+    try {
+      await repository.backend.save({ type: "lock", name: id }, bytesSource(sealed), { signal });
+    } catch (error) {
+      // The outcome of a failed save may be unknown: a lock that is there all the same would stop others for half an hour.
+      await removeQuietly(repository, id);
+      throw error;
+    }
+    if (Date.now() - startedAt < times.refreshMs) return id;
+    await removeQuietly(repository, id);
+  }
+}
+
+function newLock(exclusive: boolean, atMs: number): LockFile {
   const user = userInfo();
-  const timeNs = BigInt(Date.now()) * 1_000_000n;
-  const lock: LockFile = {
+  const timeNs = BigInt(atMs) * 1_000_000n;
+  return {
     time: formatGoTime(timeNs),
     timeNs,
     exclusive,
@@ -202,15 +266,6 @@ async function writeLock(repository: Repository, exclusive: boolean, signal: Abo
     uid: Math.max(0, user.uid),
     gid: Math.max(0, user.gid),
   };
-  const { id, sealed } = repository.sealDocument(encodeLockFile(lock));
-  try {
-    await repository.backend.save({ type: "lock", name: id }, bytesSource(sealed), { signal });
-  } catch (error) {
-    // The outcome of a failed save may be unknown: a lock that is there all the same would stop others for half an hour.
-    await removeQuietly(repository, id);
-    throw error;
-  }
-  return id;
 }
 
 /** Removes a lock even after the caller's signal was aborted, in bounded time. */
@@ -224,34 +279,84 @@ async function removeQuietly(repository: Repository, id: Id): Promise<void> {
   }
 }
 
-/** Replaces the lock every five minutes: the new one is written before the old one goes. */
+/** A lock that is held. */
+interface Keeper {
+  readonly repository: Repository;
+  /** Changes with each refresh. */
+  readonly held: { id: Id };
+  readonly exclusive: boolean;
+  readonly times: LockTimes;
+}
+
+/** Replaces the lock every five minutes. */
 async function keepFresh(
-  repository: Repository,
-  held: { id: Id },
-  exclusive: boolean,
+  keeper: Keeper,
   { lost, signal }: { lost: AbortController; signal: AbortSignal },
 ): Promise<void> {
+  const { refreshMs, giveUpMs } = keeper.times;
   // The clock of the wall: unlike the monotonic one it goes on while the machine sleeps.
   let freshAt = Date.now();
+  const leftMs = (): number => Math.max(1, freshAt + giveUpMs - Date.now());
   for (;;) {
     try {
-      await sleep(REFRESH_MS, undefined, { signal, ref: false });
+      await sleep(Math.min(refreshMs, leftMs()), undefined, { signal, ref: false });
     } catch {
       return;
     }
     try {
-      const present = await repository.backend.stat({ type: "lock", name: held.id }, { signal });
-      if (present === undefined) return lost.abort(lockLost(0));
-      const id = await writeLock(repository, exclusive, signal);
-      const old = held.id;
-      held.id = id;
-      await removeQuietly(repository, old);
+      // A call that is repeated for hours must not hide that time is up.
+      await refresh(keeper, AbortSignal.any([signal, AbortSignal.timeout(leftMs())]));
       freshAt = Date.now();
-    } catch {
+    } catch (error) {
       if (signal.aborted) return;
-      const silentMs = Date.now() - freshAt;
-      if (silentMs > GIVE_UP_MS) return lost.abort(lockLost(silentMs));
+      if (isHoldfastError(error, "ENGINE_LOCK_LOST")) return lost.abort(error);
+      if (leftMs() > 1) continue;
+      const outcome = await recover(keeper, freshAt, signal);
+      if (outcome === "ended") return;
+      if (outcome !== "held") return lost.abort(outcome.lost);
+      freshAt = Date.now();
     }
+  }
+}
+
+/** Replaces the lock: the new one is written before the old one goes. @throws ENGINE_LOCK_LOST when the old one is not there */
+async function refresh({ repository, held, exclusive, times }: Keeper, signal: AbortSignal): Promise<void> {
+  const present = await repository.backend.stat({ type: "lock", name: held.id }, { signal });
+  if (present === undefined) throw lockLost(0);
+  const id = await writeLock(repository, { exclusive, times }, signal);
+  const old = held.id;
+  held.id = id;
+  await removeQuietly(repository, old);
+}
+
+/**
+ * Others may take the lock for stale by now. Holds back the work, and tries for as long as calls are repeated to find out
+ * whether somebody did. The old lock is looked for after the new one was written: whoever takes an exclusive lock after that
+ * meets the new one, and whoever did before has removed the old one, or still holds its own.
+ */
+async function recover(
+  { repository, held, exclusive, times }: Keeper,
+  freshAt: number,
+  signal: AbortSignal,
+): Promise<"held" | "ended" | { lost: Error }> {
+  const lost = (): { lost: Error } => ({ lost: lockLost(Date.now() - freshAt) });
+  const resume = exclusive ? undefined : repository.backend.pauseCalls?.();
+  if (resume === undefined) return lost();
+  try {
+    const id = await writeLock(repository, { exclusive, times }, signal);
+    const old = held.id;
+    held.id = id;
+    const { settleMs } = repository.backend.capabilities;
+    if (settleMs > 0) await systemClock.sleep(settleMs, { signal });
+    const { conflict } = await look(repository, { exclusive, times, own: [id, old] }, signal);
+    const present = await repository.backend.stat({ type: "lock", name: old }, { signal });
+    if (present !== undefined) await removeQuietly(repository, old);
+    return conflict === undefined && present !== undefined ? "held" : lost();
+  } catch {
+    return signal.aborted ? "ended" : lost();
+  } finally {
+    // After whoever waits was told that the lock is lost.
+    setImmediate(resume);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isHoldfastError, Secret } from "@holdfast/base";
-import { bytesSource, type FileType, loadBytes } from "@holdfast/storage";
+import { bytesSource, type FileInfo, type FileType, loadBytes, storageError } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { describe, expect, test } from "vitest";
 import { Sealer } from "../crypto/sealing.ts";
@@ -95,6 +95,36 @@ describe("opening", () => {
     expect((await openRepository(backend, password, { signal, keyHint: same })).keyId).toBe(same);
   });
 
+  test("where there is none ends with that, though keys cannot be listed", async () => {
+    const backend = new MemoryBackend();
+    backend.list = async function* (type, options) {
+      await Promise.reject(new Error("not now"));
+      yield* MemoryBackend.prototype.list.call(backend, type, options);
+    };
+    await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_NO_REPOSITORY"));
+  });
+
+  test("looks for the key while the config is on its way", async () => {
+    const { backend } = await made();
+    const asked = Promise.withResolvers<void>();
+    const load = backend.load.bind(backend);
+    backend.load = async (file, ...rest) => {
+      if (file.type === "config") await asked.promise;
+      else asked.resolve();
+      return load(file, ...rest);
+    };
+    expect((await openRepository(backend, password, { signal })).config.version).toBe(2);
+  });
+
+  test("names what is wrong with the config, also when there is no key either", async () => {
+    const { backend, key } = await made();
+    await backend.remove({ type: "key", name: key }, { signal });
+    await overwrite(backend, "config", "", () => new Uint8Array(0));
+    await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_CONFIG_BROKEN"));
+    await backend.remove(CONFIG, { signal });
+    await expect(openRepository(backend, password, { signal })).rejects.toEqual(failsWith("ENGINE_NO_REPOSITORY"));
+  });
+
   test("is ended by the signal", async () => {
     const { backend } = await made();
     const reason = new Error("enough");
@@ -112,6 +142,24 @@ describe("creating", () => {
     },
   );
 
+  test("in a place that lists nothing before it is made", async () => {
+    class UnmadePlace extends MemoryBackend {
+      #isMade = false;
+
+      override async initialize(): Promise<void> {
+        this.#isMade = true;
+      }
+
+      override async *list(type: FileType, options: { signal: AbortSignal }): AsyncGenerator<FileInfo> {
+        if (!this.#isMade) throw storageError("STORAGE_NO_PLACE", { location: this.location, what: type });
+        yield* super.list(type, options);
+      }
+    }
+    const backend = new UnmadePlace();
+    await createRepository(backend, password, owner);
+    expect((await openRepository(backend, password, { signal })).config.version).toBe(2);
+  });
+
   test("over a config, even an empty one, is refused", async () => {
     const backend = new MemoryBackend();
     await backend.save(CONFIG, bytesSource(new Uint8Array(0)), { signal });
@@ -126,6 +174,7 @@ describe("creating", () => {
     ]);
     const winners = results.filter((result) => result.status === "fulfilled");
     expect(winners).toHaveLength(1);
+    expect(await Array.fromAsync(backend.list("key", { signal }))).toHaveLength(1);
     expect((await openRepository(backend, password, { signal })).config).toEqual(winners[0]?.value.config);
   });
 

@@ -1,12 +1,11 @@
 /** Opens a repository: config, key, version. */
-import type { Secret } from "@holdfast/base";
+import { isHoldfastError, messageOf, type Secret } from "@holdfast/base";
 import { loadBytes, type Backend } from "@holdfast/storage";
 import { isIrreducible } from "../chunker/polynomial.ts";
 import { Sealer } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import { decodeConfig, type RepositoryConfig } from "../format/config.ts";
 import { decodeUnpacked } from "../format/unpacked.ts";
-import { messageOf } from "@holdfast/base";
 import { findKey } from "./key-files.ts";
 import { Repository } from "./repository.ts";
 
@@ -28,12 +27,30 @@ export async function openRepository(
   password: Secret,
   { signal, keyHint }: OpenOptions,
 ): Promise<Repository> {
-  const config = await backend.stat(CONFIG, { signal });
-  if (config === undefined) throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
-  if (config.sizeBytes === 0) throw engineError("ENGINE_CONFIG_BROKEN", { reason: "it is empty" });
-  const { id, masterKey } = await findKey(backend, password, { signal, hint: keyHint });
-  const sealed = await loadBytes(backend, CONFIG, undefined, { signal, maxBytes: MAX_CONFIG_BYTES });
-  return new Repository({ backend, config: openConfig(new Sealer(masterKey), sealed), masterKey, keyId: id });
+  // Keys are looked for meanwhile, as each file is several ways there and back on a long line.
+  const search = new AbortController();
+  const finding = findKey(backend, password, { signal: AbortSignal.any([signal, search.signal]), hint: keyHint });
+  const found = finding.catch(() => undefined); // what is wrong with the config says more
+  const sealed = await loadConfig(backend, signal).catch(async (error: unknown) => {
+    search.abort(error);
+    await found;
+    throw error;
+  });
+  const { id, masterKey, all } = await finding;
+  const config = openConfig(new Sealer(masterKey), sealed);
+  return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
+}
+
+/** The config as it is stored. @throws ENGINE_NO_REPOSITORY when there is none, ENGINE_CONFIG_BROKEN when it is empty */
+async function loadConfig(backend: Backend, signal: AbortSignal): Promise<Uint8Array> {
+  try {
+    const sealed = await loadBytes(backend, CONFIG, undefined, { signal, maxBytes: MAX_CONFIG_BYTES });
+    if (sealed.length === 0) throw engineError("ENGINE_CONFIG_BROKEN", { reason: "it is empty" });
+    return sealed;
+  } catch (error) {
+    if (!isHoldfastError(error, "STORAGE_NOT_FOUND")) throw error;
+    throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location }, error);
+  }
 }
 
 function openConfig(sealer: Sealer, sealed: Uint8Array): RepositoryConfig {

@@ -12,7 +12,10 @@ import { releaseBytes } from "../platform/release-bytes.ts";
 import { decodeUnpacked, encodeUnpacked } from "../format/unpacked.ts";
 
 /** Files that hold one encrypted JSON document. */
-export type DocumentType = Extract<FileType, "snapshot" | "index" | "lock" | "forgotten" | "hold" | "evidence">;
+export type DocumentType = Extract<
+  FileType,
+  "snapshot" | "index" | "lock" | "forgotten" | "hold" | "evidence" | "retention"
+>;
 
 /** No document may grow past this when decompressed: a hostile file cannot exhaust memory. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
@@ -27,6 +30,8 @@ export class Repository {
   readonly masterKey: MasterKey;
   /** The key file that opened this session. */
   readonly keyId: Id;
+  /** The key files that there were when it was opened. Empty for one that was made just now. */
+  readonly keyIds: readonly Id[];
   readonly sealer: Sealer;
   /** Gets every index that is loaded, before anything is read by it. A cache learns from it which packs hold trees. */
   readonly onIndex: ((index: BlobIndex) => void) | undefined;
@@ -36,12 +41,14 @@ export class Repository {
     config: RepositoryConfig;
     masterKey: MasterKey;
     keyId: Id;
+    keyIds?: readonly Id[];
     onIndex?: (index: BlobIndex) => void;
   }) {
     this.backend = parts.backend;
     this.config = parts.config;
     this.masterKey = parts.masterKey;
     this.keyId = parts.keyId;
+    this.keyIds = parts.keyIds ?? [];
     this.sealer = new Sealer(parts.masterKey);
     this.onIndex = parts.onIndex;
   }

@@ -29,16 +29,18 @@ interface ListOptions {
   readonly onDamaged?: (id: Id, error: unknown) => void;
   /** Called for every snapshot file as it is listed, before it is read. */
   readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
+  /** Called when all are listed; some may still be read then. */
+  readonly onListed?: (() => void) | undefined;
 }
 
 const PARALLEL_LOADS = 8;
 
 /** Every snapshot that meets the filter, oldest first. */
 export async function listSnapshots(repository: Repository, options: ListOptions): Promise<StoredSnapshot[]> {
-  const { signal, filter, onDamaged, onFile } = options;
+  const { signal, filter, onDamaged, onFile, onListed } = options;
   const found: StoredSnapshot[] = [];
   await forEachConcurrent(
-    repository.files("snapshot", { signal }),
+    listed(repository, { signal, onListed }),
     PARALLEL_LOADS,
     async (file, inner) => {
       const { id } = file;
@@ -59,6 +61,14 @@ export async function listSnapshots(repository: Repository, options: ListOptions
   return found.sort((a, b) => compare(a.snapshot.timeNs, b.snapshot.timeNs) || compare(a.id, b.id));
 }
 
+async function* listed(
+  repository: Repository,
+  { signal, onListed }: Pick<ListOptions, "signal" | "onListed">,
+): AsyncGenerator<FileInfo & { readonly id: Id }> {
+  yield* repository.files("snapshot", { signal });
+  onListed?.();
+}
+
 /**
  * Finds one snapshot: `latest`, `latest~N` (the N-th before it), an id or its beginning; each with `:subfolder` behind it.
  * @throws ENGINE_ID_NOT_FOUND, ENGINE_ID_AMBIGUOUS
@@ -66,19 +76,20 @@ export async function listSnapshots(repository: Repository, options: ListOptions
 export async function findSnapshot(
   repository: Repository,
   text: string,
-  { signal, filter }: { signal: AbortSignal; filter?: SnapshotFilter | undefined },
+  { signal, filter, onListed }: Pick<ListOptions, "signal" | "filter" | "onListed">,
 ): Promise<{ stored: StoredSnapshot; subfolder: string }> {
   const colon = text.indexOf(":");
   const name = colon < 0 ? text : text.slice(0, colon);
   const subfolder = colon < 0 ? "" : text.slice(colon + 1);
   const latest = /^latest(?:~(\d{1,6}))?$/.exec(name);
   if (latest !== null) {
-    const all = await listSnapshots(repository, { signal, filter });
+    const all = await listSnapshots(repository, { signal, filter, onListed });
     const stored = all.at(-1 - Number(latest[1] ?? 0));
     if (stored === undefined) throw notFound("snapshot", name);
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
+  onListed?.();
   return { stored: { id, snapshot: await loadSnapshot(repository, id, signal) }, subfolder };
 }
 

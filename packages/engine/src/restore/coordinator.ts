@@ -1,10 +1,9 @@
 /** The main thread's side of a restore's workers: hands out work, loads what they ask for, ends when the root is done. */
-import { messageOf, Semaphore, workerEntry } from "@holdfast/base";
-import { idToBytes, type BlobType, type Id } from "../format/id.ts";
-import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
-import { BlobReader } from "../repository/blob-reader.ts";
-import type { Repository } from "../repository/repository.ts";
+import { workerEntry } from "@holdfast/base";
+import type { BlobType, Id } from "../format/id.ts";
 import { WorkerThread } from "../workers/worker-thread.ts";
+import { Copies, type CopyChange, type CopyDamage } from "./copies.ts";
+import type { OpenedCopy, StandbyCopy } from "./copy-reader.ts";
 import { FolderFlow, type WorkItem } from "./folder-flow.ts";
 import type { FolderState } from "./folder-state.ts";
 import type { LargeFileState } from "./large-files.ts";
@@ -19,8 +18,6 @@ import type {
 } from "./messages.ts";
 import { PathHashes } from "./path-hashes.ts";
 import type { RestoreProblem } from "./problems.ts";
-import { isLoss, RangeLoader } from "./range-loader.ts";
-import { TreeLoader } from "./tree-loader.ts";
 
 /** The module that the threads of a restore run. */
 export const RESTORE_WORKER = workerEntry("./restore.worker", import.meta.url);
@@ -33,25 +30,30 @@ const MAX_SLOT_BYTES = 16 * 1024 * 1024;
 /** Work handed out at once: about this much of trees, and at most so many folders. */
 const BATCH_TREE_BYTES = 64 * 1024;
 const BATCH_ITEMS = 32;
-const MAX_CALLS = 16;
 /** A worker that does not stop by then hangs in a system call. */
 const STOP_TIMEOUT_MS = 5000;
 
 export interface CoordinatorParts {
-  readonly repository: Repository;
-  readonly index: BlobIndex;
+  readonly first: OpenedCopy;
+  readonly standby: readonly StandbyCopy[];
+  /** The tree that is restored; `undefined` for a single entry. */
+  readonly root: Id | undefined;
+  readonly haltMs?: number | undefined;
   readonly workers: number;
   readonly workerData: Omit<RestoreWorkerData, "slots" | "stop" | "key" | "index">;
   readonly signal: AbortSignal;
   onProblem(problem: RestoreProblem): void;
   onEntry(entry: RestoreEntry): void;
+  onChange(change: CopyChange): void;
 }
 
 type Thread = WorkerThread<ToWorker, FromWorker>;
 
 interface ThreadState {
   readonly thread: Thread;
-  readonly slots: readonly SharedArrayBuffer[];
+  readonly slots: SharedArrayBuffer[];
+  /** Slots that the worker knows another memory for, into which a read of a copy that was left may still write. */
+  readonly replaced: Set<number>;
   /** It was told that there is no work for it. */
   knowsNoWork: boolean;
   /** Settles when it has stopped or died. */
@@ -65,9 +67,7 @@ export class Coordinator {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #trees: TreeLoader;
-  readonly #ranges: RangeLoader;
-  readonly #blobs: BlobReader;
+  readonly #copies: Copies;
   readonly #untouched = new PathHashes();
   readonly #failed = Promise.withResolvers<never>();
   #finishing: { path: string; node: string }[] = [];
@@ -81,20 +81,24 @@ export class Coordinator {
   #next = 0;
 
   constructor(parts: CoordinatorParts) {
-    const { repository, index } = parts;
     this.#parts = parts;
     this.#signal = AbortSignal.any([parts.signal, this.#abort.signal]);
-    const calls = new Semaphore(Math.max(1, Math.min(MAX_CALLS, repository.backend.capabilities.maxConcurrency)));
-    this.#trees = new TreeLoader(repository.backend, index, calls);
-    this.#ranges = new RangeLoader(repository.backend, index, calls);
-    this.#blobs = new BlobReader(repository, index);
+    this.#copies = new Copies({
+      ...parts,
+      signal: this.#signal,
+      onSource: ({ number, index, repository }) => {
+        const source = { kind: "source", number, key: repository.masterKey, index: index.shared } as const;
+        for (const { thread } of this.#threads) thread.post(source);
+      },
+    });
     this.#flow = this.#newFlow();
     // Whoever waits sees the failure; this keeps it from being "unhandled" in between.
     this.#failed.promise.catch(() => {});
   }
 
   start(): void {
-    const { workers, workerData, repository, index, signal } = this.#parts;
+    const { workers, workerData, signal } = this.#parts;
+    const { repository, index } = this.#parts.first;
     const share = Math.floor(ALL_SLOTS_BYTES / (workers * WINDOWS));
     const slotBytes = Math.max(MIN_SLOT_BYTES, Math.min(MAX_SLOT_BYTES, share));
     for (let n = 0; n < workers; n++) {
@@ -109,7 +113,7 @@ export class Coordinator {
           this.#fail(error);
         },
       });
-      const state: ThreadState = { thread, slots, knowsNoWork: false, ended };
+      const state: ThreadState = { thread, slots, replaced: new Set(), knowsNoWork: false, ended };
       this.#threads.push(state);
     }
     const whileRunning = { once: true, signal: this.#abort.signal };
@@ -135,10 +139,16 @@ export class Coordinator {
     return this.#flow.incompleteFiles;
   }
 
+  /** What was damaged in copies and came from others. */
+  get damages(): CopyDamage[] {
+    return this.#copies.damages;
+  }
+
   /** Ends all workers, after the file that each is at. */
   async stop(): Promise<void> {
     Atomics.store(this.#stop, 0, 1);
     this.#abort.abort();
+    this.#copies.close(this.#abort.signal.reason);
     for (const { thread } of this.#threads) thread.post({ kind: "stop" });
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => {
@@ -266,7 +276,7 @@ export class Coordinator {
       work.pop();
       items.push(item);
       if (item.kind === "piece") break;
-      const place = item.kind === "tree" ? this.#place(item.tree) : undefined;
+      const place = item.kind === "tree" ? this.#copies.placeOf(item.tree) : undefined;
       bytes +=
         item.kind === "part" ? item.bytes.byteLength : (place?.uncompressedBytes ?? 0) + (place?.lengthBytes ?? 0);
     }
@@ -295,7 +305,7 @@ export class Coordinator {
     if (item.kind === "part") {
       return { work: { ...none, form: item.claimed ? "claimed" : "part" }, stored: new Uint8Array(item.bytes) };
     }
-    const stored = await this.#tree(item.tree);
+    const stored = await this.#copies.tree(item.tree);
     if (!("lost" in stored)) return { work: { ...none, ...stored.work }, stored: stored.bytes };
     if (!this.#isVerifying) {
       this.#parts.onProblem({ code: "damaged", path: ref.path || "/", reason: stored.lost, blob: item.tree });
@@ -304,47 +314,24 @@ export class Coordinator {
     return undefined;
   }
 
-  /** A tree as it is stored; when that copy cannot be read, the plain bytes of any copy. */
-  async #tree(
-    id: Id,
-  ): Promise<{ work: Pick<EntriesWork, "form" | "tree" | "uncompressedBytes">; bytes: Uint8Array } | Lost> {
-    const place = this.#place(id);
-    if (place !== undefined) {
-      try {
-        const bytes = await this.#trees.load(place, this.#signal);
-        return { work: { form: "sealed", tree: id, uncompressedBytes: place.uncompressedBytes }, bytes };
-      } catch (error) {
-        if (!isLoss(error)) throw error;
-      }
-    }
-    const blob = await this.#anyCopy("tree", id);
-    return "lost" in blob ? blob : { work: { form: "plain", tree: id, uncompressedBytes: 0 }, bytes: blob.bytes };
-  }
-
-  #place(tree: Id): BlobLocation | undefined {
-    return this.#parts.index.find("tree", idToBytes(tree), 0);
-  }
-
-  async #anyCopy(type: BlobType, id: Id): Promise<{ bytes: Uint8Array } | Lost> {
-    try {
-      return { bytes: await this.#blobs.load(type, id, { signal: this.#signal }) };
-    } catch (error) {
-      if (!isLoss(error)) throw error;
-      return { lost: messageOf(error) };
-    }
-  }
-
   async #sendBlob(thread: Thread, type: BlobType, id: Id): Promise<void> {
-    const blob = await this.#anyCopy(type, id);
+    const blob = await this.#copies.blob(type, id);
     if ("lost" in blob) thread.post({ kind: "blob", bytes: undefined, reason: blob.lost });
     else thread.post({ kind: "blob", bytes: blob.bytes, reason: "" });
   }
 
   async #load(state: ThreadState, message: Extract<FromWorker, { kind: "load" }>): Promise<void> {
-    const { slot, ranges, totalBytes } = message;
+    const { slot, source, ranges, totalBytes } = message;
     const own = state.slots[slot] as SharedArrayBuffer;
-    const room = totalBytes > own.byteLength ? new SharedArrayBuffer(totalBytes) : undefined;
-    const missing = await this.#ranges.load(ranges, room ?? own, this.#signal);
+    const larger = totalBytes > own.byteLength ? new SharedArrayBuffer(totalBytes) : undefined;
+    const missing = await this.#copies.load(source, ranges, larger ?? own);
+    if (missing === undefined) {
+      state.slots[slot] = new SharedArrayBuffer(own.byteLength);
+      state.replaced.add(slot);
+      state.thread.post({ kind: "planAgain", slot });
+      return;
+    }
+    const room = larger ?? (state.replaced.has(slot) ? own : undefined);
     state.thread.post({ kind: "loaded", slot, room, missing });
   }
 
@@ -354,7 +341,7 @@ export class Coordinator {
   }
 
   async #clean(folder: FolderState, id: Id): Promise<void> {
-    const tree = await this.#tree(id);
+    const tree = await this.#copies.tree(id);
     if ("lost" in tree) return this.#flow.cleaned(folder.ref.id);
     // A copy: it may be a view of a block that is kept, and goes over to the worker.
     const { buffer } = new Uint8Array(tree.bytes);
@@ -389,8 +376,4 @@ export class Coordinator {
     }
     if (this.#isRootDone && this.#foldersUnderWay === 0) this.#done.resolve();
   }
-}
-
-interface Lost {
-  readonly lost: string;
 }

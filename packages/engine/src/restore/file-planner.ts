@@ -45,12 +45,13 @@ export interface FilePlace {
 }
 
 export class FilePlanner {
-  readonly #index: BlobIndex;
+  readonly #source: { readonly index: BlobIndex };
   readonly #rules: RestoreRules;
 
-  constructor(index: BlobIndex, rules: RestoreRules) {
-    this.#index = index;
-    this.#rules = rules;
+  /** @param source asked for its index each time, which may become another one */
+  constructor(source: { readonly index: BlobIndex; readonly rules: RestoreRules }) {
+    this.#source = source;
+    this.#rules = source.rules;
   }
 
   /** @throws LostBlob, and what the system throws */
@@ -80,7 +81,7 @@ export class FilePlanner {
   #blobsOf({ size, content }: TreeNode): readonly WantedBlob[] | undefined {
     const ids = content ?? [];
     if (size >= LARGE_FILE_BYTES || ids.length > MANY_BLOBS) return undefined;
-    const blobs = locateContent(this.#index, ids, 0);
+    const blobs = locateContent(this.#source.index, ids, 0);
     // The size that a tree tells may be a lie.
     return contentBytes(blobs) < LARGE_FILE_BYTES ? blobs : undefined;
   }
@@ -96,7 +97,12 @@ export class FilePlanner {
     // Writing into a file with several links would change the others too.
     const isOurs = occupant.links === 1 && canWrite(folder, node.name);
     if (blobs === undefined && isOurs) return this.#planLarge(place, false);
-    return this.#planPatch(folder, node.name, blobs ?? locateContent(this.#index, node.content ?? [], 0), isOurs);
+    return this.#planPatch(
+      folder,
+      node.name,
+      blobs ?? locateContent(this.#source.index, node.content ?? [], 0),
+      isOurs,
+    );
   }
 
   #looksUnchanged(node: TreeNode, occupant: RawStat): boolean {
@@ -125,7 +131,7 @@ export class FilePlanner {
   }
 
   #planLarge({ node, linkKey }: FilePlace, fresh: boolean): FilePlan & { kind: "large" } {
-    const { ids, pieces, totalBytes } = cutIntoPieces(this.#index, node.content ?? []);
+    const { ids, pieces, totalBytes } = cutIntoPieces(this.#source.index, node.content ?? []);
     const json = encodeNode({ ...node, content: [] });
     const file = { name: node.name, node: json, fresh, sizeBytes: totalBytes, linkKey, ids, pieces };
     return { kind: "large", file, totalBytes };

@@ -7,9 +7,9 @@ import { systemCode } from "@holdfast/base";
 import { engineError } from "../errors.ts";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import type { AnchoredFolder } from "./anchored-folder.ts";
-import { type BlobOpener, LostBlob } from "./blob-opener.ts";
+import { LostBlob } from "./blob-opener.ts";
 import { openForPatch } from "./file-planner.ts";
-import type { ContentBlob, LoadWindow, WantedBlob, WindowFile } from "./load-window.ts";
+import type { ContentBlob, WantedBlob, WindowFile } from "./load-window.ts";
 import type { RestoreRules } from "./messages.ts";
 import { closeNewFile, createFile } from "./new-file.ts";
 import { removeEntry } from "./occupants.ts";
@@ -21,14 +21,15 @@ interface Chunk {
   readonly offset: number;
 }
 
+/** The plain bytes of a loaded blob, valid until the next call. @throws LostBlob */
+export type OpenBlob = (blob: ContentBlob) => Uint8Array;
+
 export class FileWriter {
-  readonly #opener: BlobOpener;
   readonly #sparse: boolean;
   readonly #delete: boolean;
   #buffer = new Uint8Array(256 * 1024);
 
-  constructor(opener: BlobOpener, rules: Pick<RestoreRules, "sparse" | "delete">) {
-    this.#opener = opener;
+  constructor(rules: Pick<RestoreRules, "sparse" | "delete">) {
     this.#sparse = rules.sparse;
     this.#delete = rules.delete;
   }
@@ -40,11 +41,11 @@ export class FileWriter {
    */
   writeWhole(
     folder: AnchoredFolder,
-    window: LoadWindow,
+    open: OpenBlob,
     { name, wanted, patch, replaces, totalBytes, node }: WindowFile,
     complete: (file: number) => void,
   ): void {
-    const chunks = this.#decode(window, wanted);
+    const chunks = this.#decode(open, wanted);
     if (patch) return this.#patch(folder, name, chunks, totalBytes);
     if (replaces !== undefined) removeEntry(folder, name, replaces, this.#delete);
     const file = createFile(folder, name, node);
@@ -78,13 +79,13 @@ export class FileWriter {
    * Writes a piece of a large file into the file that is there.
    * @throws LostBlob for a damaged blob; all other blobs of the piece are written then
    */
-  writePiece(folder: AnchoredFolder, window: LoadWindow, { name, wanted, patch }: WindowFile): void {
+  writePiece(folder: AnchoredFolder, open: OpenBlob, { name, wanted, patch }: WindowFile): void {
     const file = openForPatch(folder, name);
     let lost: LostBlob | undefined;
     try {
       for (const blob of wanted) {
         try {
-          this.#write(file, this.#open(window, blob), blob.offset, patch);
+          this.#write(file, open(blob), blob.offset, patch);
         } catch (error) {
           if (!(error instanceof LostBlob)) throw error;
           lost ??= error;
@@ -98,21 +99,17 @@ export class FileWriter {
     if (lost !== undefined) throw lost;
   }
 
-  #open(window: LoadWindow, blob: ContentBlob): Uint8Array {
-    return this.#opener.open("data", blob.id, window.sealed(blob), blob.place.uncompressedBytes);
-  }
-
   /** All blobs as runs without gaps: mostly one. */
-  #decode(window: LoadWindow, wanted: readonly WantedBlob[]): Chunk[] {
+  #decode(open: OpenBlob, wanted: readonly WantedBlob[]): Chunk[] {
     const [first] = wanted;
     if (first === undefined) return [];
-    if (wanted.length === 1) return [{ bytes: this.#open(window, first), offset: first.offset }];
+    if (wanted.length === 1) return [{ bytes: open(first), offset: first.offset }];
     const total = wanted.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
     if (this.#buffer.length < total) this.#buffer = new Uint8Array(total);
     const runs: { from: number; to: number; offset: number }[] = [];
     let at = 0;
     for (const blob of wanted) {
-      this.#buffer.set(this.#open(window, blob), at);
+      this.#buffer.set(open(blob), at);
       const last = runs.at(-1);
       if (last !== undefined && last.offset + (last.to - last.from) === blob.offset) last.to += blob.plainBytes;
       else runs.push({ from: at, to: at + blob.plainBytes, offset: blob.offset });

@@ -58,7 +58,7 @@ export class FolderWalk {
   }) {
     this.#session = parts.session;
     this.#selection = parts.selection;
-    this.#planner = new FilePlanner(parts.session.index, parts.session.rules);
+    this.#planner = new FilePlanner(parts.session);
     this.#addFile = parts.addFile;
     this.#hasRoom = parts.hasRoom;
     this.#maxPathBytes = MAX_PATH_BYTES - encodePath(parts.target).length;

@@ -11,10 +11,13 @@ const MAX_FILES = 2048;
 /** Numbers of one range in a `load` message: pack, offset, length, place. */
 export const RANGE_NUMBERS = 4;
 
+/** Instead of a number in the index: nothing is loaded, and the blob is asked for when it is wanted. */
+export const NOT_STORED = -1;
+
 /** One blob of a file. */
 export interface ContentBlob {
   readonly id: Id;
-  /** Its number in the index. */
+  /** Its number in the index; `NOT_STORED` for one that the copy that is read does not have. */
   readonly entry: number;
   readonly place: BlobLocation;
   readonly plainBytes: number;
@@ -74,7 +77,7 @@ export class LoadWindow {
   add(file: WindowFile): void {
     this.files.push(file);
     for (const { entry, place } of file.wanted) {
-      if (this.#blobs.has(entry)) continue;
+      if (entry === NOT_STORED || this.#blobs.has(entry)) continue;
       this.#blobs.set(entry, { place, at: 0, range: 0 });
       this.#sealedBytes += place.lengthBytes;
     }
@@ -116,8 +119,8 @@ export class LoadWindow {
 
   /** The sealed bytes of a blob; `undefined` when they could not be read. */
   sealed({ entry, place }: ContentBlob): Uint8Array | undefined {
-    const blob = this.#blobs.get(entry) as Loaded;
-    if (this.#missing.has(blob.range)) return undefined;
+    const blob = this.#blobs.get(entry);
+    if (blob === undefined || this.#missing.has(blob.range)) return undefined;
     return this.#room?.subarray(blob.at, blob.at + place.lengthBytes);
   }
 }

@@ -144,6 +144,10 @@ export type ToWorker =
   | { readonly kind: "piece"; readonly piece: PieceWork }
   /** There is nothing to hand out now: do not wait for more before using what is collected. */
   | { readonly kind: "noWork" }
+  /** From now on another copy is read, with a key and an index of its own. */
+  | { readonly kind: "source"; readonly number: number; readonly key: MasterKey; readonly index: SharedBlobIndex }
+  /** The ranges of a window were those of a copy that was left: plan them again. */
+  | { readonly kind: "planAgain"; readonly slot: number }
   /** The ranges of a window are in its slot, or in `room` if they did not fit; `missing` are those that are not. */
   | {
       readonly kind: "loaded";
@@ -201,7 +205,14 @@ export type FromWorker =
   | { readonly kind: "hungry" }
   | { readonly kind: "entered"; readonly segments: readonly EnteredSegment[] }
   /** Ranges of packs to load: number of the pack, offset, length, place in the slot. */
-  | { readonly kind: "load"; readonly slot: number; readonly ranges: Float64Array; readonly totalBytes: number }
+  | {
+      readonly kind: "load";
+      readonly slot: number;
+      /** The number of the copy whose packs these are. */
+      readonly source: number;
+      readonly ranges: Float64Array;
+      readonly totalBytes: number;
+    }
   /** Files are done: of each folder its id and their number. */
   | { readonly kind: "written"; readonly folders: readonly number[]; readonly pieces: readonly PieceDone[] }
   | { readonly kind: "linkReady"; readonly key: string; readonly ok: boolean }

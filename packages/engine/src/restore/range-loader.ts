@@ -29,7 +29,8 @@ export class RangeLoader {
       const number = at / RANGE_NUMBERS;
       loads.push(
         this.#loadOne(pack, offset, target, signal).catch((error: unknown) => {
-          if (!isLoss(error)) throw error;
+          // The reason of an abort may be damage of the whole.
+          if (!isLoss(error) || signal.aborted) throw error;
           missing.push(number);
         }),
       );

@@ -17,12 +17,16 @@ import { decodePath, displayPath, fsPath } from "../filesystem/path-bytes.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, type TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import { needsWarmUp, warmPacks } from "../packs/warm-packs.ts";
+import { wantedPacks } from "./wanted-packs.ts";
 import { systemReason } from "../platform/libc.ts";
 import type { Repository } from "../repository/repository.ts";
 import { Counters } from "../workers/counters.ts";
 import { AnchoredFolder, hasProc, whereIs } from "./anchored-folder.ts";
 import { startAhead } from "../workers/started-threads.ts";
+import type { CopyChange, CopyDamage } from "./copies.ts";
 import { Coordinator, RESTORE_WORKER } from "./coordinator.ts";
+import type { OpenedCopy, StandbyCopy } from "./copy-reader.ts";
 import {
   RESTORE_COUNTERS,
   type Overwrite,
@@ -64,8 +68,16 @@ export interface RestoreOptions {
   readonly workers?: number;
   /** Paths inside the target, beginning with "/", that are neither written nor deleted, whatever the snapshot has there. */
   readonly spare?: readonly string[];
+  /** Other copies of what is restored: they give what this one has lost, and the restore goes on from them. In order of preference. */
+  readonly standby?: readonly StandbyCopy[];
+  /** What is known of the first copy besides. */
+  readonly copy?: Pick<OpenedCopy, "signal" | "pace">;
+  /** After how long without a byte a copy is left, where there is another; milliseconds. Default: 20 s. */
+  readonly haltMs?: number;
   /** Aborts within about a second. Files that are not complete are removed. */
   readonly signal: AbortSignal;
+  /** The restore goes on from another copy. */
+  onChange?(change: CopyChange): void;
   onProblem?(problem: RestoreProblem): void;
   /** Called for everything that is handled, in no certain order. Costs time for each entry. */
   onEntry?(entry: RestoreEntry): void;
@@ -84,6 +96,10 @@ export interface RestoreResult {
   readonly problems: readonly RestoreProblem[];
   readonly problemCounts: Readonly<Partial<Record<RestoreProblem["code"], number>>>;
   readonly durationMs: number;
+  /** What was damaged in copies and came from others. */
+  readonly damages: readonly CopyDamage[];
+  /** How often the restore went on from another copy. */
+  readonly changes: number;
 }
 
 const MIN_WORKERS = 2;
@@ -96,6 +112,7 @@ export class Restore {
   readonly #options: RestoreOptions;
   readonly #counters = Counters.create(RESTORE_COUNTERS);
   readonly #problems = new ProblemList();
+  #changes = 0;
   #phase: RestoreProgress["phase"] = "starting";
 
   /** @param root a tree, or one node: a folder, whose content is restored, or another entry, which goes into the target */
@@ -129,8 +146,10 @@ export class Restore {
     signal.throwIfAborted();
     const target = this.#prepareTarget();
     const coordinator = new Coordinator({
-      repository: this.#repository,
-      index: this.#index,
+      first: { ...this.#options.copy, repository: this.#repository, index: this.#index },
+      standby: this.#options.standby ?? [],
+      root: treeOf(this.#root),
+      haltMs: this.#options.haltMs,
       workers: threadsFor(this.#options.workers),
       workerData: {
         counters: this.#counters.shared,
@@ -143,10 +162,15 @@ export class Restore {
         this.#problems.add(problem);
         this.#options.onProblem?.(problem);
       },
+      onChange: (change) => {
+        this.#changes++;
+        this.#options.onChange?.(change);
+      },
       onEntry: (entry) => this.#options.onEntry?.(entry),
     });
     try {
       coordinator.start();
+      await this.#warmUp();
       const root = rootOf(this.#root);
       this.#phase = "restoring";
       await coordinator.restore(root, target.isEmpty);
@@ -160,7 +184,22 @@ export class Restore {
     }
     this.#phase = "done";
     const { kept: problems, counts: problemCounts } = this.#problems;
-    return { counts: this.#counters.read(), problems, problemCounts, durationMs: performance.now() - started };
+    return {
+      counts: this.#counters.read(),
+      problems,
+      problemCounts,
+      durationMs: performance.now() - started,
+      damages: coordinator.damages,
+      changes: this.#changes,
+    };
+  }
+
+  async #warmUp(): Promise<void> {
+    const { signal, dryRun = false } = this.#options;
+    if (dryRun || !needsWarmUp(this.#repository)) return;
+    const { selection } = this.#rules();
+    const packs = await wantedPacks(this.#repository, this.#index, { root: this.#root, selection, signal });
+    await warmPacks(this.#repository, packs, { signal });
   }
 
   #rules(): RestoreRules {
@@ -236,10 +275,15 @@ function withoutSlash(path: string): string {
   return path.replace(/\/+$/, "");
 }
 
+function treeOf(root: Id | TreeNode): Id | undefined {
+  if (typeof root === "string") return root;
+  return root.type === "dir" ? root.subtree : undefined;
+}
+
 function rootOf(root: Id | TreeNode): { tree: Id } | { bytes: ArrayBuffer } {
-  if (typeof root === "string") return { tree: root };
-  if (root.type === "dir" && root.subtree !== undefined) return { tree: root.subtree };
-  return { bytes: new TextEncoder().encode(`{"nodes":[${encodeNode(root)}]}`).buffer };
+  const tree = treeOf(root);
+  if (tree !== undefined) return { tree };
+  return { bytes: new TextEncoder().encode(`{"nodes":[${encodeNode(root as TreeNode)}]}`).buffer };
 }
 
 /** Removes large new files that an abort left without their whole content. */

@@ -11,7 +11,7 @@ import { FolderWalk } from "./folder-walk.ts";
 import { type FromWorker, RESTORE_COUNTERS, type RestoreWorkerData, type ToWorker } from "./messages.ts";
 import { Reporter } from "./reporter.ts";
 import { RestoreSelection } from "./selection.ts";
-import { Session } from "./session.ts";
+import { Session, type Source } from "./session.ts";
 import { TargetFolders } from "./target-folders.ts";
 import { Verifier } from "./verifier.ts";
 import { WindowRunner } from "./window-runner.ts";
@@ -47,8 +47,7 @@ class RestoreWorker {
     this.#folders = new TargetFolders({ target: data.target, ...data.rules });
     const session = new Session({
       rules: data.rules,
-      index: BlobIndex.attach(data.index),
-      opener: new BlobOpener(data.key, (type, id) => this.#requestBlob(type, id)),
+      source: this.#source({ number: 0, ...data }),
       folders: this.#folders,
       reporter: this.#reporter,
       checkStop: () => this.#checkStop(),
@@ -108,6 +107,10 @@ class RestoreWorker {
       case "noWork":
         this.#noWork = true;
         return;
+      case "source":
+        return this.#windows.useSource(this.#source(message));
+      case "planAgain":
+        return this.#windows.planAgain(message.slot);
       case "loaded":
         return this.#windows.loaded(message.slot, message.room, message.missing);
       case "finishFolders":
@@ -129,6 +132,11 @@ class RestoreWorker {
       case "stop":
         throw new Stopped();
     }
+  }
+
+  #source({ number, key, index }: { number: number } & Pick<RestoreWorkerData, "key" | "index">): Source {
+    const opener = new BlobOpener(key, (type, id) => this.#requestBlob(type, id));
+    return { number, index: BlobIndex.attach(index), opener };
   }
 
   #gotWork(): void {

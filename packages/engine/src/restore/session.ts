@@ -10,10 +10,16 @@ import type { Reporter } from "./reporter.ts";
 import type { TargetFolders } from "./target-folders.ts";
 import { problemOf } from "./target-error.ts";
 
-export interface SessionParts {
-  readonly rules: RestoreRules;
+/** The copy of the repository that is read, as a worker knows it. */
+export interface Source {
+  readonly number: number;
   readonly index: BlobIndex;
   readonly opener: BlobOpener;
+}
+
+export interface SessionParts {
+  readonly rules: RestoreRules;
+  readonly source: Source;
   readonly folders: TargetFolders;
   readonly reporter: Reporter;
   /** Throws when the worker must stop. */
@@ -22,8 +28,8 @@ export interface SessionParts {
 
 export class Session {
   readonly rules: RestoreRules;
-  readonly index: BlobIndex;
-  readonly opener: BlobOpener;
+  /** Another one once the restore goes on from another copy. */
+  source: Source;
   readonly folders: TargetFolders;
   readonly reporter: Reporter;
   readonly checkStop: () => void;
@@ -31,12 +37,19 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.rules = parts.rules;
-    this.index = parts.index;
-    this.opener = parts.opener;
+    this.source = parts.source;
     this.folders = parts.folders;
     this.reporter = parts.reporter;
     this.checkStop = () => parts.checkStop();
     this.#metadata = parts.rules.owner === undefined ? {} : { owner: parts.rules.owner };
+  }
+
+  get index(): BlobIndex {
+    return this.source.index;
+  }
+
+  get opener(): BlobOpener {
+    return this.source.opener;
   }
 
   /** Gives a new file that is open its metadata. @returns false when `applyMetadata` must do it */

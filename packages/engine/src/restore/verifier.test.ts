@@ -33,8 +33,9 @@ test("verification finds everything that is not as the snapshot says", async () 
   symlinkSync("/etc/passwd", at("type"));
   const problems: RestoreProblem[] = [];
   const coordinator = new Coordinator({
-    repository: snapshot.author.repository,
-    index: snapshot.author.index,
+    first: snapshot.author,
+    standby: [],
+    root: snapshot.root,
     workers: 1,
     workerData: {
       counters: Counters.create(RESTORE_COUNTERS).shared,
@@ -53,6 +54,7 @@ test("verification finds everything that is not as the snapshot says", async () 
     signal,
     onProblem: (problem) => problems.push(problem),
     onEntry: () => {},
+    onChange: () => {},
   });
   coordinator.start();
   await coordinator.verify({ tree: snapshot.root });

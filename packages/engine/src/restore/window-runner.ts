@@ -2,23 +2,30 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import { idFromBytes, type Id } from "../format/id.ts";
-import { contentBytes, differingBlobs, locateContent } from "./file-content.ts";
-import { FileWriter } from "./file-writer.ts";
-import { LoadWindow, type WantedBlob, type WindowFile } from "./load-window.ts";
+import { contentBytes, differingBlobs, locateBlob, locateContent } from "./file-content.ts";
+import { LostBlob } from "./blob-opener.ts";
+import { FileWriter, type OpenBlob } from "./file-writer.ts";
+import { LoadWindow, NOT_STORED, type WantedBlob, type WindowFile } from "./load-window.ts";
 import type { PieceDone, PieceWork } from "./messages.ts";
-import type { Session } from "./session.ts";
+import type { Session, Source } from "./session.ts";
+
+/** A window with the copy that its blobs come from. */
+interface PlannedWindow {
+  readonly window: LoadWindow;
+  readonly source: Source;
+}
 
 export class WindowRunner {
   readonly #session: Session;
   readonly #writer: FileWriter;
   readonly #slots: readonly SharedArrayBuffer[];
   /** By slot: a window that is loaded or waits for that. */
-  readonly #underWay: (LoadWindow | undefined)[];
+  readonly #underWay: (PlannedWindow | undefined)[];
   #collecting = new LoadWindow();
 
   constructor(session: Session, slots: readonly SharedArrayBuffer[]) {
     this.#session = session;
-    this.#writer = new FileWriter(session.opener, session.rules);
+    this.#writer = new FileWriter(session.rules);
     this.#slots = slots;
     this.#underWay = slots.map(() => undefined);
   }
@@ -30,11 +37,11 @@ export class WindowRunner {
 
   /** True when a window is being loaded, so there is no hurry to ask for more. */
   get isLoading(): boolean {
-    return this.#underWay.some((window) => window !== undefined && !window.isLoaded);
+    return this.#underWay.some((planned) => planned !== undefined && !planned.window.isLoaded);
   }
 
   get hasLoaded(): boolean {
-    return this.#underWay.some((window) => window?.isLoaded === true);
+    return this.#underWay.some((planned) => planned?.window.isLoaded === true);
   }
 
   get isCollecting(): boolean {
@@ -78,29 +85,66 @@ export class WindowRunner {
     const slot = this.#underWay.indexOf(undefined);
     const window = this.#collecting;
     this.#collecting = new LoadWindow();
-    this.#underWay[slot] = window;
+    this.#load(slot, window);
+  }
+
+  /** Goes on from another copy. What was loaded from the one before is still written. */
+  useSource(source: Source): void {
+    this.#session.source = source;
+    this.#collecting = this.#movedToSource(this.#collecting);
+  }
+
+  /** Asks for a window of a copy that was left once more. */
+  planAgain(slot: number): void {
+    const planned = this.#underWay[slot];
+    if (planned !== undefined) this.#load(slot, this.#movedToSource(planned.window));
+  }
+
+  #load(slot: number, window: LoadWindow): void {
+    const { source } = this.#session;
+    this.#underWay[slot] = { window, source };
     const { ranges, totalBytes } = window.plan(this.#slotBytes);
-    this.#session.reporter.send({ kind: "load", slot, ranges, totalBytes });
+    this.#session.reporter.send({ kind: "load", slot, source: source.number, ranges, totalBytes });
+  }
+
+  /** The same files, with the places that their blobs have now. */
+  #movedToSource({ files }: LoadWindow): LoadWindow {
+    const moved = new LoadWindow();
+    for (const file of files) moved.add({ ...file, wanted: file.wanted.map((blob) => this.#moved(blob)) });
+    return moved;
+  }
+
+  #moved(blob: WantedBlob): WantedBlob {
+    try {
+      const found = locateBlob(this.#session.index, blob.id);
+      if (found.plainBytes === blob.plainBytes) return { ...found, offset: blob.offset };
+    } catch (error) {
+      if (!(error instanceof LostBlob)) throw error;
+    }
+    return { ...blob, entry: NOT_STORED };
   }
 
   loaded(slot: number, room: SharedArrayBuffer | undefined, missing: readonly number[]): void {
-    this.#underWay[slot]?.loaded(new Uint8Array(room ?? (this.#slots[slot] as SharedArrayBuffer)), missing);
+    this.#underWay[slot]?.window.loaded(new Uint8Array(room ?? (this.#slots[slot] as SharedArrayBuffer)), missing);
   }
 
   /** Writes the files of one loaded window. */
   run(): void {
-    const slot = this.#underWay.findIndex((window) => window?.isLoaded === true);
-    const window = this.#underWay[slot];
-    if (window === undefined) return;
+    const slot = this.#underWay.findIndex((planned) => planned?.window.isLoaded === true);
+    const planned = this.#underWay[slot];
+    if (planned === undefined) return;
+    const { window, source } = planned;
+    const open: OpenBlob = (blob) =>
+      source.opener.open("data", blob.id, window.sealed(blob), blob.place.uncompressedBytes);
     const folders = new Map<number, number>();
     const pieces: PieceDone[] = [];
     for (const file of window.files) {
       this.#session.checkStop();
       if (file.piece === undefined) {
-        this.#writeFile(window, file);
+        this.#writeFile(open, file);
         folders.set(file.folder.id, (folders.get(file.folder.id) ?? 0) + 1);
       } else {
-        pieces.push(this.#writePiece(window, file, file.piece));
+        pieces.push(this.#writePiece(open, file, file.piece));
       }
     }
     this.#underWay[slot] = undefined;
@@ -111,7 +155,7 @@ export class WindowRunner {
     return (this.#slots[0] as SharedArrayBuffer).byteLength;
   }
 
-  #writeFile(window: LoadWindow, file: WindowFile): void {
+  #writeFile(open: OpenBlob, file: WindowFile): void {
     const path = `${file.folder.path}/${file.name}`;
     const bytes = { totalBytes: file.totalBytes, writtenBytes: contentBytes(file.wanted), isNew: !file.patch };
     let ok = false;
@@ -119,9 +163,9 @@ export class WindowRunner {
       const folder = this.#session.folders.open(file.folder.path);
       const { node } = file;
       let isComplete = node === undefined;
-      this.#writer.writeWhole(folder, window, file, (open) => {
+      this.#writer.writeWhole(folder, open, file, (written) => {
         isComplete ||=
-          node !== undefined && this.#session.completeNewFile(open, node, { folder, isOurs: file.folder.fresh });
+          node !== undefined && this.#session.completeNewFile(written, node, { folder, isOurs: file.folder.fresh });
       });
       if (!isComplete && node !== undefined) this.#session.applyMetadata(folder, node, path);
       ok = true;
@@ -132,9 +176,9 @@ export class WindowRunner {
     if (file.linkKey !== undefined) this.#session.reporter.send({ kind: "linkReady", key: file.linkKey, ok });
   }
 
-  #writePiece(window: LoadWindow, file: WindowFile, piece: number): PieceDone {
+  #writePiece(open: OpenBlob, file: WindowFile, piece: number): PieceDone {
     try {
-      this.#writer.writePiece(this.#session.folders.open(file.folder.path), window, file);
+      this.#writer.writePiece(this.#session.folders.open(file.folder.path), open, file);
       this.#countBytes(file.totalBytes, contentBytes(file.wanted));
       return { file: piece, outcome: "written" };
     } catch (error) {

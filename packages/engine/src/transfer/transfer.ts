@@ -10,6 +10,7 @@ import { loadInto } from "@holdfast/storage";
 import type { BlobType, Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
+import { isCold, needsWarmUp, warmPacks } from "../packs/warm-packs.ts";
 import { PackPool, PackSealer, type FinishedPack } from "../packs/pack-pool.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
@@ -169,8 +170,19 @@ export class Transfer {
 
   /** Moves one lot. Its last packs stay open for the next one. @throws as `transferBlobs` */
   async move(entriesByPack: Iterable<EntriesOfPack>): Promise<void> {
-    const { from, signal } = this.#options;
+    const { from, fromIndex, signal } = this.#options;
     signal.throwIfAborted();
+    if (needsWarmUp(from)) {
+      const lot = [...entriesByPack];
+      const ids = lot.map(({ pack }) => fromIndex.packId(pack));
+      await warmPacks(from, ids, { signal });
+      return this.#moveAll(lot);
+    }
+    return this.#moveAll(entriesByPack);
+  }
+
+  async #moveAll(entriesByPack: Iterable<EntriesOfPack>): Promise<void> {
+    const { from, signal } = this.#options;
     const atOnce = this.#workers + Math.max(1, from.backend.capabilities.maxConcurrency);
     await forEachConcurrent(
       this.#segments(entriesByPack),
@@ -241,7 +253,7 @@ export class Transfer {
       await loadInto(backend, { type: "pack", name: this.#options.fromIndex.packId(pack) }, offset, bytes, { signal });
       return undefined;
     } catch (error) {
-      if (signal.aborted || !isHoldfastError(error) || !UNREADABLE.has(error.kind)) throw error;
+      if (signal.aborted || !isHoldfastError(error) || !UNREADABLE.has(error.kind) || isCold(error)) throw error;
       // A disk that is gone has no packs either; that is no loss.
       const config = await backend.stat({ type: "config", name: "" }, { signal }).catch(() => undefined);
       if (config === undefined) throw error;

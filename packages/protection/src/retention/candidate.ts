@@ -12,8 +12,9 @@ export function candidateOf(
   { id, snapshot }: StoredSnapshot,
   { holds = [], ...facts }: CandidateFacts = {},
 ): Candidate {
-  const { timeNs, time, hostname, paths, tags } = snapshot;
-  return { id, timeNs, offsetSeconds: offsetOf(time), hostname, paths, tags, holds, ...facts };
+  const { timeNs, time, hostname, paths, tags, summary } = snapshot;
+  const size = summary && { files: summary.totalFilesProcessed, bytes: summary.totalBytesProcessed };
+  return { id, timeNs, offsetSeconds: offsetOf(time), hostname, paths, tags, size, holds, ...facts };
 }
 
 /** The offset at the end of a time as Go writes it: `Z` or `+02:00`, in seconds east of UTC. */

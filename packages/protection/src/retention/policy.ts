@@ -69,6 +69,19 @@ export interface StopLimits {
   readonly maxSilenceMs?: number | undefined;
   /** The clock is in doubt when a snapshot arrived this far in its future; not given turns it off. */
   readonly maxSkewMs?: number | undefined;
+  /**
+   * A group loses none while the newest snapshot of a source in it is empty, or smaller than usual by more than this share (0 to
+   * 1), in files or in bytes; 1 or not given turns it off.
+   */
+  readonly maxShrink?: number | undefined;
+  /** Sizes of snapshots from before do not count, as somebody knows that the source has become smaller since. */
+  readonly sizesFromMs?: number | undefined;
+}
+
+/** How much a snapshot says that it holds. */
+export interface SnapshotSize {
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** A snapshot, as far as retention is concerned. */
@@ -87,6 +100,8 @@ export interface Candidate {
   readonly complete?: boolean | undefined;
   /** When a restore or check last proved it. */
   readonly verifiedAtMs?: number | undefined;
+  /** How much it holds; `undefined` when it does not say. */
+  readonly size?: SnapshotSize | undefined;
   readonly holds: readonly { readonly id: string; readonly reason: string }[];
   readonly pinned?: boolean | undefined;
 }
@@ -104,7 +119,7 @@ export interface Verdict {
 }
 
 /** The name by which a stop is overridden. */
-export type StopCode = "too-large-share" | "too-many" | "group-unseen" | "clock-behind" | "clock-ahead";
+export type StopCode = "too-large-share" | "too-many" | "group-unseen" | "shrunken" | "clock-behind" | "clock-ahead";
 
 /** Why a plan must not be carried out as it is. */
 export interface RetentionStop {
@@ -192,6 +207,7 @@ export const DEFAULT_LIMITS: StopLimits = {
   unseenPeriods: 2,
   maxSilenceMs: 30 * DAY_MS,
   maxSkewMs: HOUR_MS / 12,
+  maxShrink: 0.3,
 };
 
 /** Nothing stops a plan: restic. */

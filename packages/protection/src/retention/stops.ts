@@ -1,8 +1,12 @@
-/** When a plan must not be carried out: it removes too much at once, a source has gone silent, or the clock is in doubt. */
+/**
+ * When a plan must not be carried out: it removes too much at once, a source has gone silent or holds almost nothing any more, or
+ * the clock is in doubt.
+ */
 import { protectionError } from "../errors.ts";
 import type { DecidedGroup, GroupOptions } from "./decide-group.ts";
 import { arrivedMs, claimedMs } from "./entry.ts";
 import type { RetentionPlan, RetentionStop, StopCode } from "./policy.ts";
+import { shrunkenSources } from "./shrunken.ts";
 import { unseenFor } from "./silence.ts";
 import { counted, durationText } from "./words.ts";
 
@@ -11,6 +15,7 @@ export const STOP_CODES: readonly StopCode[] = [
   "too-large-share",
   "too-many",
   "group-unseen",
+  "shrunken",
   "clock-behind",
   "clock-ahead",
 ];
@@ -23,10 +28,9 @@ export function findStops(groups: readonly DecidedGroup[], options: GroupOptions
   const stops: RetentionStop[] = clockDoubts(groups, options);
   for (const group of groups.filter((each) => removedOf(each) > 0)) {
     stops.push(...shareStops(removedOf(group), group.trusted.length, { what: group.title, group: group.key, options }));
-    stops.push(...unseenStops(group, options));
+    stops.push(...unseenStops(group, options), ...shrunkenStops(group, options));
   }
-  const judged = groups.reduce((sum, group) => sum + group.trusted.length, 0);
-  if (groups.length > 1) stops.push(...shareStops(removed, judged, { what: "all groups", group: undefined, options }));
+  if (groups.length > 1) stops.push(...sharesTogether(groups, options));
   if (removed > limits.maxCount) {
     const explanation = `${counted(removed, "snapshot")} would go, more than ${limits.maxCount}`;
     stops.push({ code: "too-many", explanation });
@@ -57,6 +61,27 @@ function shareStops(
   return [{ code: "too-large-share", explanation, group }];
 }
 
+/**
+ * The groups that lose the largest shares are judged together, as many of them as it takes. Were all groups counted, anybody could
+ * make that share small by adding groups that lose nothing.
+ */
+function sharesTogether(groups: readonly DecidedGroup[], options: GroupOptions): RetentionStop[] {
+  const shares = groups
+    .map((group) => ({ removed: removedOf(group), judged: group.trusted.length }))
+    .filter(({ removed }) => removed > 0)
+    .sort((a, b) => b.removed * a.judged - a.removed * b.judged);
+  let [removed, judged, count] = [0, 0, 0];
+  for (const share of shares) {
+    removed += share.removed;
+    judged += share.judged;
+    count++;
+    const what = count === groups.length ? "all groups" : `${count} of ${counted(groups.length, "group")} together`;
+    const stops = count < 2 ? [] : shareStops(removed, judged, { what, group: undefined, options });
+    if (stops.length > 0) return stops;
+  }
+  return [];
+}
+
 function unseenStops({ key, title, trusted }: DecidedGroup, { limits, nowMs }: GroupOptions): RetentionStop[] {
   if ((limits.unseenPeriods ?? 0) === 0) return [];
   const { silentMs, usualMs } = unseenFor(
@@ -68,6 +93,16 @@ function unseenStops({ key, title, trusted }: DecidedGroup, { limits, nowMs }: G
     `there is no new snapshot of ${title} since ${durationText(silentMs)}, ` +
     `and lately there was one at least every ${durationText(usualMs)}`;
   return [{ code: "group-unseen", explanation, group: key }];
+}
+
+function shrunkenStops({ key, title, trusted }: DecidedGroup, { limits }: GroupOptions): RetentionStop[] {
+  const { maxShrink, sizesFromMs } = limits;
+  if (maxShrink === undefined) return [];
+  return shrunkenSources(trusted, { title, maxShrink, sizesFromMs }).map((explanation) => ({
+    code: "shrunken",
+    explanation,
+    group: key,
+  }));
 }
 
 /** Why the clock cannot be trusted, compared with when snapshots arrived. */

@@ -4,7 +4,14 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { CalendarSpan, Candidate, RetentionRules } from "../../src/retention/policy.ts";
+import type {
+  CalendarSpan,
+  Candidate,
+  RetentionOptions,
+  RetentionPlan,
+  RetentionRules,
+} from "../../src/retention/policy.ts";
+import { DEFAULT_LIMITS } from "../../src/retention/policy.ts";
 import { applyStops } from "../../src/retention/stops.ts";
 import { daily, DAY_MS, kept, planAsRestic, planByDefault, snapshot } from "./made-snapshots.ts";
 
@@ -215,5 +222,168 @@ describe("one bogus snapshot a day, in time, and a forget after each day", () =>
         expect(kept(planByDefault([...GOOD, ...bogus], asked))).toEqual(expect.arrayContaining(without));
       }),
     );
+  });
+});
+
+type Grouping = RetentionOptions["grouping"];
+const GROUPINGS: readonly Grouping[] = [
+  ["host", "paths"],
+  ["host", "paths", "tags"],
+  ["host"],
+  ["paths"],
+  ["tags"],
+  [],
+];
+/** What the attacker changes, and by which groupings that leads into a group of its own. */
+const DISGUISES = [
+  { field: "host", change: { hostname: "bogus" } },
+  { field: "paths", change: { paths: ["/bogus"] } },
+  { field: "tags", change: { tags: ["bogus"] } },
+] as const;
+
+describe("attack 3: many groups", () => {
+  const rules = { daily: 7, weekly: 4, monthly: 3 };
+  const now = "2026-07-05T00:00:00Z";
+  const verdictsOnGood = (plan: RetentionPlan) =>
+    plan.groups.flatMap(({ verdicts }) => verdicts.filter(({ id }) => id.startsWith("good")));
+  /** So many a day, each in a group of its own as far as the grouping allows. */
+  const disguised = (perDay: number, change: Partial<Candidate>): Candidate[] =>
+    Array.from({ length: perDay }, (_, n) =>
+      daily(`bogus ${n}`, 30, at("2026-06-30T00:00:00Z", (n + 0.5) / perDay), change),
+    ).flat();
+  const cases = GROUPINGS.flatMap((grouping) => DISGUISES.map((disguise) => ({ grouping, ...disguise })));
+
+  test.for(cases.filter(({ grouping, field }) => grouping.includes(field)))(
+    "grouped by $grouping, twenty a day with other $field change nothing about the good ones",
+    ({ grouping, change }) => {
+      const bogus = disguised(20, change);
+      const asked = { rules, now, grouping };
+      expect(verdictsOnGood(planByDefault([...GOOD, ...bogus], asked))).toEqual(
+        verdictsOnGood(planByDefault(GOOD, asked)),
+      );
+      expect(goodOnes(kept(planAsRestic([...GOOD, ...bogus], asked)))).toEqual(kept(planAsRestic(GOOD, asked)));
+    },
+  );
+
+  test.for(cases.filter(({ grouping, field }) => !grouping.includes(field)))(
+    "grouped by $grouping, other $field are the same group: one a day changes nothing, and restic loses all good ones",
+    ({ grouping, change }) => {
+      const asked = { rules, now, grouping };
+      const bogus = daily("bogus", 30, "2026-06-30T23:30:00Z", change);
+      const without = kept(planByDefault(GOOD, asked));
+      expect(kept(planByDefault([...GOOD, ...bogus], asked))).toEqual(expect.arrayContaining(without));
+      expect(goodOnes(kept(planAsRestic([...GOOD, ...bogus], asked)))).toEqual([]);
+    },
+  );
+
+  test("in one group with the good ones, twenty a day push out what is older than the minimum age, but for the floors", () => {
+    const history = [
+      ...GOOD.map((each, n) => (n === 10 ? { ...each, verifiedAtMs: 1 } : each)),
+      ...disguised(20, { paths: ["/bogus"] }),
+    ];
+    const asked = { rules, now: at(now, 30), grouping: ["host"] as const };
+    expect(goodOnes(kept(planByDefault(history, asked)))).toEqual(["good 2026-06-11"]);
+    expect(goodOnes(kept(planByDefault(history, { ...asked, grouping: ["host", "paths"] }))).length).toBeGreaterThan(8);
+  });
+
+  test("whatever groups there are besides, nothing good goes that would stay without them", () => {
+    const name = fc.constantFrom("h", "a", "b", "c");
+    const bogus = fc.array(
+      fc.record({
+        hostname: name,
+        paths: fc.array(
+          name.map((each) => `/${each}`),
+          { minLength: 1, maxLength: 2 },
+        ),
+        tags: fc.array(name, { maxLength: 1 }),
+        ageMs: fc.integer({ min: 0, max: 40 * DAY_MS }),
+      }),
+      { maxLength: 60 },
+    );
+    const asked = { rules: { daily: 2 }, now, limits: { ...DEFAULT_LIMITS, maxShare: 0.3, shareFrom: 2 } };
+    const hosts = ["x", "y", "z"].flatMap((hostname) =>
+      daily(`good ${hostname}`, 30, "2026-07-04T02:00:00Z", { hostname }),
+    );
+    const histories = fc.array(fc.integer({ min: 0, max: hosts.length - 1 }), { maxLength: 60 });
+    fc.assert(
+      fc.property(bogus, histories, (others, numbers) => {
+        const good = [...new Set(numbers)].map((n) => hosts[n] as Candidate);
+        const added = others.map(({ ageMs, ...fields }, n) =>
+          snapshot(`bogus ${n}`, new Date(Date.parse(now) - ageMs).toISOString(), fields),
+        );
+        const without = applyStops(planByDefault(good, asked), []).remove;
+        const removed = goodOnes(applyStops(planByDefault([...good, ...added], asked), []).remove);
+        expect(without).toEqual(expect.arrayContaining(removed));
+      }),
+    );
+  });
+});
+
+/** Lives on for so many days with bad backups, of usual size, after thirty good ones; a forget at the end of each. */
+function outlast(
+  length: number,
+  { verifiesBad, ...facts }: Partial<Candidate> & { readonly verifiesBad?: boolean },
+): string[] {
+  const rules = { daily: 7, weekly: 4, monthly: 6 };
+  const verified = { verifiedAtMs: Date.parse(NOON) };
+  let there = GOOD.map((each, n) => (n === GOOD.length - 1 ? { ...each, ...facts } : each));
+  for (let day = 1; day <= length; day++) {
+    const bad = snapshot(`bad ${day}`, at("2026-06-30T02:00:00Z", day), verifiesBad === true ? verified : {});
+    there.push(bad);
+    // The first time that rules meet a history, they remove most of it.
+    const allowed = day === 1 ? ["too-large-share"] : [];
+    const gone = new Set(applyStops(planByDefault(there, { rules, now: at(NOON, day) }), allowed).remove);
+    there = there.filter(({ id }) => !gone.has(id));
+  }
+  return goodOnes(there.map(({ id }) => id));
+}
+
+describe("attack 6: backups that are bad and look right, until the good ones are gone", () => {
+  const LAST = "good 2026-06-30";
+
+  test("the rules alone let the good ones go: seven months later there is none", () => {
+    expect(outlast(20, {}).length).toBeGreaterThan(0);
+    expect(outlast(230, {})).toEqual([]);
+  });
+
+  test("the newest that was proven stays, however long it takes", () => {
+    expect(outlast(400, { verifiedAtMs: Date.parse(NOON) })).toEqual([LAST]);
+  });
+
+  test("but not when bad ones are proven as well: proof says that all can be read, and not that it is right", () => {
+    expect(outlast(230, { verifiedAtMs: Date.parse(NOON), verifiesBad: true })).toEqual([]);
+  });
+
+  test("what is held stays, whatever is proven", () => {
+    expect(outlast(400, { holds: [{ id: "1".repeat(64), reason: "looked at" }], verifiesBad: true })).toEqual([LAST]);
+  });
+});
+
+describe("attack 7: backups that succeed and hold nothing", () => {
+  const full = { files: 1000, bytes: 1024 ** 3 };
+  const good = GOOD.map((each) => ({ ...each, size: full }));
+
+  test.for([
+    ["empty", { files: 0, bytes: 0 }],
+    ["much smaller", { files: 100, bytes: 1024 ** 3 }],
+  ] as const)("%s for a year: no good one goes that was there when it began", ([, size]) => {
+    let there: Candidate[] = good;
+    const before = goodOnes(there.map(({ id }) => id));
+    for (let day = 1; day <= 365; day++) {
+      there.push(snapshot(`bad ${day}`, at("2026-06-30T02:00:00Z", day), { size }));
+      const plan = planByDefault(there, { rules: { daily: 7, weekly: 4 }, now: at(NOON, day) });
+      const { remove, stops } = applyStops(plan, []);
+      expect([remove, stops.map(({ code }) => code)]).toEqual([[], expect.arrayContaining(["shrunken"])]);
+      there = [...there];
+    }
+    expect(goodOnes(there.map(({ id }) => id))).toEqual(before);
+  });
+
+  test("once a backup is whole again, forgetting goes on", () => {
+    const bad = daily("bad", 10, "2026-07-10T02:00:00Z", { size: { files: 0, bytes: 0 } });
+    const whole = daily("good", 1, "2026-07-11T02:00:00Z", { size: full });
+    const asked = { rules: { daily: 25 }, now: "2026-07-12T00:00:00Z" };
+    expect(applyStops(planByDefault([...good, ...bad], asked), []).remove).toEqual([]);
+    expect(applyStops(planByDefault([...good, ...bad, ...whole], asked), []).remove.length).toBeGreaterThan(0);
   });
 });

@@ -1,6 +1,6 @@
 /** When a plan is not to be carried out, and how somebody allows it. */
 import { describe, expect, test } from "vitest";
-import type { Candidate, StopLimits } from "../../src/retention/policy.ts";
+import type { Candidate, SnapshotSize, StopLimits } from "../../src/retention/policy.ts";
 import { DEFAULT_LIMITS, NO_FLOORS, NO_LIMITS } from "../../src/retention/policy.ts";
 import { applyStops } from "../../src/retention/stops.ts";
 import { daily, DAY_MS, HOUR_MS, planByDefault, snapshot } from "./made-snapshots.ts";
@@ -49,9 +49,19 @@ describe("too much at once", () => {
     expect(stops(hosts, { maxShare: 0.5, shareFrom: 10 }, 4)).toEqual([
       expect.objectContaining({
         code: "too-large-share",
-        explanation: expect.stringContaining("all groups") as string,
+        explanation: expect.stringContaining("16 of 24 snapshots of 2 of 3 groups together") as string,
       }),
     ]);
+  });
+});
+
+describe("groups that lose nothing", () => {
+  test("do not make the share of the others smaller", () => {
+    const real = ["a", "b", "c"].flatMap((hostname) => daily(hostname, 12, "2026-06-30T02:00:00Z", { hostname }));
+    const bogus = Array.from({ length: 100 }, (_, n) => snapshot(`bogus ${n}`, NOON, { hostname: `bogus ${n}` }));
+    const [stop] = stops([...real, ...bogus], { maxShare: 0.5, shareFrom: 10 }, 4);
+    expect(stop?.explanation).toBe("16 of 24 snapshots of 2 of 103 groups together would go, more than 50 %");
+    expect(stop?.group).toBeUndefined();
   });
 });
 
@@ -118,6 +128,104 @@ describe("a group that is not seen any more", () => {
     expect(remove.every((id) => id.startsWith("o "))).toBe(true);
     expect([remove.length, left.length]).toEqual([5, 1]);
     expect(applyStops(plan, ["group-unseen"]).remove.length).toBe(7);
+  });
+});
+
+describe("a source that holds less than usual", () => {
+  const limits = { maxShrink: 0.3 };
+  const GIB = 1024 ** 3;
+  const full = { files: 1000, bytes: GIB };
+  const sized = (count: number, from: number, size: SnapshotSize | undefined, more: Partial<Candidate> = {}) =>
+    daily(`s${from}`, count, new Date(Date.parse(NOON) + (from + count - 1) * DAY_MS).toISOString(), { size, ...more });
+  const codesAt = (history: readonly Candidate[], more: Partial<StopLimits> = {}): string[] =>
+    codes(history, { ...limits, ...more }, 2, new Date(Date.parse(NOON) + 300 * DAY_MS).toISOString());
+
+  test.for<[string, Candidate[], string[]]>([
+    ["as large as ever", sized(20, 0, full), []],
+    ["a little smaller", [...sized(20, 0, full), ...sized(1, 20, { files: 700, bytes: 0.7 * GIB })], []],
+    ["fewer files", [...sized(20, 0, full), ...sized(1, 20, { files: 699, bytes: GIB })], ["shrunken"]],
+    ["fewer bytes", [...sized(20, 0, full), ...sized(1, 20, { files: 1000, bytes: 0.69 * GIB })], ["shrunken"]],
+    ["empty", [...sized(20, 0, full), ...sized(1, 20, { files: 0, bytes: 0 })], ["shrunken"]],
+    ["empty after one", [...sized(1, 0, full), ...sized(2, 1, { files: 0, bytes: 0 })], ["shrunken"]],
+    [
+      "small after one or two: nobody knows what is usual",
+      [...sized(2, 0, full), ...sized(1, 2, { files: 1, bytes: 1 })],
+      [],
+    ],
+    ["always empty", sized(20, 0, { files: 0, bytes: 0 }), []],
+    [
+      "larger for some days, and back",
+      [...sized(20, 0, full), ...sized(5, 20, { files: 9000, bytes: 9 * GIB }), ...sized(1, 25, full)],
+      [],
+    ],
+    [
+      "for as long as good ones are there",
+      [...sized(5, 0, full), ...sized(200, 5, { files: 1, bytes: 1 })],
+      ["shrunken"],
+    ],
+    [
+      "and is whole again",
+      [...sized(5, 0, full), ...sized(200, 5, { files: 1, bytes: 1 }), ...sized(1, 205, full)],
+      [],
+    ],
+    [
+      "an incomplete one pushes out nothing",
+      [...sized(20, 0, full), ...sized(1, 20, { files: 1, bytes: 1 }, { complete: false })],
+      [],
+    ],
+    ["sizes that nobody knows", sized(20, 0, undefined), []],
+    ["one that does not say", [...sized(20, 0, full), ...sized(1, 20, undefined)], []],
+  ])("%s", ([, history, expected]) => {
+    expect(codesAt(history)).toEqual(expected);
+  });
+
+  test("says what is usual, and what is there", () => {
+    const history = [...sized(20, 0, full), ...sized(1, 20, { files: 1, bytes: 7 })];
+    const [stop] = stops(history, limits, 2, "2027-01-01T00:00:00Z");
+    expect(stop?.explanation).toBe(
+      "the newest snapshot of host h, /a (s20 2026) holds 1 file with 7 bytes, and 1000 files were usual: 99 % less",
+    );
+  });
+
+  test("many small ones of each day, and many from the past, do not make small usual", () => {
+    const bogus = Array.from({ length: 50 }, (_, n) =>
+      sized(20, 0, { files: 1, bytes: 1 }).map((each) => ({ ...each, id: `${each.id} ${n}` })),
+    ).flat();
+    const late = sized(300, -300, { files: 1, bytes: 1 }, { receivedAtMs: Date.parse(NOON) + 20 * DAY_MS });
+    const newest = sized(1, 20, { files: 1, bytes: 1 });
+    expect(codesAt([...sized(20, 0, full), ...bogus, ...late, ...newest])).toEqual(["shrunken"]);
+  });
+
+  test("is judged for each source of a group that has several", () => {
+    const other = sized(30, 0, { files: 1, bytes: 1 }, { hostname: "small" });
+    const plan = (grown: readonly Candidate[]) =>
+      planByDefault([...sized(20, 0, full), ...other, ...grown], {
+        rules: { last: 2 },
+        floors: NO_FLOORS,
+        limits: { ...NO_LIMITS, ...limits },
+        grouping: [],
+        now: "2027-01-01T00:00:00Z",
+      });
+    expect(plan([]).stops).toEqual([]);
+    expect(plan(sized(1, 20, { files: 1, bytes: 1 })).stops.map(({ code }) => code)).toEqual(["shrunken"]);
+  });
+
+  test("is allowed for once, or by saying since when the source is smaller", () => {
+    const history = [...sized(20, 0, full), ...sized(9, 20, { files: 10, bytes: 10 })];
+    const since = Date.parse(NOON) + 19.5 * DAY_MS;
+    expect(codesAt(history, { sizesFromMs: since })).toEqual([]);
+    // It goes on for what comes later.
+    const smaller = [...history, ...sized(1, 29, { files: 1, bytes: 1 })];
+    expect(codesAt(smaller, { sizesFromMs: since })).toEqual(["shrunken"]);
+    expect(codesAt(history, { maxShrink: 1 })).toEqual([]);
+    const plan = planByDefault(history, {
+      rules: { last: 2 },
+      floors: NO_FLOORS,
+      limits: { ...NO_LIMITS, ...limits },
+      now: "2027-01-01T00:00:00Z",
+    });
+    expect(applyStops(plan, []).remove).toEqual([]);
+    expect(applyStops(plan, ["shrunken"]).remove.length).toBe(27);
   });
 });
 

@@ -1,6 +1,7 @@
 /** One line of JSON for each request. No header is in it, so no secret is. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { FileType } from "@holdfast/storage";
+import type { KeyChange } from "./key-changes.ts";
 
 /** What is known of a request when it is over. */
 export interface AccessEntry {
@@ -12,6 +13,14 @@ export interface AccessEntry {
   readonly repository: string | undefined;
   readonly type: FileType | undefined;
   readonly name: string | undefined;
+  /** The plan that the request is about, or by which it removed something. */
+  readonly plan: string | undefined;
+  /** What became of the plan by this request. */
+  readonly planAction: "proposed" | "approved" | "cancelled" | undefined;
+  /** Who signed that. */
+  readonly approver: string | undefined;
+  /** Who gets into a repository was changed, or was to be; absent for all other requests. */
+  readonly keyChange: KeyChange | undefined;
   readonly status: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;

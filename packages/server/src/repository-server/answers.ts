@@ -1,11 +1,10 @@
 /** Bodies of answers: files, in pieces that fit in memory, and lists. Both wait for the client, but not for ever. */
 import type { ServerResponse } from "node:http";
-import { type Backend, type FileInfo, type FileKey, loadBytes } from "@holdfast/storage";
+import { type Backend, type FileInfo, type FileKey, loadInto } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
+import { BLOCK_BYTES, giveBlock, takeBlock } from "./blocks.ts";
 import { withinTime } from "./idle-time.ts";
 
-/** A call to a backend gives so much at once: none of them lasts as long as a client is slow. */
-const PIECE_BYTES = 1024 * 1024;
 const LIST_BUFFER = 32 * 1024;
 
 export interface SendOptions {
@@ -14,7 +13,11 @@ export interface SendOptions {
   readonly onBytes: (count: number) => void;
 }
 
-/** Writes bytes `from` (included) to `to` (excluded) of a file. @throws SERVER_STALLED, and what the backend throws */
+/**
+ * Writes bytes `from` (included) to `to` (excluded) of a file, a block at a time: no call to a backend lasts as long as a client is
+ * slow. While one is on its way to the client, the next is read.
+ * @throws SERVER_STALLED, SERVER_CUT, and what the backend throws
+ */
 export async function sendFile(
   response: ServerResponse,
   backend: Backend,
@@ -22,10 +25,28 @@ export async function sendFile(
   { from, to }: { from: number; to: number },
   options: SendOptions,
 ): Promise<void> {
-  for (let offset = from; offset < to; offset += PIECE_BYTES) {
-    const length = Math.min(PIECE_BYTES, to - offset);
-    const bytes = await loadBytes(backend, key, { offset, length }, { signal: options.signal });
-    await send(response, bytes, options);
+  const { signal } = options;
+  const read = async (offset: number): Promise<Buffer> => {
+    const block = takeBlock(Math.min(BLOCK_BYTES, to - offset));
+    await loadInto(backend, key, offset, block, { signal });
+    return block;
+  };
+  let reading = from < to ? read(from) : undefined;
+  for (let offset = from; reading !== undefined;) {
+    const block = await reading;
+    offset += block.length;
+    reading = offset < to ? read(offset) : undefined;
+    // It is waited for in the next round, if there is one.
+    reading?.catch(() => {});
+    await send(response, block, options);
+    giveBlock(block);
+  }
+}
+
+/** Writes bytes that are in memory. @throws SERVER_STALLED */
+export async function sendPieces(response: ServerResponse, bytes: Uint8Array, options: SendOptions): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += BLOCK_BYTES) {
+    await send(response, bytes.subarray(offset, offset + BLOCK_BYTES), options);
   }
 }
 
@@ -52,18 +73,19 @@ function entryOf({ name, sizeBytes, receivedAtMs }: FileInfo): Readonly<Record<s
   return { name, size: sizeBytes, received: receivedAtMs };
 }
 
+/** Resolves when the bytes are with the system, so that their memory may be used again; of small ones that is not waited for. */
 async function send(response: ServerResponse, bytes: Uint8Array, options: SendOptions): Promise<void> {
   const { idleMs, signal, onBytes } = options;
   signal.throwIfAborted();
   onBytes(bytes.length);
-  if (response.write(bytes)) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  response.once("drain", resolve);
-  try {
-    await withinTime(promise, idleMs, signal);
-  } finally {
-    response.removeListener("drain", resolve);
-  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const hasRoom = response.write(bytes, (error) => {
+    if (error === undefined || error === null) resolve();
+    else reject(serverError("SERVER_CUT", {}, error));
+  });
+  promise.catch(() => {});
+  if (hasRoom && bytes.length < BLOCK_BYTES) return;
+  await withinTime(promise, idleMs, signal);
 }
 
 /** What a range header asks for. */

@@ -18,15 +18,23 @@ export interface Client {
   readonly quotaBytes?: number;
   readonly passwordHash?: string;
   readonly tokenHashes?: readonly string[];
+  /** Who uses it, by the name in the file of approvers: this person does not approve what the client proposes. */
+  readonly person?: string;
 }
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}$/;
-const FIELDS = new Set(["name", "role", "repositories", "quotaBytes", "passwordHash", "tokenHashes"]);
+const PERSON = /^[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}$/;
+const FIELDS = new Set(["name", "role", "repositories", "quotaBytes", "passwordHash", "tokenHashes", "person"]);
 const VERSION = 1;
 
 /** True for a name that a client can have. */
 export function isClientName(text: string): boolean {
   return NAME.test(text);
+}
+
+/** True for a name that a person in a file of approvers can have. */
+export function isPersonName(text: string): boolean {
+  return PERSON.test(text);
 }
 
 /** True for what may stand in `repositories`. */
@@ -43,6 +51,11 @@ export function mayUse({ repositories }: Client, repository: string): boolean {
     if (pattern === "/") return repository === "";
     return pattern.endsWith("/*") ? repository.startsWith(pattern.slice(0, -1)) : repository === pattern;
   });
+}
+
+/** @throws SERVER_OTHER_REPOSITORY */
+export function requireUse(client: Client, repository: string): void {
+  if (!mayUse(client, repository)) throw serverError("SERVER_OTHER_REPOSITORY");
 }
 
 /** @throws SERVER_NO_CLIENTS, SERVER_CLIENTS_FILE, SERVER_CLIENTS_FILE_OPEN */
@@ -81,7 +94,7 @@ function clientOf(row: unknown, where: string, fail: (problem: string) => Error)
   if (!isRecord(row)) throw fail(`${where} must be an object`);
   const unknown = Object.keys(row).find((field) => !FIELDS.has(field));
   if (unknown !== undefined) throw fail(`${where} has no field ${JSON.stringify(unknown)}`);
-  const { name, role, repositories, quotaBytes, passwordHash, tokenHashes } = row;
+  const { name, role, repositories, quotaBytes, passwordHash, tokenHashes, person } = row;
   const need = (isRight: boolean, what: string): void => {
     if (!isRight) throw fail(`${where}.${what}`);
   };
@@ -99,6 +112,8 @@ function clientOf(row: unknown, where: string, fail: (problem: string) => Error)
   const isToken = (item: unknown): boolean => typeof item === "string" && isTokenHash(item);
   const areTokens = Array.isArray(tokenHashes) && tokenHashes.every(isToken);
   need(tokenHashes === undefined || areTokens, "tokenHashes must be a list of hashes of tokens");
+  const isPerson = typeof person === "string" && isPersonName(person);
+  need(person === undefined || isPerson, "person must be a name as in a file of approvers");
   need(isHash || (areTokens && tokenHashes.length > 0), "needs a passwordHash or tokenHashes");
   return row as unknown as Client;
 }

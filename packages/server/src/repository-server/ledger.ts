@@ -1,5 +1,5 @@
 /**
- * What the server itself knows of files: who stored each, when, how much a client uses, and what is in the trash. SQLite, in the
+ * What the server itself knows of files: who stored each, when, how much a client uses, what is in the trash, and plans for removals. SQLite, in the
  * server's own folder; several processes may use it at once, so that commands work while the server runs.
  *
  * Losing it loses no file: what was in the trash is seen again, and locks, ages and quotas of earlier files fall back to what
@@ -11,6 +11,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, systemCode } from "@holdfast/base";
 import type { FileKey, FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
+import { PlanRecords } from "./plan-records.ts";
 
 /** A file in one of the repositories. */
 export interface LedgerKey extends FileKey {
@@ -86,10 +87,13 @@ const STATEMENTS = {
 type Statements = { readonly [Name in keyof typeof STATEMENTS]: StatementSync };
 
 export class Ledger {
+  /** Plans for removals. */
+  readonly plans: PlanRecords;
   readonly #database: DatabaseSync;
   readonly #run: Statements;
 
   private constructor(database: DatabaseSync) {
+    this.plans = new PlanRecords(database);
     this.#database = database;
     const compiled = Object.entries(STATEMENTS).map(([name, text]) => [name, database.prepare(text)] as const);
     this.#run = Object.fromEntries(compiled) as unknown as Statements;

@@ -14,6 +14,9 @@ const COUNTERS = {
   holdfast_received_bytes_total: "Bytes of files that clients sent.",
   holdfast_sent_bytes_total: "Bytes of files and lists that went to clients.",
   holdfast_refused_total: "Requests that were refused, by the code of the error.",
+  holdfast_plans_total: "Plans for removals that were proposed, approved (once for each approver) and cancelled.",
+  holdfast_key_changes_total:
+    "Keys and configs of repositories that were added, replaced or removed, or were to be and were refused.",
   holdfast_request_seconds_total: "Time that requests took, together.",
 } as const;
 

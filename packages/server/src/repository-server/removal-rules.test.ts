@@ -1,6 +1,6 @@
 /** The retention lock, apart from HTTP. */
 import { describe, expect, test } from "vitest";
-import { type Removal, minimumAge, purgeTime } from "./removal-rules.ts";
+import { type Removal, minimumAge, plannedOnly, purgeTime } from "./removal-rules.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const NOW_MS = 1_800_000_000_000;
@@ -29,6 +29,22 @@ describe("the minimum age", () => {
 
   test("of 0 keeps nothing", () => {
     expect(() => minimumAge(0)(removal("pack", undefined))).not.toThrow();
+  });
+});
+
+describe("where nothing is removed without a plan", () => {
+  test.each(["config", "key", "snapshot", "index", "pack", "forgotten", "hold", "evidence"] as const)(
+    "a file of type %s needs one",
+    (type) => {
+      expect(() => plannedOnly(removal(type, DAY_MS))).toThrow(expect.objectContaining({ code: "SERVER_UNPLANNED" }));
+      expect(() => plannedOnly({ ...removal(type, DAY_MS), plan: "ab".repeat(32) })).not.toThrow();
+    },
+  );
+
+  test("a lock needs none, nor does a forgotten snapshot that is a snapshot again", () => {
+    expect(() => plannedOnly(removal("lock", 0))).not.toThrow();
+    expect(() => plannedOnly({ ...removal("forgotten", 0), isSpare: true })).not.toThrow();
+    expect(() => plannedOnly({ ...removal("snapshot", 0), isSpare: true })).toThrow(/no plan/);
   });
 });
 

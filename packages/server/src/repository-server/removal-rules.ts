@@ -1,7 +1,4 @@
-/**
- * Whether a file may be removed now, whoever asks. A rule looks at one removal and either has nothing against it or throws; what
- * needs an approved plan becomes one more rule.
- */
+/** Whether a file may be removed now, whoever asks. A rule looks at one removal and either has nothing against it or throws. */
 import type { FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import type { ClockGuard } from "./clock-guard.ts";
@@ -14,6 +11,10 @@ export interface Removal {
   /** `undefined` when nobody knows. */
   readonly receivedMs: number | undefined;
   readonly nowMs: number;
+  /** The approved plan that names the file, where there is one. */
+  readonly plan?: string | undefined;
+  /** The same bytes are there under another type as well, as while a snapshot is forgotten or brought back. */
+  readonly isSpare?: boolean;
 }
 
 /** Throws when the removal must not be. */
@@ -21,10 +22,10 @@ export type RemovalRule = (removal: Removal) => void;
 
 /**
  * What the retention lock does not keep in its place. Locks have to go. Index files are replaced by every prune, old and young
- * alike, and can be made again from the packs; `forgotten` and `evidence` are notes about snapshots. But all except locks stay in
+ * alike, and can be made again from the packs; `forgotten`, `evidence` and `retention` are notes. But all except locks stay in
  * the trash at least as long as the retention lock lasts.
  */
-const MAY_GO_YOUNG: ReadonlySet<FileType> = new Set(["lock", "index", "forgotten", "evidence"]);
+const MAY_GO_YOUNG: ReadonlySet<FileType> = new Set(["lock", "index", "forgotten", "evidence", "retention"]);
 
 /** The retention lock. @throws SERVER_TOO_YOUNG, SERVER_AGE_UNKNOWN */
 export function minimumAge(minAgeMs: number): RemovalRule {
@@ -33,7 +34,8 @@ export function minimumAge(minAgeMs: number): RemovalRule {
     if (receivedMs === undefined) throw serverError("SERVER_AGE_UNKNOWN", { type });
     const ageMs = nowMs - receivedMs;
     if (ageMs >= minAgeMs) return;
-    throw serverError("SERVER_TOO_YOUNG", { type, age: days(ageMs), minAge: days(minAgeMs) });
+    const until = new Date(receivedMs + minAgeMs).toISOString();
+    throw serverError("SERVER_TOO_YOUNG", { type, age: days(ageMs), minAge: days(minAgeMs), until });
   };
 }
 
@@ -44,6 +46,15 @@ export function trustedClock(guard: ClockGuard): RemovalRule {
     if (reason !== undefined) throw serverError("SERVER_CLOCK_DOUBT", { reason });
   };
 }
+
+/**
+ * Nothing but locks goes without a plan that was approved, and a forgotten snapshot that is a snapshot again.
+ * @throws SERVER_UNPLANNED
+ */
+export const plannedOnly: RemovalRule = ({ key: { type }, plan, isSpare = false }) => {
+  if (type === "lock" || plan !== undefined || (type === "forgotten" && isSpare)) return;
+  throw serverError("SERVER_UNPLANNED", { type });
+};
 
 /** Until when a removed file stays in the trash. */
 export function purgeTime(removal: Removal, { graceMs, minAgeMs }: { graceMs: number; minAgeMs: number }): number {

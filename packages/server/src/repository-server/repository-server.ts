@@ -5,6 +5,7 @@ import { messageOf } from "@holdfast/base";
 import { type Clock, type Surroundings, systemClock } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import type { AccessLog } from "./access-log.ts";
+import { Approvers } from "./approvers.ts";
 import { Authenticator } from "./authenticator.ts";
 import type { Client } from "./clients-file.ts";
 import { ClockGuard } from "./clock-guard.ts";
@@ -12,7 +13,10 @@ import { type CertificateFiles, HttpListener } from "./http-listener.ts";
 import { Ledger, type LedgerKey } from "./ledger.ts";
 import { type ListenAddress, formatListenAddress, isLoopback } from "./listen-address.ts";
 import { type Gauge, Metrics } from "./metrics.ts";
-import { minimumAge, trustedClock } from "./removal-rules.ts";
+import { PlanRegistry, type PlanRules } from "./plan-registry.ts";
+import { PlanRequests } from "./plan-requests.ts";
+import { PlanService } from "./plan-service.ts";
+import { minimumAge, plannedOnly, trustedClock } from "./removal-rules.ts";
 import { RepositoryPlaces } from "./repository-places.ts";
 import { RepositoryService } from "./repository-service.ts";
 import { RequestHandler } from "./request-handler.ts";
@@ -22,6 +26,8 @@ import { Trash } from "./trash.ts";
 const HOUR_MS = 3_600_000;
 const KEEP_HOUSE_MS = 60_000;
 const LOOK_AT_CLIENTS_MS = 2000;
+/** So long after its end a plan can be looked at. */
+const KEEP_PLANS_MS = 30 * 24 * HOUR_MS;
 
 export interface RepositoryServerOptions {
   /** The place below which all repositories lie, as for `--repo`. */
@@ -39,6 +45,8 @@ export interface RepositoryServerOptions {
   readonly minAgeMs?: number | undefined;
   /** How long what was removed can come back. Default: 7 days. */
   readonly graceMs?: number | undefined;
+  /** Files are removed only by plans that were registered. Default: without. */
+  readonly plans?: PlanOptions | undefined;
   /** Where metrics can be read, without a password. Default: nowhere. */
   readonly metrics?: ListenAddress | undefined;
   readonly log?: AccessLog | undefined;
@@ -47,6 +55,12 @@ export interface RepositoryServerOptions {
   /** Told of what goes wrong in the background. */
   readonly onProblem?: (text: string) => void;
   readonly clock?: Clock;
+}
+
+/** What a plan for removals needs. */
+export interface PlanOptions extends PlanRules {
+  /** Who approves, as OpenSSH's allowed signers; needed where anybody has to. */
+  readonly approversFile?: string | undefined;
 }
 
 export class RepositoryServer {
@@ -125,14 +139,17 @@ export class RepositoryServer {
   }
 
   async #keepHouse(): Promise<void> {
-    const { trash, guard, service, pending, options } = this.#parts;
+    const { trash, guard, service, pending, options, ledger } = this.#parts;
     const { signal } = this.#house;
     const { clock = systemClock } = options;
     await service.settle(pending, { signal }).catch((error: unknown) => this.#report(error));
     while (await pause(KEEP_HOUSE_MS, signal)) {
       try {
         guard.note();
-        if (guard.doubt() === undefined) await trash.purgeDue(clock.nowMs(), { signal });
+        if (guard.doubt() === undefined) {
+          await trash.purgeDue(clock.nowMs(), { signal });
+          ledger.plans.dropEndedBefore(clock.nowMs() - KEEP_PLANS_MS);
+        }
       } catch (error) {
         this.#report(error);
       }
@@ -159,6 +176,7 @@ interface Parts {
   readonly handler: RequestHandler;
   readonly metrics: Metrics;
   readonly trash: Trash;
+  readonly ledger: Ledger;
   readonly guard: ClockGuard;
   /** Uploads that the last server did not see the end of. */
   readonly pending: readonly LedgerKey[];
@@ -172,22 +190,55 @@ async function prepare(options: RepositoryServerOptions): Promise<Parts> {
   const authenticator = "clientsFile" in access ? await Authenticator.open(access.clientsFile) : undefined;
   const ledger = Ledger.open(places.stateFolder);
   const guard = new ClockGuard(ledger, clock);
-  const rules = [trustedClock(guard), minimumAge(minAgeMs)];
-  const service = new RepositoryService({ places, ledger, rules, clock, graceMs, minAgeMs });
-  const metrics: Metrics = new Metrics(gauges(ledger, guard, authenticator, () => handler.active));
+  const registry = await openRegistry(options, places, ledger).catch(async (error: unknown) => {
+    ledger.close();
+    await places.close();
+    throw error;
+  });
+  const rules = [trustedClock(guard), minimumAge(minAgeMs), ...(registry === undefined ? [] : [plannedOnly])];
+  const planned = registry === undefined ? {} : { plans: registry };
+  const service = new RepositoryService({ places, ledger, rules, clock, graceMs, minAgeMs, ...planned });
+  const plans = registry === undefined ? undefined : new PlanRequests(new PlanService(registry, service));
+  const measured = { ledger, guard, authenticator, clock };
+  const metrics: Metrics = new Metrics(gauges(measured, () => handler.active));
   const anonymous = "anonymous" in access ? everybody(access.anonymous) : undefined;
   const authenticate = async (header: string | undefined): Promise<Client> => {
     if (anonymous !== undefined) return anonymous;
     if (authenticator === undefined) throw serverError("SERVER_CREDENTIALS");
     return authenticator.authenticate(header);
   };
-  const handler = new RequestHandler({ service, authenticate, metrics, log, idleMs });
+  const handler = new RequestHandler({ service, plans, authenticate, metrics, log, idleMs });
   const close = async (): Promise<void> => {
     await places.close();
     ledger.close();
   };
   const trash = new Trash(ledger, places);
-  return { options, authenticator, service, handler, metrics, trash, guard, pending: ledger.pendingFiles(), close };
+  const pending = ledger.pendingFiles();
+  return { options, authenticator, service, handler, metrics, trash, ledger, guard, pending, close };
+}
+
+/** @throws SERVER_PLAN_TIMES, SERVER_APPROVERS, SERVER_NO_SSH_KEYGEN */
+async function openRegistry(
+  { plans, surroundings, clock = systemClock }: RepositoryServerOptions,
+  { stateFolder }: RepositoryPlaces,
+  { plans: records }: Ledger,
+): Promise<PlanRegistry | undefined> {
+  if (plans === undefined) return undefined;
+  const { approvals, approversFile, delayMs, expiryMs } = plans;
+  if (expiryMs <= delayMs) {
+    const hours = (ms: number): string => `${Math.round(ms / 36_000) / 100} hours`;
+    throw serverError("SERVER_PLAN_TIMES", { expiry: hours(expiryMs), delay: hours(delayMs) });
+  }
+  const path = approversFile ?? "";
+  const { environment = {} } = surroundings;
+  const approvers =
+    approvals === 0
+      ? undefined
+      : await Approvers.open(
+          { path, folder: stateFolder, environment, least: approvals },
+          { signal: AbortSignal.timeout(60_000) },
+        );
+  return new PlanRegistry({ records, rules: plans, approvers, clock });
 }
 
 /** What is open to others must be safe. @throws SERVER_INSECURE */
@@ -212,12 +263,14 @@ function everybody(role: Role): Client {
   return { name: "anonymous", role, repositories: ["*"] };
 }
 
-function gauges(
-  ledger: Ledger,
-  guard: ClockGuard,
-  authenticator: Authenticator | undefined,
-  active: () => number,
-): Gauge[] {
+interface Measured {
+  readonly ledger: Ledger;
+  readonly guard: ClockGuard;
+  readonly authenticator: Authenticator | undefined;
+  readonly clock: Clock;
+}
+
+function gauges({ ledger, guard, authenticator, clock }: Measured, active: () => number): Gauge[] {
   const one = (value: number): readonly { labels: Record<string, string>; value: number }[] => [{ labels: {}, value }];
   return [
     { name: "holdfast_active_requests", help: "Requests under way.", values: () => one(active()) },
@@ -243,6 +296,11 @@ function gauges(
       name: "holdfast_trash_bytes",
       help: "Bytes of removed files that can still come back.",
       values: () => one(ledger.trashTotals().bytes),
+    },
+    {
+      name: "holdfast_open_plans",
+      help: "Plans for removals that wait, or can be carried out.",
+      values: () => one(ledger.plans.countOpen(clock.nowMs())),
     },
     {
       name: "holdfast_clock_doubt",

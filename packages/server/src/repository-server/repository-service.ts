@@ -5,8 +5,9 @@
 import { isHoldfastError } from "@holdfast/base";
 import { type Backend, type CallOptions, type Clock, type FileInfo, type FileType, loadBytes } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
-import { type Client, mayUse } from "./clients-file.ts";
+import { type Client, requireUse } from "./clients-file.ts";
 import type { Ledger, LedgerKey } from "./ledger.ts";
+import type { PlanRegistry } from "./plan-registry.ts";
 import { type Removal, type RemovalRule, purgeTime } from "./removal-rules.ts";
 import type { RepositoryPlaces } from "./repository-places.ts";
 import { mayAddKeys, mayCreate, mayRemoveForeignLocks, requireRight } from "./roles.ts";
@@ -26,6 +27,8 @@ export interface ServiceParts {
   /** How long what was removed stays in the trash; 0 for not at all. */
   readonly graceMs: number;
   readonly minAgeMs: number;
+  /** Where files are removed by plans. */
+  readonly plans?: Pick<PlanRegistry, "permitFor" | "noteRemoval">;
 }
 
 export interface SaveRequest extends CallOptions {
@@ -125,14 +128,17 @@ export class RepositoryService {
     }
   }
 
-  /** @throws SERVER_NO_FILE, SERVER_APPEND_ONLY, SERVER_FOREIGN_LOCK, and what the rules throw */
-  async remove(client: Client, key: LedgerKey, { signal }: CallOptions): Promise<void> {
+  /**
+   * Returns the hash of the plan by which the file went, where one was needed.
+   * @throws SERVER_NO_FILE, SERVER_APPEND_ONLY, SERVER_FOREIGN_LOCK, and what the rules throw
+   */
+  async remove(client: Client, key: LedgerKey, { signal }: CallOptions): Promise<string | undefined> {
     requireUse(client, key.repository);
     requireRight(client.role, "remove", key.type);
     const backend = await this.#parts.places.open(key.repository);
     const info = this.#isHidden(key) ? undefined : await backend.stat(fileKey(key), { signal });
     if (info === undefined) throw serverError("SERVER_NO_FILE");
-    await this.#discard(client, key, backend, info, signal);
+    return this.#discard(client, key, backend, info, signal);
   }
 
   /** Files that were on their way when the server ended last: looks which of them are there. */
@@ -165,7 +171,9 @@ export class RepositoryService {
     if (key.type === "config" && !ifAbsent) {
       requireRight(client.role, "replace", key.type);
       const info = await backend.stat(fileKey(key), { signal });
-      if (info !== undefined) await this.#keepConfig(this.#admit(client, key, info), info, backend, signal);
+      if (info !== undefined) {
+        await this.#keepConfig(await this.#admit(client, key, info, signal), info, backend, signal);
+      }
       await backend.save(fileKey(key), source, { signal });
       return "stored";
     }
@@ -188,31 +196,52 @@ export class RepositoryService {
     else if (info !== null) ledger.confirm(key, clock.nowMs());
   }
 
-  async #discard(client: Client, key: LedgerKey, backend: Backend, info: FileInfo, signal: AbortSignal): Promise<void> {
-    const { ledger, graceMs, minAgeMs } = this.#parts;
-    const removal = this.#admit(client, key, info);
+  async #discard(
+    client: Client,
+    key: LedgerKey,
+    backend: Backend,
+    info: FileInfo,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { ledger, graceMs, minAgeMs, plans } = this.#parts;
+    const removal = await this.#admit(client, key, info, signal);
+    const { plan } = removal;
     const purgeMs = purgeTime(removal, { graceMs, minAgeMs });
     if (key.type === "config") await this.#keepConfig(removal, info, backend, signal);
     else if (key.type !== "lock" && purgeMs > removal.nowMs) {
       const { nowMs: removedMs, client: removedBy } = removal;
       ledger.trash({ ...key, sizeBytes: info.sizeBytes, removedMs, removedBy, purgeMs, content: undefined });
-      return;
+      if (plan !== undefined) plans?.noteRemoval(plan);
+      return plan;
     }
     await backend.remove(fileKey(key), { signal });
     ledger.forget(key);
+    if (plan !== undefined) plans?.noteRemoval(plan);
+    return plan;
   }
 
   /** Asks every rule. */
-  #admit(client: Client, key: LedgerKey, info: FileInfo): Removal {
-    const { ledger, rules, clock } = this.#parts;
+  async #admit(client: Client, key: LedgerKey, info: FileInfo, signal: AbortSignal): Promise<Removal> {
+    const { ledger, rules, clock, plans } = this.#parts;
     const stored = ledger.stored(key);
     if (key.type === "lock" && !mayRemoveForeignLocks(client.role) && stored?.client !== client.name) {
       throw serverError("SERVER_FOREIGN_LOCK");
     }
     const receivedMs = stored?.receivedMs ?? info.receivedAtMs;
-    const removal = { key, client: client.name, receivedMs, nowMs: clock.nowMs() };
+    const needsPlan = plans !== undefined && key.type !== "lock";
+    const plan = needsPlan ? await plans.permitFor(key, { signal }) : undefined;
+    const isSpare = needsPlan && plan === undefined && (await this.#isAlsoSnapshot(key, signal));
+    const removal = { key, client: client.name, receivedMs, nowMs: clock.nowMs(), plan, isSpare };
     for (const rule of rules) rule(removal);
     return removal;
+  }
+
+  /** A forgotten snapshot that is a snapshot, too: the name is the hash, so the bytes are the same. */
+  async #isAlsoSnapshot({ repository, type, name }: LedgerKey, signal: AbortSignal): Promise<boolean> {
+    const snapshot = { repository, type: "snapshot", name } as const;
+    if (type !== "forgotten" || this.#isHidden(snapshot)) return false;
+    const backend = await this.#parts.places.open(repository);
+    return (await backend.stat(fileKey(snapshot), { signal })) !== undefined;
   }
 
   /** The name of a `config` is always the same, so that the next one could not be told from it: its bytes are kept instead. */
@@ -233,11 +262,6 @@ export class RepositoryService {
   #receivedMs(key: LedgerKey, info: FileInfo): number | undefined {
     return info.receivedAtMs ?? this.#parts.ledger.stored(key)?.receivedMs;
   }
-}
-
-/** @throws SERVER_OTHER_REPOSITORY */
-function requireUse(client: Client, repository: string): void {
-  if (!mayUse(client, repository)) throw serverError("SERVER_OTHER_REPOSITORY");
 }
 
 function fileKey({ type, name }: LedgerKey): { readonly type: FileType; readonly name: string } {

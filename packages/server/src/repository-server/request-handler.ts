@@ -3,11 +3,13 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:ht
 import { isHoldfastError, messageOf } from "@holdfast/base";
 import type { FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
-import type { AccessLog } from "./access-log.ts";
+import type { AccessEntry, AccessLog } from "./access-log.ts";
 import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
+import { type KeyChange, keyChangeOf } from "./key-changes.ts";
 import type { LedgerKey } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PlanEvent, PlanRequests, PlanTarget } from "./plan-requests.ts";
 import type { RepositoryService } from "./repository-service.ts";
 import { type RequestTarget, parseRequestPath } from "./request-path.ts";
 import { type Refusal, refusalOf } from "./status.ts";
@@ -16,7 +18,7 @@ import { Upload } from "./upload.ts";
 const LIST_V2 = "application/vnd.x.restic.rest.v2";
 const LIST_V1 = "application/vnd.x.restic.rest.v1";
 /** What clients of Holdfast may rely on, besides restic's protocol. */
-const ANNOUNCEMENT = '1; features="own-files, if-absent, received, verified"';
+const FEATURES = ["own-files", "if-absent", "received", "verified"] as const;
 
 const MIB = 1024 * 1024;
 /** The largest file of each type; the others are small. */
@@ -34,6 +36,8 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "DELETE"]);
 
 export interface HandlerParts {
   readonly service: RepositoryService;
+  /** Where files are removed by plans. */
+  readonly plans?: PlanRequests | undefined;
   /** @throws SERVER_CREDENTIALS, SERVER_BUSY */
   readonly authenticate: (authorization: string | undefined) => Promise<Client>;
   readonly metrics: Metrics;
@@ -56,6 +60,9 @@ interface Findings {
   readonly signal: AbortSignal;
   client?: string;
   target?: RequestTarget;
+  planEvent?: PlanEvent;
+  /** By which something was removed. */
+  plan?: string;
   error?: unknown;
   receivedBytes: number;
   sentBytes: number;
@@ -65,10 +72,13 @@ export class RequestHandler {
   readonly #parts: HandlerParts;
   readonly #active = new Set<AbortController>();
   readonly #activeOf = new Map<string, number>();
+  readonly #announcement: string;
   #isEnding = false;
 
   constructor(parts: HandlerParts) {
     this.#parts = parts;
+    const features = [...FEATURES, ...(parts.plans === undefined ? [] : ["plans"])];
+    this.#announcement = `1; features="${features.join(", ")}"`;
   }
 
   /** How many requests are under way. */
@@ -98,7 +108,7 @@ export class RequestHandler {
     request.on("error", () => {});
     response.on("error", () => {});
     try {
-      response.setHeader("Holdfast-Rest", ANNOUNCEMENT);
+      response.setHeader("Holdfast-Rest", this.#announcement);
       await this.#answer(request, response, findings);
     } catch (error) {
       findings.error = error;
@@ -131,7 +141,9 @@ export class RequestHandler {
     try {
       if (target.kind === "repository") await this.#atRepository(exchange, target.repository);
       else if (target.kind === "list") await this.#list(exchange, target.repository, target.type);
-      else await this.#atFile(exchange, { repository: target.repository, ...target.key }, findings);
+      else if (target.kind === "file") {
+        await this.#atFile(exchange, { repository: target.repository, ...target.key }, findings);
+      } else await this.#atPlans(exchange, target, findings);
     } finally {
       const left = (this.#activeOf.get(client.name) ?? 1) - 1;
       if (left > 0) this.#activeOf.set(client.name, left);
@@ -163,8 +175,7 @@ export class RequestHandler {
   }
 
   async #atFile(exchange: Exchange, key: LedgerKey, findings: Findings): Promise<void> {
-    const { request, response, client, signal } = exchange;
-    const { service } = this.#parts;
+    const { request, response } = exchange;
     switch (request.method) {
       case "HEAD":
       case "GET":
@@ -172,11 +183,24 @@ export class RequestHandler {
       case "POST":
         return this.#post(exchange, key, findings);
       case "DELETE":
-        await service.remove(client, key, { signal });
+        await this.#delete(exchange, key, findings);
         return finish(response, 200);
       default:
         throw methodError(request);
     }
+  }
+
+  async #delete({ client, signal }: Exchange, key: LedgerKey, findings: Findings): Promise<void> {
+    const plan = await this.#parts.service.remove(client, key, { signal });
+    if (plan !== undefined) findings.plan = plan;
+  }
+
+  /** @throws SERVER_NO_PLAN where this server has no plans */
+  async #atPlans(exchange: Exchange, target: PlanTarget, findings: Findings): Promise<void> {
+    const { plans } = this.#parts;
+    if (plans === undefined) throw serverError("SERVER_NO_PLAN");
+    const event = await plans.answer(exchange, target);
+    if (event !== undefined) findings.planEvent = event;
   }
 
   async #get(exchange: Exchange, key: LedgerKey): Promise<void> {
@@ -219,34 +243,55 @@ export class RequestHandler {
   }
 
   #account(request: IncomingMessage, response: ServerResponse, findings: Findings, ms: number): void {
-    const { metrics, log } = this.#parts;
-    const { address, signal, client, target, error, receivedBytes, sentBytes } = findings;
     const method = METHODS.has(request.method ?? "") ? (request.method ?? "") : "other";
+    this.#count(method, response.statusCode, findings, ms);
+    this.#parts.log?.write(entryOf(method, response, findings, ms));
+  }
+
+  #count(method: string, status: number, findings: Findings, ms: number): void {
+    const { metrics } = this.#parts;
+    const { client, target, error, receivedBytes, sentBytes, planEvent } = findings;
     const labels = { client: client ?? "" };
-    metrics.add("holdfast_requests_total", { ...labels, method, status: String(response.statusCode) });
+    metrics.add("holdfast_requests_total", { ...labels, method, status: String(status) });
     metrics.add("holdfast_request_seconds_total", { method }, ms / 1000);
     if (receivedBytes > 0) metrics.add("holdfast_received_bytes_total", labels, receivedBytes);
     if (sentBytes > 0) metrics.add("holdfast_sent_bytes_total", labels, sentBytes);
     // What is not there was not refused: every client looks for files that may not be there.
-    const isRefused = error !== undefined && response.statusCode !== 404;
+    const isRefused = error !== undefined && status !== 404;
     if (isRefused) metrics.add("holdfast_refused_total", { ...labels, code: refusalOf(error).code });
-    const key = target?.kind === "file" ? target.key : undefined;
-    log?.write({
-      time: new Date().toISOString(),
-      address,
-      client,
-      method,
-      repository: target?.repository,
-      type: key?.type ?? (target?.kind === "list" ? target.type : undefined),
-      name: key?.name,
-      status: response.statusCode,
-      receivedBytes,
-      sentBytes,
-      ms: Math.round(ms * 10) / 10,
-      error: error === undefined ? undefined : { code: refusalOf(error).code, message: messageOf(error) },
-      complete: response.writableEnded && !signal.aborted,
-    });
+    if (planEvent !== undefined) metrics.add("holdfast_plans_total", { ...labels, action: planEvent.action });
+    const change = keyChangeIn(method, target, status);
+    if (change !== undefined) metrics.add("holdfast_key_changes_total", { ...labels, change });
   }
+}
+
+/** The line of a request in the log. */
+function keyChangeIn(method: string, target: RequestTarget | undefined, status: number): KeyChange | undefined {
+  return target?.kind === "file" ? keyChangeOf(method, target.key.type, status) : undefined;
+}
+
+function entryOf(method: string, response: ServerResponse, findings: Findings, ms: number): AccessEntry {
+  const { address, signal, client, target, error, receivedBytes, sentBytes, planEvent } = findings;
+  const key = target?.kind === "file" ? target.key : undefined;
+  return {
+    time: new Date().toISOString(),
+    address,
+    client,
+    method,
+    repository: target?.repository,
+    type: key?.type ?? (target?.kind === "list" ? target.type : undefined),
+    name: key?.name,
+    plan: findings.plan ?? planEvent?.plan ?? (target?.kind === "plan" ? target.hash : undefined),
+    planAction: planEvent?.action,
+    approver: planEvent?.approver,
+    keyChange: keyChangeIn(method, target, response.statusCode),
+    status: response.statusCode,
+    receivedBytes,
+    sentBytes,
+    ms: Math.round(ms * 10) / 10,
+    error: error === undefined ? undefined : { code: refusalOf(error).code, message: messageOf(error) },
+    complete: response.writableEnded && !signal.aborted,
+  };
 }
 
 function methodError({ method = "" }: IncomingMessage): Error {

@@ -6,7 +6,15 @@ import { serverError } from "../errors.ts";
 export type RequestTarget =
   | { readonly kind: "repository"; readonly repository: string }
   | { readonly kind: "list"; readonly repository: string; readonly type: FileType }
-  | { readonly kind: "file"; readonly repository: string; readonly key: FileKey };
+  | { readonly kind: "file"; readonly repository: string; readonly key: FileKey }
+  | { readonly kind: "plans"; readonly repository: string }
+  | {
+      readonly kind: "plan";
+      readonly repository: string;
+      readonly hash: string;
+      /** What is said of it; absent for the plan itself. */
+      readonly decision: "approval" | "cancellation" | undefined;
+    };
 
 const MAX_PATH_LENGTH = 1024;
 const MAX_COMPONENTS = 8;
@@ -46,6 +54,7 @@ export function parseRequestPath(url: string): RequestTarget {
 function targetWithin(repository: string, words: readonly string[]): RequestTarget {
   if (words.length === 1 && words[0] === "config")
     return { kind: "file", repository, key: { type: "config", name: "" } };
+  if (words[0] === "holdfast" && words[1] === "plans") return planTarget(repository, words.slice(2));
   const depth = words[0] === "holdfast" ? 2 : 1;
   const type = TYPES.get(words.slice(0, depth).join("/"));
   const rest = words.slice(depth);
@@ -54,4 +63,12 @@ function targetWithin(repository: string, words: readonly string[]): RequestTarg
   if (name === "") return { kind: "list", repository, type };
   if (!isFileName(type, name)) throw serverError("SERVER_BAD_NAME");
   return { kind: "file", repository, key: { type, name } };
+}
+
+function planTarget(repository: string, [hash = "", decision, ...more]: readonly string[]): RequestTarget {
+  if (hash === "" && decision === undefined) return { kind: "plans", repository };
+  const isDecision = decision === undefined || decision === "approval" || decision === "cancellation";
+  if (!isDecision || more.length > 0) throw serverError("SERVER_BAD_PATH");
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw serverError("SERVER_BAD_NAME");
+  return { kind: "plan", repository, hash, decision };
 }

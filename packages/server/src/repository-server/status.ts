@@ -44,6 +44,18 @@ const ANSWERS: Readonly<Record<string, { status: number; headers?: Readonly<Reco
   SERVER_AGE_UNKNOWN: { status: 403, headers: refusal("retention") },
   SERVER_CLOCK_DOUBT: { status: 403, headers: refusal("retention") },
   SERVER_QUOTA: { status: 507 },
+  SERVER_UNPLANNED: { status: 403, headers: refusal("plan") },
+  SERVER_NO_PLAN: { status: 404 },
+  SERVER_BAD_PLAN: { status: 400 },
+  SERVER_PLAN_FILE: { status: 409 },
+  SERVER_TOO_MANY_PLANS: { status: 409 },
+  SERVER_PLAN_OVER: { status: 409 },
+  SERVER_PLAN_DAMAGED: { status: 409 },
+  SERVER_SIGNATURE: { status: 403, headers: refusal("plan") },
+  SERVER_OWN_PLAN: { status: 403, headers: refusal("plan") },
+  SERVER_APPROVED_BEFORE: { status: 409 },
+  SERVER_NO_APPROVERS: { status: 409 },
+  SERVER_APPROVERS_LOST: { status: 403, headers: refusal("plan") },
   STORAGE_NOT_FOUND: { status: 404 },
   STORAGE_FULL: { status: 507 },
 };
@@ -54,10 +66,12 @@ const ANSWERS: Readonly<Record<string, { status: number; headers?: Readonly<Reco
  */
 export function refusalOf(error: unknown): Refusal {
   if (!isHoldfastError(error)) return { status: 500, headers: {}, text: "the server failed", code: "UNKNOWN" };
-  const { code, message, transient } = error;
+  const { code, message, transient, details } = error;
   const answer = ANSWERS[code];
   if (code.startsWith("SERVER_") && answer !== undefined) {
-    return { status: answer.status, headers: answer.headers ?? {}, text: message, code };
+    // Only the retention lock knows a time.
+    const until = typeof details["until"] === "string" ? { "Holdfast-Retained-Until": details["until"] } : {};
+    return { status: answer.status, headers: { ...answer.headers, ...until }, text: message, code };
   }
   if (answer !== undefined) {
     const text = code === "STORAGE_FULL" ? "no space is left where the repositories are" : "there is no such file";

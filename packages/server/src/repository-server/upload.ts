@@ -1,17 +1,15 @@
 /**
- * The body of an upload on its way to a backend. Its last chunk is held back until the hash of all is known to be right: a backend
+ * The body of an upload on its way to a backend. Its last block is held back until the hash of all is known to be right: a backend
  * was told the size, so without it no file can become visible.
  */
-import { type Hash, createHash } from "node:crypto";
-import type { Readable } from "node:stream";
-import { isHoldfastError } from "@holdfast/base";
+import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { ByteSource, FileKey } from "@holdfast/storage";
 import { bytesSource } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
-import { withinTime } from "./idle-time.ts";
-
-/** Bodies up to this size are taken into memory first: they can be sent again, and no call to a backend waits for a client. */
-const BUFFERED_BYTES = 1024 * 1024;
+import { BLOCK_BYTES } from "./blocks.ts";
+import { RequestBody } from "./request-body.ts";
+import { sha256 } from "./sha256.ts";
 
 export interface UploadRequest {
   readonly key: FileKey;
@@ -24,81 +22,84 @@ export interface UploadRequest {
 
 export class Upload implements ByteSource {
   readonly sizeBytes: number;
-  readonly #stream: Readable;
+  readonly #stream: IncomingMessage;
   readonly #request: UploadRequest;
   #state: "new" | "open" | "verified" = "new";
 
-  constructor(stream: Readable, request: UploadRequest) {
+  constructor(stream: IncomingMessage, request: UploadRequest) {
     this.sizeBytes = request.sizeBytes;
     this.#stream = stream;
     this.#request = request;
   }
 
   /**
-   * What to give to a backend. A small body has been read and verified when this resolves; a large one is verified as it goes by.
+   * What to give to a backend. A small body has been read and verified when this resolves, so that it can be sent again, and no
+   * call to a backend waits for a client; a large one is verified as it goes by.
    * @throws SERVER_NAME_MISMATCH, SERVER_BAD_LENGTH, SERVER_STALLED, SERVER_CUT
    */
   async source(): Promise<ByteSource> {
-    if (this.sizeBytes > BUFFERED_BYTES) return this;
-    const whole = new Uint8Array(this.sizeBytes);
-    let used = 0;
-    for await (const chunk of this.open()) {
-      whole.set(chunk, used);
-      used += chunk.length;
+    if (this.sizeBytes >= BLOCK_BYTES) return this;
+    this.#open();
+    const { onBytes } = this.#request;
+    const body = this.#body((piece) => onBytes(piece.length));
+    try {
+      // It is all in one block, which is not used again.
+      const whole = (await body.next()) ?? new Uint8Array(0);
+      this.#requireName(sha256(whole));
+      return bytesSource(whole);
+    } finally {
+      body.stop(false);
     }
-    return bytesSource(whole);
-  }
-
-  /** True when all bytes have come and are what the name says. */
-  get isVerified(): boolean {
-    return this.#state === "verified";
   }
 
   /** Only once: what came over a connection cannot come again. */
   open(): AsyncIterable<Uint8Array> {
-    if (this.#state !== "new") throw serverError("SERVER_REPLAY");
-    this.#state = "open";
-    return this.#chunks();
+    this.#open();
+    return this.#blocks();
   }
 
-  /** Reads what nobody wanted, and says whether it was right. @throws as `source` */
+  /** Reads what nobody wanted, if nobody has, and says whether it was right. @throws as `source` */
   async drain(): Promise<void> {
     if (this.#state === "verified") return;
     for await (const _ of this.open());
   }
 
-  async *#chunks(): AsyncGenerator<Uint8Array> {
-    const { key, idleMs, signal, onBytes } = this.#request;
-    const digest = key.type === "config" ? undefined : createHash("sha256");
-    // Breaking off must not destroy the stream: an answer is still to go the other way.
-    const chunks = this.#stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
-    let held: Uint8Array | undefined;
-    let actual = 0;
-    try {
-      for (;;) {
-        const next = await withinTime(chunks.next(), idleMs, signal).catch((error: unknown) => {
-          throw isHoldfastError(error) ? error : serverError("SERVER_CUT", {}, error);
-        });
-        if (next.done === true) break;
-        actual += next.value.length;
-        onBytes(next.value.length);
-        if (actual > this.sizeBytes) throw serverError("SERVER_BAD_LENGTH", { length: this.sizeBytes, actual });
-        digest?.update(next.value);
-        if (held !== undefined) yield held;
-        held = next.value;
-      }
-    } finally {
-      // Not waited for: it would wait for a chunk that may never come.
-      void chunks.return?.().catch(() => {});
-    }
-    if (actual !== this.sizeBytes) throw serverError("SERVER_BAD_LENGTH", { length: this.sizeBytes, actual });
-    this.#requireName(digest);
-    this.#state = "verified";
-    if (held !== undefined) yield held;
+  #open(): void {
+    if (this.#state !== "new") throw serverError("SERVER_REPLAY");
+    this.#state = "open";
   }
 
-  #requireName(digest: Hash | undefined): void {
+  #body(onPiece: (piece: Uint8Array) => void): RequestBody {
+    const { sizeBytes, idleMs, signal } = this.#request;
+    return new RequestBody(this.#stream, { sizeBytes, idleMs, signal, onPiece });
+  }
+
+  async *#blocks(): AsyncGenerator<Uint8Array> {
+    const { onBytes } = this.#request;
+    const digest = createHash("sha256");
+    const body = this.#body((piece) => {
+      onBytes(piece.length);
+      digest.update(piece);
+    });
+    let left = this.sizeBytes;
+    let isConsumed = false;
+    try {
+      for (;;) {
+        const block = await body.next();
+        left -= block?.length ?? 0;
+        if (left === 0) this.#requireName(digest.digest("hex"));
+        if (block !== undefined) yield block;
+        isConsumed = left === 0;
+        if (isConsumed) return;
+      }
+    } finally {
+      body.stop(isConsumed);
+    }
+  }
+
+  #requireName(hash: string): void {
     const { type, name } = this.#request.key;
-    if (digest !== undefined && digest.digest("hex") !== name) throw serverError("SERVER_NAME_MISMATCH", { type });
+    if (type !== "config" && hash !== name) throw serverError("SERVER_NAME_MISMATCH", { type });
+    this.#state = "verified";
   }
 }

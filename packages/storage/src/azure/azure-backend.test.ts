@@ -1,14 +1,20 @@
 /** Azure's blob storage, against its emulator Azurite. */
+import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bytesSource } from "../bytes-source.ts";
+import { bytesSource, loadBytes } from "../bytes-source.ts";
+import { PLAIN_SETTINGS } from "../http/http-settings.ts";
 import { NO_SURROUNDINGS, type Surroundings, openBackend } from "../location.ts";
 import { backendConformance } from "../testing/conformance.ts";
+import { networkConformance, patienceOf } from "../testing/network-conformance.ts";
 import { sampleFile } from "../testing/sample-files.ts";
 import { type RunningServer, startServer } from "../testing/server-program.ts";
 import { azureAccount } from "./azure-account.ts";
+import { AzureBackend } from "./azure-backend.ts";
 import { sharedKeyAuthorization } from "./shared-key.ts";
 
 const signal = new AbortController().signal;
@@ -33,12 +39,15 @@ beforeAll(async () => {
     },
   });
   await makeContainer("backups");
-}, 60_000);
+}, 90_000);
 afterAll(() => server?.stop());
 
-function surroundings(variables: Readonly<Record<string, string | undefined>> = {}): Surroundings {
+function surroundings(
+  variables: Readonly<Record<string, string | undefined>> = {},
+  endpoint = `http://127.0.0.1:${server?.port}/${ACCOUNT}`,
+): Surroundings {
   const all: Record<string, string | undefined> = { AZURE_ACCOUNT_NAME: ACCOUNT, AZURE_ACCOUNT_KEY: KEY, ...variables };
-  const options: Record<string, string> = { "azure.endpoint": `http://127.0.0.1:${server?.port}/${ACCOUNT}` };
+  const options: Record<string, string> = { "azure.endpoint": endpoint };
   return { ...NO_SURROUNDINGS, variable: (name) => all[name], option: (name) => options[name] };
 }
 
@@ -59,6 +68,16 @@ async function makeContainer(name: string): Promise<void> {
     headers: { ...headers, authorization },
   });
   expect(answer.status).toBe(201);
+}
+
+/** A shared access signature of the account, as Azure's documents describe it. */
+function signatureFor(permissions: string, days = 1, key = KEY): string {
+  const expiry = `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 19)}Z`;
+  const version = "2021-12-02";
+  const lines = [ACCOUNT, permissions, "b", "sco", "", expiry, "", "https,http", version, "", ""];
+  const sig = createHmac("sha256", Buffer.from(key, "base64")).update(lines.join("\n")).digest("base64");
+  const query = { sv: version, ss: "b", srt: "sco", sp: permissions, se: expiry, spr: "https,http", sig };
+  return new URLSearchParams(query).toString();
 }
 
 let places = 0;
@@ -90,6 +109,19 @@ describe.skipIf(isSkipped)("with Azurite", () => {
   });
 });
 
+describe.skipIf(isSkipped)("Azurite", () => {
+  networkConformance("AzureBackend", async () => ({
+    port: server?.port ?? 0,
+    open: async (place, at) =>
+      new AzureBackend({
+        place: { container: "backups", prefix: `${place}/`, shown: `azure:backups:/${place}` },
+        account: azureAccount("test", surroundings({}, `http://${at.host}:${at.port}/${ACCOUNT}`)),
+        settings: PLAIN_SETTINGS,
+        ...patienceOf(at.patienceMs),
+      }),
+  }));
+});
+
 describe.skipIf(isSkipped)("a container of Azure", () => {
   test("that does not exist is an error at once, also for whoever asks for a file", async () => {
     const backend = await openBackend("azure:nowhere:/", surroundings());
@@ -111,7 +143,54 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
     await backend.close();
   });
 
+  /** Calls of every kind. */
+  async function roundTrip(variables: Readonly<Record<string, string | undefined>>, place: string): Promise<void> {
+    const backend = await openBackend(`azure:backups:/${place}`, surroundings(variables));
+    const { key, bytes } = sampleFile("pack", 1000);
+    await backend.save(key, bytesSource(bytes), { signal });
+    const part = await loadBytes(backend, key, { offset: 10, length: 20 }, { signal });
+    expect(Buffer.compare(part, bytes.subarray(10, 30))).toBe(0);
+    expect(await Array.fromAsync(backend.list("pack", { signal }))).toHaveLength(1);
+    await backend.remove(key, { signal });
+    expect(await backend.stat(key, { signal })).toBeUndefined();
+    await backend.close();
+  }
+
+  test("is used with a shared access signature, with and without its question mark", async () => {
+    for (const [n, mark] of ["", "?"].entries()) {
+      await roundTrip(
+        { AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: `${mark}${signatureFor("rwdlac")}` },
+        `sas ${n}`,
+      );
+    }
+  });
+
+  test("is used with a connection string, with a key or a signature in it", async () => {
+    const without = { AZURE_ACCOUNT_NAME: undefined, AZURE_ACCOUNT_KEY: undefined };
+    const start = `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};`;
+    for (const [n, proof] of [`AccountKey=${KEY}`, `SharedAccessSignature=${signatureFor("rwdlac")}`].entries()) {
+      await roundTrip({ ...without, AZURE_STORAGE_CONNECTION_STRING: `${start}${proof};` }, `string ${n}`);
+    }
+  });
+
   test.each([
+    ["that has expired", () => signatureFor("rwdlac", -1)],
+    ["of another key", () => signatureFor("rwdlac", 1, Buffer.from("geheim").toString("base64"))],
+    ["that allows no reading", () => signatureFor("l")],
+  ])("refuses a signature %s at once, and the message does not repeat it", async (_, signature) => {
+    const sas = signature();
+    const variables = { AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: sas };
+    const backend = await openBackend("azure:backups:/", surroundings(variables));
+    const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ kind: "permission", transient: false });
+    const sig = new URLSearchParams(sas).get("sig") ?? "";
+    for (const secret of [sig, encodeURIComponent(sig)]) expect(JSON.stringify(error)).not.toContain(secret);
+    await backend.close();
+  });
+
+  test.each([
+    [{ AZURE_ACCOUNT_KEY: undefined, AZURE_ACCOUNT_SAS: "sv=2021-12-02&sp=r" }, "STORAGE_NO_CREDENTIALS"],
+    [{ AZURE_ACCOUNT_NAME: undefined, AZURE_STORAGE_CONNECTION_STRING: "nonsense" }, "STORAGE_NO_CREDENTIALS"],
     [{ AZURE_ACCOUNT_NAME: undefined }, "STORAGE_NO_CREDENTIALS"],
     [{ AZURE_ACCOUNT_NAME: "a/b" }, "STORAGE_NO_CREDENTIALS"],
     [{ AZURE_ACCOUNT_KEY: undefined }, "STORAGE_NO_CREDENTIALS"],
@@ -145,3 +224,25 @@ describe.skipIf(isSkipped)("a container of Azure", () => {
     await backend.close();
   }, 120_000);
 });
+
+test.each([
+  [3 * 3600, "is 180 minutes behind"],
+  [-3600, "is 60 minutes ahead of"],
+])(
+  "a server whose clock is %i seconds ahead, and that refuses the signature, has the clock named",
+  async (seconds, text) => {
+    // Azurite takes any time, so this one is a stand-in that answers as Azure does.
+    const standIn = createServer((_request, response) => {
+      const date = new Date(Date.now() + seconds * 1000).toUTCString();
+      response.writeHead(403, { date, "x-ms-error-code": "AuthenticationFailed" }).end();
+    });
+    await new Promise<void>((resolve) => standIn.listen(0, "127.0.0.1", resolve));
+    const { port } = standIn.address() as AddressInfo;
+    const backend = await openBackend("azure:backups:/", surroundings({}, `http://127.0.0.1:${port}/${ACCOUNT}`));
+    const error: unknown = await backend.stat(CONFIG, { signal }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORAGE_CREDENTIALS_REFUSED", transient: false });
+    expect(String(error)).toContain(`the clock of this machine ${text}`);
+    await backend.close();
+    await new Promise((resolve) => standIn.close(resolve));
+  },
+);

@@ -20,6 +20,7 @@ import { assertRange, folderOf, isFileName, pathOf } from "../keys.ts";
 import { AzureCalls, type AzureCallsOptions } from "./azure-calls.ts";
 
 const DEFAULT_CONNECTIONS = 16;
+const MOST_CONNECTIONS = 64;
 const LISTED = new Set(["Blob", "NextMarker"]);
 
 export interface AzureOptions extends AzureCallsOptions {
@@ -45,6 +46,7 @@ export class AzureBackend implements Backend {
       conditionalPut: true,
       serverTime: true,
       maxConcurrency: options.connections ?? DEFAULT_CONNECTIONS,
+      ...(options.connections === undefined ? { mostConcurrency: MOST_CONNECTIONS } : {}),
       settleMs: 0,
     };
   }

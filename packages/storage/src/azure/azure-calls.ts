@@ -18,6 +18,9 @@ export interface AzureCallsOptions {
   readonly patience?: Partial<HttpPatience>;
 }
 
+/** A signature is refused where the clocks are further apart. */
+const MOST_SKEW_MS = 15 * 60_000;
+
 /** A request to a blob, or to the container where `blob` is left out. */
 export interface AzureRequest extends Omit<HttpRequest, "path"> {
   /** Name in the container. */
@@ -79,7 +82,12 @@ export class AzureCalls {
       /^(AuthenticationFailed|AuthorizationFailure|InvalidAuthenticationInfo|AccountIsDisabled|NoAuthenticationInformation)$/.test(
         code,
       );
-    if (isUnknown) return storageError("STORAGE_CREDENTIALS_REFUSED", { location, reason: code });
+    if (isUnknown) {
+      return storageError("STORAGE_CREDENTIALS_REFUSED", {
+        location,
+        reason: `${code}${skewOf(answer.header("date"))}`,
+      });
+    }
     if (code === "AccountBeingCreated") return storageError("STORAGE_UNAVAILABLE", { location, reason: code });
     if (code === "BlobArchived" || code === "BlobBeingRehydrated") {
       const reason = `${path} is archived; bring it to another tier before it is read`;
@@ -87,7 +95,8 @@ export class AzureCalls {
     }
     if (answer.status === 404)
       return storageError("STORAGE_NO_PLACE", { location, what: path === "" ? "the container" : path });
-    return fromStatus({ location, path, status: answer.status, text: code, hadCredentials: true, howToLogIn: "" });
+    const { status, retryAfterMs } = answer;
+    return fromStatus({ location, path, status, text: code, hadCredentials: true, howToLogIn: "", retryAfterMs });
   }
 
   close(): void {
@@ -101,4 +110,13 @@ export class AzureCalls {
     const container = encodeURIComponent(this.#container);
     return `${base}/${container}${name}${parameters.length === 0 ? "" : `?${parameters.join("&")}`}`;
   }
+}
+
+/** What the clocks have to do with a refusal; empty when they agree. */
+function skewOf(serverDate: string | undefined): string {
+  const aheadMs = Date.now() - Date.parse(serverDate ?? "");
+  // No date is no number, which is not more than anything.
+  if (!(Math.abs(aheadMs) > MOST_SKEW_MS)) return "";
+  const minutes = Math.round(Math.abs(aheadMs) / 60_000);
+  return `; the clock of this machine is ${minutes} minutes ${aheadMs > 0 ? "ahead of" : "behind"} the server's: set it right`;
 }

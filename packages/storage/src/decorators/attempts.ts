@@ -1,4 +1,7 @@
-/** When to repeat a failed call, and after how long: exponential back-off with jitter, only after transient errors. */
+/**
+ * When to repeat a failed call, and after how long: exponential back-off with jitter, only after transient errors, and not
+ * before the time for which the store itself asks (`details.retryAfterMs` of the error).
+ */
 import { type HoldfastError, isHoldfastError } from "@holdfast/base";
 import type { CallOptions } from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -12,7 +15,19 @@ export interface RetryInfo {
   /** How many times in a row it has failed, from 1. */
   readonly failures: number;
   readonly delayMs: number;
+  /** Since the first failure in a row. */
+  readonly elapsedMs: number;
   readonly error: HoldfastError;
+}
+
+/** A call that had failed got an answer that is no reason to repeat it. */
+export interface RecoveryInfo {
+  readonly operation: string;
+  readonly subject: string;
+  /** How many times in a row it had failed. */
+  readonly failures: number;
+  /** Since the first failure in a row. */
+  readonly elapsedMs: number;
 }
 
 export interface RetryOptions {
@@ -23,6 +38,7 @@ export interface RetryOptions {
   /** Gives up when the next wait would end later than this after the first failure in a row. Default: 15 minutes. */
   readonly maxElapsedMs?: number;
   readonly onRetry?: (info: RetryInfo) => void;
+  readonly onRecovery?: (info: RecoveryInfo) => void;
   readonly clock?: Clock;
   /** A number from 0 to 1; spreads the waits of several clients by half around their length. Default: `Math.random`. */
   readonly random?: () => number;
@@ -51,7 +67,11 @@ export class Attempts {
 
   /** Something went well: the next failure is the first in a row again. */
   progress(): void {
+    if (this.#failures === 0) return;
+    const elapsedMs = this.#clock.elapsedMs() - this.#firstFailureMs;
+    const failures = this.#failures;
     this.#failures = 0;
+    this.#options.onRecovery?.({ operation: this.#operation, subject: this.#subject, failures, elapsedMs });
   }
 
   /**
@@ -59,7 +79,11 @@ export class Attempts {
    * signal's reason when aborted.
    */
   async afterFailure(error: unknown, { signal }: CallOptions): Promise<void> {
-    if (!isHoldfastError(error) || !error.transient) throw error;
+    if (!isHoldfastError(error) || !error.transient) {
+      // The store has answered, though not with what was hoped for.
+      if (isHoldfastError(error) && !signal.aborted) this.progress();
+      throw error;
+    }
     signal.throwIfAborted();
     const {
       initialDelayMs = 500,
@@ -69,11 +93,21 @@ export class Attempts {
     } = this.#options;
     const now = this.#clock.elapsedMs();
     if (this.#failures === 0) this.#firstFailureMs = now;
-    const delayMs = Math.min(maxDelayMs, initialDelayMs * 2 ** this.#failures) * (0.5 + random());
+    const spread = random();
+    const ownDelayMs = Math.min(maxDelayMs, initialDelayMs * 2 ** this.#failures) * (0.5 + spread);
+    const delayMs = Math.max(ownDelayMs, askedDelayMs(error, spread));
     this.#failures++;
-    if (now + delayMs - this.#firstFailureMs > maxElapsedMs) throw error;
+    const elapsedMs = now - this.#firstFailureMs;
+    if (elapsedMs + delayMs > maxElapsedMs) throw error;
     const failures = this.#failures;
-    this.#options.onRetry?.({ operation: this.#operation, subject: this.#subject, failures, delayMs, error });
+    const what = { operation: this.#operation, subject: this.#subject, failures, delayMs, elapsedMs, error };
+    this.#options.onRetry?.(what);
     await this.#clock.sleep(delayMs, { signal });
   }
+}
+
+/** What the store asks for, and up to a tenth more: of many clients that were sent away, not all come back at one moment. */
+function askedDelayMs({ details }: HoldfastError, spread: number): number {
+  const asked = details["retryAfterMs"];
+  return typeof asked === "number" && asked > 0 ? asked * (1 + spread / 10) : 0;
 }

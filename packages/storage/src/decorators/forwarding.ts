@@ -8,9 +8,14 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  PauseCalls,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 
 /** See `Backend` for each method. */
 export abstract class ForwardingBackend implements Backend {
@@ -26,6 +31,10 @@ export abstract class ForwardingBackend implements Backend {
 
   get capabilities(): Capabilities {
     return this.inner.capabilities;
+  }
+
+  get removalPlans(): RemovalPlans | undefined {
+    return this.inner.removalPlans;
   }
 
   initialize(options: CallOptions): Promise<void> {
@@ -57,12 +66,20 @@ export abstract class ForwardingBackend implements Backend {
     return this.inner.remove(key, options);
   }
 
-  async extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, untilMs, options);
+  async extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    if (this.inner.extendRetention !== undefined) return this.inner.extendRetention(key, wish, options);
     throw storageError("STORAGE_NO_RETENTION", {
       location: this.location,
       reason: "a place of this kind has no locks",
     });
+  }
+
+  get pauseCalls(): PauseCalls | undefined {
+    return this.inner.pauseCalls?.bind(this.inner);
+  }
+
+  get requestWarm(): RequestWarm | undefined {
+    return this.inner.requestWarm?.bind(this.inner);
   }
 
   close(): Promise<void> {

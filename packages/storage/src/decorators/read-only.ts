@@ -21,7 +21,7 @@ export class ReadOnlyBackend extends ForwardingBackend {
   }
 
   /** @throws STORAGE_WRITE_REFUSED */
-  override extendRetention(key: FileKey): Promise<void> {
+  override extendRetention(key: FileKey): Promise<never> {
     return this.#refuse(`locking a ${key.type} file for longer`);
   }
 

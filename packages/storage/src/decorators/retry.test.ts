@@ -6,7 +6,7 @@ import { MemoryBackend } from "../memory/memory-backend.ts";
 import { listAll, put, unaborted } from "../testing/conformance-subject.ts";
 import { FakeClock } from "../testing/fake-clock.ts";
 import { sampleBytes, sampleFile } from "../testing/sample-files.ts";
-import type { RetryInfo } from "./attempts.ts";
+import type { RecoveryInfo, RetryInfo } from "./attempts.ts";
 import { type Fault, type FaultOperation, type FaultPlan, scriptedFaults } from "./faults.ts";
 import { FaultyBackend } from "./faulty.ts";
 import { RetryBackend } from "./retry.ts";
@@ -189,4 +189,72 @@ test("a list that goes on after each failure does not run out of time", async ()
   const backend = new RetryBackend(new OneMoreEachTime(), { clock, maxElapsedMs: 600, random: () => 0.5 });
   expect((await listAll(backend, "index")).length).toBe(100);
   expect(clock.sleeps.every((ms) => ms === 500)).toBe(true);
+});
+
+describe("a store that asks to be left alone", () => {
+  const busy = (retryAfterMs: number) =>
+    storageError("STORAGE_UNAVAILABLE", { location: "x", reason: "429", retryAfterMs });
+
+  test("is, for as long as it asks and a little more", async () => {
+    const plan = scriptedFaults([
+      { operation: "stat", call: 1, fault: { kind: "fail", when: "before", error: busy(120_000) } },
+    ]);
+    const { backend, clock, retries } = setup(plan);
+    expect(await backend.stat(CONFIG, unaborted())).toBeUndefined();
+    expect(clock.sleeps).toEqual([126_000]);
+    expect(retries).toMatchObject([{ failures: 1, delayMs: 126_000, elapsedMs: 0 }]);
+  });
+
+  test("is not asked sooner than the back-off either", async () => {
+    const { backend, clock } = setup(always("stat", { kind: "fail", when: "before", error: busy(1000) }));
+    await expect(backend.stat(CONFIG, unaborted())).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect(clock.sleeps.slice(0, 5)).toEqual([1050, 1050, 2000, 4000, 8000]);
+  });
+
+  test("for longer than there is patience is an error at once", async () => {
+    const { backend, clock } = setup(always("stat", { kind: "fail", when: "before", error: busy(16 * 60_000) }));
+    await expect(backend.stat(CONFIG, unaborted())).rejects.toMatchObject({ details: { retryAfterMs: 960_000 } });
+    expect(clock.sleeps).toEqual([]);
+  });
+});
+
+test("tells once when a call has got its answer, also one that is no success", async () => {
+  const failures = [1, 2].map((call) => ({ operation: "stat" as const, call }));
+  const plan = scriptedFaults(failures.map((rule) => ({ ...rule, fault: { kind: "fail", when: "before" } })));
+  const clock = new FakeClock();
+  const recoveries: RecoveryInfo[] = [];
+  const onRecovery = (info: RecoveryInfo): void => void recoveries.push(info);
+  const patient = new RetryBackend(new FaultyBackend(new MemoryBackend(), plan), {
+    clock,
+    random: () => 0.5,
+    onRecovery,
+  });
+  await patient.stat(CONFIG, unaborted());
+  await patient.stat(CONFIG, unaborted());
+  expect(recoveries).toEqual([{ operation: "stat", subject: "config", failures: 2, elapsedMs: 1500 }]);
+
+  const gone = scriptedFaults([{ operation: "remove", call: 1, fault: { kind: "fail", when: "before" } }]);
+  const absent = new RetryBackend(new FaultyBackend(new MemoryBackend(), gone), { clock, onRecovery });
+  await absent.remove(CONFIG, unaborted());
+  await expect(absent.load(CONFIG, undefined, async () => {}, unaborted())).rejects.toMatchObject({
+    code: "STORAGE_NOT_FOUND",
+  });
+  expect(recoveries.length).toBe(2);
+});
+
+test("has patience for hours when it is told to", async () => {
+  const clock = new FakeClock();
+  let calls = 0;
+  class Outage extends MemoryBackend {
+    override async stat(...args: Parameters<MemoryBackend["stat"]>) {
+      calls++;
+      if (clock.elapsedMs() > 5 * 3_600_000) return super.stat(...args);
+      throw storageError("STORAGE_UNAVAILABLE", { location: "x", reason: "down" });
+    }
+  }
+  const backend = new RetryBackend(new Outage(), { clock, maxElapsedMs: 6 * 3_600_000, random: () => 0.5 });
+  expect(await backend.stat(CONFIG, unaborted())).toBeUndefined();
+  // A call a minute harms nobody, and finds the store within a minute of its return.
+  expect(calls).toBeLessThan(320);
+  expect(clock.elapsedMs()).toBeLessThan(5 * 3_600_000 + 61_000);
 });

@@ -17,8 +17,12 @@ import type {
   FileKey,
   FileType,
   MoveFiles,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 import { hasSameContent } from "../same-content.ts";
 import { Attempts, type RetryOptions } from "./attempts.ts";
 import { ForwardingBackend } from "./forwarding.ts";
@@ -78,7 +82,10 @@ export class RetryBackend extends ForwardingBackend {
             await attempts.afterFailure(error, options);
           });
           if (entry === undefined) break;
-          if (entry.done === true) return;
+          if (entry.done === true) {
+            attempts.progress();
+            return;
+          }
           if (yielded.has(entry.value.name)) continue;
           attempts.progress();
           yielded.add(entry.value.name);
@@ -100,8 +107,14 @@ export class RetryBackend extends ForwardingBackend {
     });
   }
 
-  override extendRetention(key: FileKey, untilMs: number, options: CallOptions): Promise<void> {
-    return this.#repeat("extendRetention", textOf(key), options, () => super.extendRetention(key, untilMs, options));
+  override extendRetention(key: FileKey, wish: RetentionWish, options: CallOptions): Promise<RetentionOutcome> {
+    return this.#repeat("extendRetention", textOf(key), options, () => super.extendRetention(key, wish, options));
+  }
+
+  override get requestWarm(): RequestWarm | undefined {
+    const request = this.inner.requestWarm?.bind(this.inner);
+    if (request === undefined) return undefined;
+    return (key, options) => this.#repeat("requestWarm", textOf(key), options, () => request(key, options));
   }
 
   /** What was moved by a call that failed is passed over by the next, and told only once. */
@@ -119,6 +132,21 @@ export class RetryBackend extends ForwardingBackend {
     };
   }
 
+  /** A proposal that came twice is one plan. A decision is not repeated: the second would be refused, and hide that the first counts. */
+  override get removalPlans(): RemovalPlans | undefined {
+    const plans = this.inner.removalPlans;
+    if (plans === undefined) return undefined;
+    const repeat = <T>(operation: string, options: CallOptions, run: () => Promise<T>): Promise<T> =>
+      this.#repeat(operation, "plans", options, run);
+    return {
+      list: (options) => repeat("list", options, () => plans.list(options)),
+      document: (hash, options) => repeat("load", options, () => plans.document(hash, options)),
+      propose: (proposal, options) => repeat("propose", options, () => plans.propose(proposal, options)),
+      approve: (hash, signature, options) => plans.approve(hash, signature, options),
+      cancel: (hash, signature, options) => plans.cancel(hash, signature, options),
+    };
+  }
+
   async #repeat<T>(
     operation: string,
     subject: string,
@@ -128,7 +156,9 @@ export class RetryBackend extends ForwardingBackend {
     const attempts = new Attempts(operation, subject, this.#options);
     for (;;) {
       try {
-        return await run(attempts.isRepeated);
+        const result = await run(attempts.isRepeated);
+        attempts.progress();
+        return result;
       } catch (error) {
         await attempts.afterFailure(error, options);
       }

@@ -26,7 +26,8 @@ export interface AgentTarget {
 export function makeAgent({ protocol, hostname, settings }: AgentTarget, trust: "usual" | "system"): HttpAgent {
   const common = {
     keepAlive: true,
-    maxFreeSockets: 16,
+    // As many as there may be calls at once.
+    maxFreeSockets: 64,
     noDelay: true,
     timeout: FREE_SOCKET_MS,
     autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_MS,

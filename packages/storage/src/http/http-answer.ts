@@ -1,6 +1,7 @@
 /** An answer whose head is there: its body is read as it comes, once. */
 import type { IncomingMessage } from "node:http";
 import type { IdleTimer } from "./idle-timer.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 
 export interface AnswerParts {
   readonly signal: AbortSignal;
@@ -34,6 +35,11 @@ export class HttpAnswer {
   get contentLength(): number | undefined {
     const text = this.header("content-length");
     return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  }
+
+  /** For how long the server asks to be left alone, in milliseconds; `undefined` when it says nothing of it. */
+  get retryAfterMs(): number | undefined {
+    return parseRetryAfter(this.header("retry-after"), this.header("date"), Date.now());
   }
 
   /**

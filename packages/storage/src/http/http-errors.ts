@@ -97,7 +97,10 @@ export function fromNetworkError(error: unknown, { location, hasAnswered }: Netw
   if (code === "ENOTFOUND" && !hasAnswered)
     return storageError("STORAGE_NO_PLACE", { location, what: "the host" }, error);
   const passing = code === "ENOTFOUND" ? PASSING.get("EAI_AGAIN") : PASSING.get(code);
-  if (passing !== undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason: passing }, error);
+  if (passing !== undefined) {
+    const load = code === "ETIMEDOUT" ? { isBusy: true } : {};
+    return storageError("STORAGE_UNAVAILABLE", { location, reason: passing, ...load }, error);
+  }
   if (code === "ENOENT") return storageError("STORAGE_NO_PLACE", { location, what: "the socket" }, error);
   if (code === "EACCES" || code === "EPERM")
     return storageError("STORAGE_PERMISSION", { location, path: "the connection" }, error);
@@ -136,6 +139,8 @@ export interface RefusedAnswer {
   readonly howToLogIn: string;
   /** Where the server sends us. */
   readonly redirect?: string | undefined;
+  /** For how long the server asks to be left alone. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** An answer that is no success becomes an error; `404` and whatever else has a meaning of its own is for the caller first. */
@@ -161,7 +166,30 @@ export function fromStatus(answer: RefusedAnswer): HoldfastError {
     return storageError("STORAGE_FAILED", { location, reason });
   }
   const reason = `the server answers ${said} to what was asked of ${path === "" ? "the repository" : path}`;
-  return storageError(isPassingStatus(status) ? "STORAGE_UNAVAILABLE" : "STORAGE_FAILED", { location, reason });
+  if (!isPassingStatus(status)) return storageError("STORAGE_FAILED", { location, reason });
+  return refusedForNow({ location, reason, status, retryAfterMs: answer.retryAfterMs });
+}
+
+/** Why a server does not do now what it may do later. */
+export interface PassingRefusal {
+  readonly location: string;
+  readonly reason: string;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+/**
+ * A server that does not want to answer now, and may say until when. The decorators go by `details`: `retryAfterMs`, and `isBusy`
+ * where it has too much to do.
+ */
+export function refusedForNow(
+  { location, reason, status, retryAfterMs }: PassingRefusal,
+  cause?: unknown,
+): HoldfastError {
+  const load = status === 429 || status === 503 ? { isBusy: true } : {};
+  if (retryAfterMs === undefined) return storageError("STORAGE_UNAVAILABLE", { location, reason, ...load }, cause);
+  const asked = `${reason}; it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s`;
+  return storageError("STORAGE_UNAVAILABLE", { location, reason: asked, retryAfterMs, ...load }, cause);
 }
 
 function isPassingStatus(status: number): boolean {

@@ -33,7 +33,7 @@ export async function writeBody(
     signal.throwIfAborted();
     total += chunk.length;
     if (total > expected) break;
-    if (chunk.length >= DIRECT_BYTES || chunk.length === expected) {
+    if (chunk.length >= DIRECT_BYTES || total === expected) {
       await flush();
       await writeAll(calls, fd, chunk, signal);
       continue;

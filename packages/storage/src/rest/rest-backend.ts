@@ -26,12 +26,15 @@ import { isForLoading, loadBody, rangeHeader } from "../http/read-body.ts";
 import { RESTIC_FILE_TYPES, assertKey, assertRange, folderOf, isFileName } from "../keys.ts";
 import type { Surroundings } from "../location.ts";
 import { wholeNumberOption } from "../options.ts";
+import type { RemovalPlans } from "../plans/removal-plan.ts";
 import { hasSameContent } from "../same-content.ts";
 import { readJsonList } from "./json-list.ts";
+import { RestPlans } from "./rest-plans.ts";
 import { NO_FEATURES, type ServerFeatures, announcedFeatures } from "./server-features.ts";
 
 const VERSION_2 = "application/vnd.x.restic.rest.v2";
 const DEFAULT_CONNECTIONS = 8;
+const MOST_CONNECTIONS = 32;
 const HOW_TO_LOG_IN =
   "Set HOLDFAST_REST_USERNAME and HOLDFAST_REST_PASSWORD, or write rest:https://user:password@host/.";
 
@@ -39,8 +42,8 @@ export interface RestOptions {
   readonly address: HttpAddress;
   readonly settings: HttpSettings;
   readonly authorization?: Secret | undefined;
-  /** How many calls at once make sense. */
-  readonly connections?: number;
+  /** How many calls at once make sense, neither more nor fewer. Default: 8, and what the server shows that it bears. */
+  readonly connections?: number | undefined;
   readonly patience?: Partial<HttpPatience>;
   /** In place of the address, for messages. */
   readonly location?: string;
@@ -52,14 +55,25 @@ export class RestBackend implements Backend {
   readonly location: string;
   readonly #client: HttpClient;
   readonly #basePath: string;
-  readonly #connections: number;
+  readonly #connections: number | undefined;
+  readonly #plans: RestPlans;
   #features: ServerFeatures = NO_FEATURES;
 
   constructor({ address, connections, location = address.shown, ...how }: RestOptions) {
     this.location = location;
     this.#client = new HttpClient({ ...address, location, ...how });
     this.#basePath = address.path;
-    this.#connections = connections ?? DEFAULT_CONNECTIONS;
+    this.#connections = connections;
+    this.#plans = new RestPlans({
+      location,
+      exchange: (request, use) => this.#exchange(request, use),
+      refused: (answer, path) => this.#refused(answer, path),
+    });
+  }
+
+  /** As far as the server has announced them. */
+  get removalPlans(): RemovalPlans | undefined {
+    return this.#features.has("plans") ? this.#plans : undefined;
   }
 
   /** As far as the server has announced them; nothing is known before its first answer. */
@@ -69,7 +83,8 @@ export class RestBackend implements Backend {
       atomicReplace: isConditional,
       conditionalPut: isConditional,
       serverTime: this.#features.has("received"),
-      maxConcurrency: this.#connections,
+      maxConcurrency: this.#connections ?? DEFAULT_CONNECTIONS,
+      ...(this.#connections === undefined ? { mostConcurrency: MOST_CONNECTIONS } : {}),
       settleMs: 0,
     };
   }
@@ -146,6 +161,7 @@ export class RestBackend implements Backend {
     const answer = await this.#send({ method: "GET", path, headers: { Accept: VERSION_2 }, signal });
     try {
       if (this.#isEmptyFolder(answer, type)) return;
+      if (answer.status === 404 && (await this.#isVacant(signal))) return;
       if (!isSuccess(answer)) throw await this.#refused(answer, path);
       // The grace period of forgotten snapshots goes by these times, and listings of other servers have none.
       let isAsking = type === "forgotten" && !this.#features.has("received");
@@ -174,6 +190,13 @@ export class RestBackend implements Backend {
       if (answer.status === 403 && refusal === "append-only") {
         throw storageError("STORAGE_APPEND_ONLY", { location: this.location, ...key });
       }
+      if (answer.status === 403 && refusal === "plan") {
+        throw storageError("STORAGE_UNPLANNED", { location: this.location, ...key });
+      }
+      const until = answer.header("holdfast-retained-until");
+      if (answer.status === 403 && refusal === "retention" && until !== undefined && isUtcTime(until)) {
+        throw storageError("STORAGE_RETAINED", { location: this.location, ...key, until });
+      }
       throw await this.#refused(answer, path);
     });
   }
@@ -197,6 +220,14 @@ export class RestBackend implements Backend {
     const { status } = answer;
     if (status === 404 && (answer.header("server") ?? "").startsWith("rclone/")) return true;
     return !RESTIC_FILE_TYPES.includes(type) && (status === 404 || status === 405 || status === 501);
+  }
+
+  /**
+   * restic's rest-server finds no folder before a repository was made. Where one was made, a folder that is not there is lost, and
+   * must not look like one without files: prune would take all data for unused.
+   */
+  async #isVacant(signal: AbortSignal): Promise<boolean> {
+    return (await this.stat({ type: "config", name: "" }, { signal })) === undefined;
   }
 
   #versionTwo(answer: HttpAnswer): HttpAnswer {
@@ -243,6 +274,7 @@ export class RestBackend implements Backend {
       hadCredentials: this.#client.hasCredentials,
       howToLogIn: HOW_TO_LOG_IN,
       redirect: answer.header("location"),
+      retryAfterMs: answer.retryAfterMs,
     });
   }
 
@@ -283,6 +315,11 @@ export async function openRest(address: HttpAddress, surroundings: Surroundings)
     address,
     settings: await httpSettings(surroundings),
     authorization: authorizationOf(address, login),
-    connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }) ?? DEFAULT_CONNECTIONS,
+    connections: wholeNumberOption("rest.connections", surroundings, { least: 1, most: 256 }),
   });
+}
+
+/** ISO 8601, in UTC. */
+function isUtcTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text);
 }

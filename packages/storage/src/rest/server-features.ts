@@ -1,7 +1,7 @@
 /** What a server says that it can beyond restic's protocol: the header `Holdfast-Rest` (docs/format.md). */
 import type { HttpAnswer } from "../http/http-answer.ts";
 
-/** `own-files`, `if-absent`, `received`, `verified`; others may come and mean nothing here. */
+/** `own-files`, `if-absent`, `received`, `verified`, `plans`; others may come and mean nothing here. */
 export type ServerFeatures = ReadonlySet<string>;
 
 export const NO_FEATURES: ServerFeatures = new Set();

@@ -47,6 +47,10 @@ function failureOf(
   status: number | undefined,
   { location, key, range }: ReadRequest,
 ): Error | undefined {
+  if (error instanceof Error && error.name === "InvalidObjectState") {
+    const { StorageClass: storageClass = "it says not which" } = error as { StorageClass?: string };
+    return storageError("STORAGE_COLD", { location, ...key, storageClass }, error);
+  }
   const isBucketMissing = error instanceof Error && error.name === "NoSuchBucket";
   if (status === 404 && !isBucketMissing) return storageError("STORAGE_NOT_FOUND", { location, ...key }, error);
   if (status !== 416 || range === undefined) return undefined;

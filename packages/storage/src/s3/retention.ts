@@ -9,7 +9,7 @@ import {
   PutObjectRetentionCommand,
 } from "@aws-sdk/client-s3";
 import { isHoldfastError } from "@holdfast/base";
-import type { CallOptions, FileKey } from "../backend.ts";
+import type { CallOptions, FileKey, RetentionOutcome, RetentionWish } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import { Once } from "./once.ts";
 import type { S3Connection } from "./s3-connection.ts";
@@ -71,6 +71,37 @@ export class Retention {
   async ensure(version: ObjectVersion, untilMs: number, { signal }: CallOptions): Promise<void> {
     const before = await this.#read(version, { signal });
     if (before !== undefined && isAtLeast(before, { mode: this.rule.mode, untilMs })) return;
+    await this.#set(version, untilMs, before, { signal });
+  }
+
+  /**
+   * Locks a version for longer: one request where its lock has long enough to go, three where it has not.
+   * @param shown its lock as it was just shown; who may not see locks is shown none
+   * @throws STORAGE_NO_RETENTION when the lock does not stand afterwards
+   */
+  async extend(
+    version: ObjectVersion,
+    { forMs, unlessLeftMs = forMs }: RetentionWish,
+    { signal, shown }: CallOptions & { readonly shown: RetentionUntil | undefined },
+  ): Promise<RetentionOutcome> {
+    const { mode } = this.rule;
+    const before = shown ?? (await this.#read(version, { signal }));
+    const known = before === undefined ? {} : { beforeMs: before.untilMs };
+    const nowMs = this.#connection.serverNowMs;
+    if (before !== undefined && isAtLeast(before, { mode, untilMs: nowMs + unlessLeftMs })) {
+      return { isExtended: false, untilMs: before.untilMs, ...known };
+    }
+    const { untilMs } = await this.#set(version, nowMs + forMs, before, { signal });
+    return { isExtended: true, untilMs, ...known };
+  }
+
+  /** What is there is made stronger and longer, never weaker or shorter. @returns it as it was read back */
+  async #set(
+    version: ObjectVersion,
+    untilMs: number,
+    before: RetentionUntil | undefined,
+    { signal }: CallOptions,
+  ): Promise<RetentionUntil> {
     const wanted: RetentionUntil = {
       mode: before?.mode === "COMPLIANCE" ? "COMPLIANCE" : this.rule.mode,
       untilMs: Math.max(untilMs, before?.untilMs ?? 0),
@@ -89,6 +120,7 @@ export class Retention {
     );
     const after = await this.#read(version, { signal });
     if (after === undefined || !isAtLeast(after, wanted)) throw this.#notLocked(LOCK_NOT_KEPT);
+    return after;
   }
 
   /** @throws STORAGE_NO_RETENTION unless a version is locked like that */
@@ -197,9 +229,8 @@ export class Retention {
         (client, exchange) => client.send(new GetObjectRetentionCommand(this.#naming(version)), exchange),
         (_error, { status }) => (status === 400 || status === 404 || status === 501 ? none : undefined),
       );
-      const { Mode: mode, RetainUntilDate: until } = output.Retention ?? {};
-      if ((mode !== "GOVERNANCE" && mode !== "COMPLIANCE") || until === undefined) return undefined;
-      return { mode, untilMs: until.getTime() };
+      const { Mode, RetainUntilDate } = output.Retention ?? {};
+      return lockOf({ ObjectLockMode: Mode, ObjectLockRetainUntilDate: RetainUntilDate });
     } catch (error) {
       if (error === none) return undefined;
       throw error;
@@ -221,6 +252,16 @@ const LOCK_NOT_KEPT = "the server accepted a lock, and does not have it when it 
 function isAtLeast(found: RetentionUntil, wanted: RetentionUntil): boolean {
   const isStrongEnough = found.mode === wanted.mode || found.mode === "COMPLIANCE";
   return isStrongEnough && found.untilMs >= wanted.untilMs - ROUNDING_MS;
+}
+
+/** A lock as answers about objects show it, to whoever may see locks. */
+export function lockOf(shown: {
+  readonly ObjectLockMode?: string | undefined;
+  readonly ObjectLockRetainUntilDate?: Date | undefined;
+}): RetentionUntil | undefined {
+  const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = shown;
+  if ((mode !== "GOVERNANCE" && mode !== "COMPLIANCE") || until === undefined) return undefined;
+  return { mode, untilMs: until.getTime() };
 }
 
 /** Locks are files that come and go; all else is kept. */

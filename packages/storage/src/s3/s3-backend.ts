@@ -10,6 +10,9 @@ import type {
   FileKey,
   FileType,
   LoadOptions,
+  RequestWarm,
+  RetentionOutcome,
+  RetentionWish,
   SaveOptions,
 } from "../backend.ts";
 import { loadNothing } from "../bytes-source.ts";
@@ -19,17 +22,17 @@ import { ConditionalWrites } from "./conditional-writes.ts";
 import { listHexObjects } from "./list-objects.ts";
 import { fileNameOf, folderPrefix } from "./object-keys.ts";
 import { readObject } from "./read-object.ts";
-import { type ObjectVersion, Retention, isRetained } from "./retention.ts";
+import { type ObjectVersion, Retention, isRetained, lockOf } from "./retention.ts";
+import { type ColdFacts, isColdClass, requestWarm, warmthOf } from "./cold-objects.ts";
+import { isRefusal } from "./s3-errors.ts";
 import type { S3Connection } from "./s3-connection.ts";
-import { UPLOAD_LIMITS, type UploadLimits, type UploadRequest, uploadObject } from "./upload.ts";
-
-/** Classes whose files cannot be read at once: only packs may be in them. */
-const COLD_CLASSES = new Set(["GLACIER", "DEEP_ARCHIVE"]);
+import { type RetentionUntil, UPLOAD_LIMITS, type UploadLimits, type UploadRequest, uploadObject } from "./upload.ts";
 
 /** What HEAD says of an object. */
-interface ObjectFacts {
+interface ObjectFacts extends ColdFacts {
   readonly info: FileInfo;
   readonly versionId: string | undefined;
+  readonly lock: RetentionUntil | undefined;
 }
 
 export class S3Backend implements Backend {
@@ -39,6 +42,7 @@ export class S3Backend implements Backend {
   readonly #limits: UploadLimits;
   readonly #conditional: ConditionalWrites;
   readonly #retention: Retention | undefined;
+  #hidesRemoved = false;
 
   /** @param prefix empty, or with a slash at its end */
   constructor(connection: S3Connection, prefix: string, limits: UploadLimits = UPLOAD_LIMITS) {
@@ -54,12 +58,17 @@ export class S3Backend implements Backend {
   /** `conditionalPut` turns true once the server has shown it. */
   get capabilities(): Capabilities {
     const rule = this.#retention?.rule;
+    const { warmUp } = this.#connection.settings;
     return {
       atomicReplace: true,
       conditionalPut: this.#conditional.isProven,
       serverTime: true,
       maxConcurrency: this.#connection.settings.maxConcurrency,
+      mostConcurrency: this.#connection.settings.mostConcurrency,
       settleMs: 0,
+      tellsRetention: true,
+      hidesRemoved: this.#hidesRemoved,
+      ...(warmUp === undefined ? {} : { warmUp: { timeoutMs: warmUp.timeoutMs } }),
       ...(rule === undefined ? {} : { objectLock: { mode: rule.mode, days: rule.days } }),
     };
   }
@@ -71,7 +80,8 @@ export class S3Backend implements Backend {
     await this.#retention?.prove({ signal });
   }
 
-  async save(key: FileKey, body: ByteSource, { signal, ifAbsent = false }: SaveOptions): Promise<void> {
+  async save(key: FileKey, body: ByteSource, options: SaveOptions): Promise<void> {
+    const { signal, ifAbsent = false, mayBeCold = false } = options;
     const path = pathOf(key);
     signal.throwIfAborted();
     const retention = isRetained(key) ? this.#retention : undefined;
@@ -85,7 +95,7 @@ export class S3Backend implements Backend {
       objectKey: this.#objectKey(path),
       path,
       body,
-      storageClass: this.#storageClass(key),
+      storageClass: this.#storageClass(key.type === "pack" && mayBeCold),
       retention: retention?.forNewFiles,
       ifNoneMatch,
     };
@@ -138,13 +148,30 @@ export class S3Backend implements Backend {
       await this.#assertBucket({ signal });
       throw this.#notFound(key);
     }
-    await this.#connection.call({ signal, path }, (client, exchange) =>
-      client.send(new DeleteObjectCommand(this.#naming(path)), exchange),
-    );
+    const refused = storageError("STORAGE_PERMISSION", { location: this.location, path });
+    try {
+      const { output } = await this.#connection.call(
+        { signal, path },
+        (client, exchange) => client.send(new DeleteObjectCommand(this.#naming(path)), exchange),
+        (error, { status }) => (isRefusal(error, status) ? refused : undefined),
+      );
+      if (output.DeleteMarker === true) this.#hidesRemoved = true;
+    } catch (error) {
+      if (error !== refused) throw error;
+      throw (await this.#retained(key, path, { signal })) ?? refused;
+    }
+  }
+
+  /** Where a lock is why a file may not be removed, that is what to say; a server that hides what is removed refuses nothing. */
+  async #retained(key: FileKey, path: string, { signal }: CallOptions): Promise<Error | undefined> {
+    const lock = (await this.#facts(key.name, path, { signal }))?.lock;
+    if (lock === undefined || lock.untilMs <= this.#connection.serverNowMs) return undefined;
+    const until = new Date(lock.untilMs).toISOString();
+    return storageError("STORAGE_RETAINED", { location: this.location, ...key, until });
   }
 
   /** @throws STORAGE_NOT_FOUND, STORAGE_NO_RETENTION */
-  async extendRetention(key: FileKey, untilMs: number, { signal }: CallOptions): Promise<void> {
+  async extendRetention(key: FileKey, wish: RetentionWish, { signal }: CallOptions): Promise<RetentionOutcome> {
     const path = pathOf(key);
     if (this.#retention === undefined) {
       const reason = "no mode is set (-o s3.retention-mode, -o s3.retention-days)";
@@ -153,7 +180,19 @@ export class S3Backend implements Backend {
     const facts = await this.#facts(key.name, path, { signal });
     if (facts === undefined) throw this.#notFound(key);
     await this.#retention.prove({ signal });
-    await this.#retention.ensure(this.#versionOf(path, facts.versionId), untilMs, { signal });
+    const version = this.#versionOf(path, facts.versionId);
+    return this.#retention.extend(version, wish, { signal, shown: facts.lock });
+  }
+
+  get requestWarm(): RequestWarm | undefined {
+    const { warmUp } = this.#connection.settings;
+    if (warmUp === undefined) return undefined;
+    return async (key, { signal }) => {
+      const path = pathOf(key);
+      const facts = await this.#facts(key.name, path, { signal });
+      if (facts === undefined) throw this.#notFound(key);
+      return requestWarm(this.#connection, { ...facts, ...this.#naming(path), path }, warmUp, { signal });
+    };
   }
 
   async close(): Promise<void> {
@@ -194,13 +233,15 @@ export class S3Backend implements Backend {
         (_error, { status }) => (status === 404 ? absent : status === 403 || status === 400 ? unclear : undefined),
       );
       const { ContentLength = 0, LastModified, VersionId, ObjectLockRetainUntilDate } = output;
+      const lock = lockOf(output);
       const info = {
         name,
         sizeBytes: ContentLength,
         ...(LastModified === undefined ? {} : { receivedAtMs: LastModified.getTime() }),
         ...(ObjectLockRetainUntilDate === undefined ? {} : { retainedUntilMs: ObjectLockRetainUntilDate.getTime() }),
+        storeTimeMs: this.#connection.serverNowMs,
       };
-      return { info, versionId: VersionId };
+      return { info, versionId: VersionId, lock, ...warmthOf(output) };
     } catch (error) {
       if (error === absent) return undefined;
       if (error === unclear) return this.#explain(path, { signal });
@@ -228,9 +269,10 @@ export class S3Backend implements Backend {
     return storageError("STORAGE_NOT_FOUND", { location: this.location, ...key });
   }
 
-  #storageClass({ type }: FileKey): string | undefined {
+  /** Classes that cannot be read at once are for data alone: every run reads all else. */
+  #storageClass(mayBeCold: boolean): string | undefined {
     const { storageClass } = this.#connection.settings;
-    return storageClass !== undefined && COLD_CLASSES.has(storageClass) && type !== "pack" ? undefined : storageClass;
+    return isColdClass(storageClass) && !mayBeCold ? undefined : storageClass;
   }
 
   #naming(path: string): { Bucket: string; Key: string } {

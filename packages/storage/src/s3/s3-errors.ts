@@ -1,6 +1,8 @@
 /** What the error codes of S3 mean for a repository. */
 import { type HoldfastError, messageOf } from "@holdfast/base";
 import { type STORAGE_ERRORS, storageError } from "../errors.ts";
+import { refusedForNow } from "../http/http-errors.ts";
+import { parseRetryAfter } from "../http/retry-after.ts";
 
 type Row = keyof typeof STORAGE_ERRORS;
 
@@ -25,8 +27,8 @@ const CODES: ReadonlyMap<string, Row> = new Map<string, Row>([
 /** Words for codes whose own text says too little. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   [
-    "InvalidObjectState",
-    "the file is in a cold storage class and must be restored to a warm one before it can be read",
+    "GlacierExpeditedRetrievalNotAvailable",
+    "the store cannot bring files back in a hurry at present; wait, or use -o s3.restore-tier=Standard",
   ],
   ["RequestTimeTooSkewed", "the clock of this machine is wrong by more than 15 minutes"],
 ]);
@@ -37,6 +39,12 @@ const WRONG_REGION = new Set([
   "AuthorizationHeaderMalformed",
   "IllegalLocationConstraintException",
 ]);
+
+/** True where the server knows who asks, and does not allow it. */
+export function isRefusal(error: unknown, status: number | undefined): boolean {
+  const row = CODES.get(codeOf(error));
+  return row === undefined ? status === 403 : row === "STORAGE_PERMISSION";
+}
 
 /** What is known of a failed call. */
 export interface S3Failure {
@@ -71,6 +79,11 @@ export function fromS3Error(error: unknown, failure: S3Failure): HoldfastError {
   const row = CODES.get(code) ?? rowOfStatus(status);
   const said = REASONS.get(code) ?? textOf(code, messageOf(error));
   const reason = status === undefined ? said : `the server answers ${status} (${said}) to what was asked of ${path}`;
+  if (row === "STORAGE_UNAVAILABLE") {
+    const { "retry-after": after, date } = headers;
+    const retryAfterMs = parseRetryAfter(after, date, Date.now());
+    return refusedForNow({ location, reason, status, retryAfterMs }, error);
+  }
   return storageError(row, { location, path, reason, what: `the bucket ${bucket}` }, error);
 }
 

@@ -96,8 +96,29 @@ describe("settings", () => {
     { "s3.storage-class": "cheap\n" },
     { "s3.server-side-encryption": "rot13" },
     { "s3.region": "eu west" },
+    { "s3.enable-restore": "yes" },
+    { "s3.restore-days": "3" },
+    { "s3.restore-tier": "Bulk" },
+    { "s3.enable-restore": "true", "s3.restore-days": "0" },
+    { "s3.enable-restore": "true", "s3.restore-tier": "Slow" },
+    { "s3.enable-restore": "true", "s3.restore-timeout": "90" },
+    { "s3.enable-restore": "true", "s3.restore-timeout": "0h" },
   ])("%j is refused", async (options: Record<string, string>) => {
     await expect(of("host/bucket", options)).rejects.toMatchObject({ code: "STORAGE_INVALID_OPTION" });
+  });
+
+  test("ask for nothing in a cold class unless they are told to, and then as restic does", async () => {
+    expect((await of("host/bucket", {})).warmUp).toBeUndefined();
+    expect((await of("host/bucket", { "s3.enable-restore": "false" })).warmUp).toBeUndefined();
+    const rule = { days: 7, tier: "Standard", timeoutMs: 24 * 3_600_000 };
+    expect((await of("host/bucket", { "s3.enable-restore": "1" })).warmUp).toEqual(rule);
+    const given = {
+      "s3.enable-restore": "true",
+      "s3.restore-days": "2",
+      "s3.restore-tier": "bulk",
+      "s3.restore-timeout": "12h",
+    };
+    expect((await of("host/bucket", given)).warmUp).toEqual({ days: 2, tier: "Bulk", timeoutMs: 12 * 3_600_000 });
   });
 
   test("take the region from options before variables before files", async () => {

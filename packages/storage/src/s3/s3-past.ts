@@ -2,7 +2,7 @@
  * A repository as it was at a time, read from the versions that its bucket keeps: what was deleted or overwritten since is there
  * again. Nothing can be written.
  */
-import { GetBucketVersioningCommand } from "@aws-sdk/client-s3";
+import { GetBucketVersioningCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import type {
   Backend,
   ByteRange,
@@ -12,10 +12,12 @@ import type {
   FileKey,
   FileType,
   LoadOptions,
+  RequestWarm,
 } from "../backend.ts";
 import { oneChunk } from "../bytes-source.ts";
 import { storageError } from "../errors.ts";
 import { assertRange, pathOf } from "../keys.ts";
+import { requestWarm, warmthOf } from "./cold-objects.ts";
 import { fileNameOf, folderPrefix } from "./object-keys.ts";
 import { type VersionThen, versionsAt } from "./object-versions.ts";
 import { Once } from "./once.ts";
@@ -40,29 +42,32 @@ export class S3Past implements Backend {
     this.#connection = connection;
     this.#prefix = prefix;
     this.#atMs = atMs;
+    const { warmUp } = connection.settings;
     this.capabilities = {
       atomicReplace: false,
       conditionalPut: false,
       serverTime: true,
       maxConcurrency: connection.settings.maxConcurrency,
       settleMs: 0,
+      isReadOnly: true,
+      ...(warmUp === undefined ? {} : { warmUp: { timeoutMs: warmUp.timeoutMs } }),
     };
   }
 
-  /** @throws STORAGE_READ_ONLY */
+  /** @throws STORAGE_PAST */
   async initialize({ signal }: CallOptions): Promise<void> {
     signal.throwIfAborted();
     throw this.#readOnly();
   }
 
-  /** @throws STORAGE_READ_ONLY */
+  /** @throws STORAGE_PAST */
   async save(key: FileKey, _body: unknown, { signal }: CallOptions): Promise<void> {
     pathOf(key);
     signal.throwIfAborted();
     throw this.#readOnly();
   }
 
-  /** @throws STORAGE_READ_ONLY */
+  /** @throws STORAGE_PAST */
   async remove(key: FileKey, { signal }: CallOptions): Promise<void> {
     pathOf(key);
     signal.throwIfAborted();
@@ -98,6 +103,21 @@ export class S3Past implements Backend {
       yield infoOf(name, version);
       signal.throwIfAborted();
     }
+  }
+
+  get requestWarm(): RequestWarm | undefined {
+    const { warmUp } = this.#connection.settings;
+    if (warmUp === undefined) return undefined;
+    return async (key, { signal }) => {
+      const path = pathOf(key);
+      const version = await this.#version(key, { signal });
+      if (version === undefined) throw storageError("STORAGE_NOT_FOUND", { location: this.location, ...key });
+      const named = { Bucket: this.#connection.bucket, Key: version.key, VersionId: version.versionId };
+      const { output } = await this.#connection.call({ signal, path }, (client, exchange) =>
+        client.send(new HeadObjectCommand(named), exchange),
+      );
+      return requestWarm(this.#connection, { ...warmthOf(output), ...named, path }, warmUp, { signal });
+    };
   }
 
   async close(): Promise<void> {
@@ -140,7 +160,7 @@ export class S3Past implements Backend {
   }
 
   #readOnly(): Error {
-    return storageError("STORAGE_READ_ONLY", { location: this.location });
+    return storageError("STORAGE_PAST", { location: this.location });
   }
 }
 

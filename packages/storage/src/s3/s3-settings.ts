@@ -11,6 +11,15 @@ export interface RetentionRule {
   readonly days: number;
 }
 
+/** Whether and how files in a cold class are asked for. */
+export interface WarmUpRule {
+  /** How long the copies stay that can be read. */
+  readonly days: number;
+  readonly tier: "Standard" | "Bulk" | "Expedited";
+  /** How long one file is waited for. */
+  readonly timeoutMs: number;
+}
+
 export interface S3Settings {
   readonly region: string;
   /** False when it is a guess, which an answer of the server may correct. */
@@ -19,10 +28,14 @@ export interface S3Settings {
   readonly isPathStyle: boolean;
   readonly isAws: boolean;
   readonly maxConcurrency: number;
+  /** The same where the user has fixed it. */
+  readonly mostConcurrency: number;
   readonly storageClass: string | undefined;
   readonly encryption: string | undefined;
   readonly kmsKeyId: string | undefined;
   readonly retention: RetentionRule | undefined;
+  /** Absent where nothing is asked for. */
+  readonly warmUp: WarmUpRule | undefined;
   /** Read the repository as it was then; milliseconds since 1970. */
   readonly asOfMs: number | undefined;
 }
@@ -38,9 +51,14 @@ const OPTIONS = new Set([
   "retention-mode",
   "retention-days",
   "as-of",
+  "enable-restore",
+  "restore-days",
+  "restore-tier",
+  "restore-timeout",
 ]);
 /** Enough for a link of 100 ms; each call may hold a connection and some pieces of 256 KiB. */
 const CONNECTIONS = 16;
+const MOST_CONNECTIONS = 64;
 
 /** @throws STORAGE_INVALID_OPTION */
 export async function s3Settings(place: S3Place, surroundings: Surroundings): Promise<S3Settings> {
@@ -50,12 +68,14 @@ export async function s3Settings(place: S3Place, surroundings: Surroundings): Pr
   };
   const isAws = AWS_HOST.test(place.host);
   const region = option("region") ?? regionInHost(place.host) ?? (await regionOfSurroundings(surroundings));
+  const connections = wholeNumber("connections", option("connections"), 1, 1000);
   return {
     region: checked("region", region, /^[a-z0-9-]+$/i, "give a region such as eu-central-1") ?? defaultRegion(place),
     isRegionKnown: region !== undefined,
     isPathStyle: isPathStyle(option("bucket-lookup"), place, isAws),
     isAws,
-    maxConcurrency: wholeNumber("connections", option("connections"), 1, 1000) ?? CONNECTIONS,
+    maxConcurrency: connections ?? CONNECTIONS,
+    mostConcurrency: connections ?? MOST_CONNECTIONS,
     storageClass: checked("storage-class", option("storage-class"), /^[A-Z_]+$/, "give a class such as STANDARD_IA"),
     encryption: checked(
       "server-side-encryption",
@@ -65,8 +85,47 @@ export async function s3Settings(place: S3Place, surroundings: Surroundings): Pr
     ),
     kmsKeyId: checked("sse-kms-key-id", option("sse-kms-key-id"), /^[\x21-\x7e]+$/, "give the id of a key"),
     retention: retentionRule(option("retention-mode"), option("retention-days")),
+    warmUp: warmUpRule(option),
     asOfMs: instant(option("as-of")),
   };
+}
+
+type Option = (name: string) => string | undefined;
+
+const TIERS = ["Standard", "Bulk", "Expedited"] as const;
+const HOUR_MS = 3_600_000;
+const DURATION_MS: Readonly<Record<string, number>> = { m: 60_000, h: HOUR_MS, d: 24 * HOUR_MS };
+
+/** The options have restic's names and defaults. */
+function warmUpRule(option: Option): WarmUpRule | undefined {
+  const [enable, days, tierText, timeout] = ["enable-restore", "restore-days", "restore-tier", "restore-timeout"].map(
+    option,
+  );
+  const isEnabled = checked("enable-restore", enable, /^(true|false|1|0)$/, "give true or false");
+  const tier = TIERS.find((one) => one.toLowerCase() === (tierText ?? TIERS[0]).toLowerCase());
+  if (tier === undefined) throw invalid("restore-tier", tierText ?? "", "give Standard, Bulk or Expedited");
+  const rule = {
+    days: wholeNumber("restore-days", days, 1, 30_000) ?? 7,
+    tier,
+    timeoutMs: timeoutMs("restore-timeout", timeout) ?? 24 * HOUR_MS,
+  };
+  if (isEnabled === "true" || isEnabled === "1") return rule;
+  const useless = Object.entries({ days, tier: tierText, timeout }).find(([, value]) => value !== undefined);
+  if (useless === undefined) return undefined;
+  const [name, value = ""] = useless;
+  throw invalid(
+    `restore-${name}`,
+    value,
+    "it says how files come back from a cold class, which s3.enable-restore=true asks for",
+  );
+}
+
+function timeoutMs(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, amount = "", unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const ms = Number(amount) * (DURATION_MS[unit] ?? 0);
+  if (!(ms > 0)) throw invalid(name, text, "give a duration such as 12h or 2d");
+  return ms;
 }
 
 function defaultRegion({ scheme }: S3Place): string {

@@ -47,10 +47,12 @@ const WANTED_HEADERS = [
   "last-modified",
   "retry-after",
   "x-amz-bucket-region",
+  "x-amz-archive-status",
   "x-amz-delete-marker",
   "x-amz-object-lock-mode",
   "x-amz-object-lock-retain-until-date",
   "x-amz-request-id",
+  "x-amz-restore",
   "x-amz-storage-class",
   "x-amz-version-id",
 ] as const;

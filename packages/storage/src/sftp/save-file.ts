@@ -6,6 +6,7 @@ import type { ByteSource, CallOptions, FileKey } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import { temporaryFor } from "../temporary-names.ts";
 import { abortable, openedHandle, settledWithin } from "./abortable.ts";
+import type { Modes } from "./folders.ts";
 import { OPEN, STATUS } from "./protocol/numbers.ts";
 import { EXTENSION, type Handle } from "./protocol/sftp-calls.ts";
 import { isMissing, isRefusal } from "./sftp-errors.ts";
@@ -22,7 +23,8 @@ export interface SaveRequest {
   readonly target: string;
   readonly key: FileKey;
   readonly body: ByteSource;
-  readonly fileMode: number;
+  /** Asked for at the same time as the file is opened. */
+  readonly modes: Promise<Modes>;
   readonly ifAbsent: boolean;
 }
 
@@ -57,13 +59,14 @@ export async function saveFile(session: SftpSession, request: SaveRequest, { sig
 async function writeTemporary(
   session: SftpSession,
   handle: Handle,
-  { key, body, fileMode }: SaveRequest,
+  { key, body, modes }: SaveRequest,
   { signal }: CallOptions,
 ): Promise<void> {
   const { calls } = session;
   let closing: Promise<void> | undefined;
   try {
     const written = await writeBody(session, handle, key, body, { signal });
+    const { file: fileMode } = await modes;
     // Requests for one file are served in their order, so nothing here needs to wait for the last write to be answered.
     const mode = calls.setMode(handle, fileMode).catch(tolerateRefusal);
     const flushed = calls.offers(EXTENSION.FSYNC) ? calls.flush(handle).catch(tolerateUnsupported) : undefined;

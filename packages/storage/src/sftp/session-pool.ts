@@ -1,6 +1,7 @@
 /**
  * The channels to one server: opened when they are needed, shared when there are enough, replaced when they are lost. Each call
- * gets the one with the least to do, so that a small question need not wait behind a large upload.
+ * gets the one with the least to do, so that a small question need not wait behind a large upload. To open one takes three ways
+ * there and back, which only a call with much to carry waits for when there is another.
  */
 import type { CallOptions } from "../backend.ts";
 import { abortable, settledWithin } from "./abortable.ts";
@@ -9,6 +10,8 @@ import { ChannelLost } from "./protocol/sftp-channel.ts";
 import { type SftpSession, startSession } from "./sftp-session.ts";
 
 const CLOSE_MS = 2000;
+/** More than this takes longer over a channel that is shared than to open another one. */
+const MUCH_BYTES = 1024 * 1024;
 
 /** One place for a channel. It is started by the first call that gets it. */
 interface Slot {
@@ -21,6 +24,12 @@ export interface PoolOptions {
   /** After this long without a byte while answers are due, a channel counts as lost. */
   readonly idleMs: number;
   readonly maxChannels: number;
+}
+
+/** What a call tells of itself. */
+export interface UseOptions extends CallOptions {
+  /** How much it will carry; 0 when it is a question. */
+  readonly bytes: number;
 }
 
 export class SessionPool {
@@ -39,8 +48,8 @@ export class SessionPool {
   }
 
   /** Runs `work` with a session. @throws what connecting throws, and the signal's reason */
-  async use<T>(work: (session: SftpSession) => Promise<T>, { signal }: CallOptions): Promise<T> {
-    const { session, release } = await this.acquire({ signal });
+  async use<T>(work: (session: SftpSession) => Promise<T>, options: UseOptions): Promise<T> {
+    const { session, release } = await this.acquire(options);
     try {
       return await work(session);
     } finally {
@@ -49,10 +58,13 @@ export class SessionPool {
   }
 
   /** A session until `release` is called. @throws as `use` */
-  async acquire({ signal }: CallOptions): Promise<{ readonly session: SftpSession; readonly release: () => void }> {
+  async acquire({
+    signal,
+    bytes,
+  }: UseOptions): Promise<{ readonly session: SftpSession; readonly release: () => void }> {
     signal.throwIfAborted();
     this.#closing.signal.throwIfAborted();
-    const slot = this.#slot();
+    const slot = this.#slot(bytes);
     slot.users++;
     try {
       return { session: await abortable(slot.session, signal), release: () => void slot.users-- };
@@ -74,20 +86,24 @@ export class SessionPool {
   }
 
   /** The slot with the fewest users, or a new one where that is better than to share. */
-  #slot(): Slot {
+  #slot(bytes: number): Slot {
     this.#slots = this.#slots.filter(({ started }) => started?.calls.channel.isLost !== true);
-    const least = this.#slots.reduce<Slot | undefined>(
-      (best, slot) => (best === undefined || slot.users < best.users ? slot : best),
-      undefined,
-    );
-    if (least !== undefined && (least.users === 0 || this.#slots.length >= this.#maxChannels)) return least;
+    const least = leastUsed(this.#slots);
+    if (least !== undefined && (least.users === 0 || this.#slots.length >= this.#maxChannels)) {
+      return bytes > MUCH_BYTES || least.started !== undefined ? least : (leastUsed(this.#startedSlots()) ?? least);
+    }
+    const ready = leastUsed(this.#startedSlots());
     const slot: Slot = { users: 0, session: this.#start(), started: undefined };
     this.#slots.push(slot);
     slot.session.then(
       (session) => (slot.started = session),
       () => (this.#slots = this.#slots.filter((other) => other !== slot)),
     );
-    return slot;
+    return bytes > MUCH_BYTES ? slot : (ready ?? slot);
+  }
+
+  #startedSlots(): Slot[] {
+    return this.#slots.filter(({ started }) => started !== undefined);
   }
 
   async #start(): Promise<SftpSession> {
@@ -97,9 +113,9 @@ export class SessionPool {
       return await startSession(stream, this.#options);
     } catch (error) {
       // A server may allow fewer channels than we like: then the ones that there are must do.
-      const spare = this.#slots.find(({ started }) => started !== undefined && !started.calls.channel.isLost);
+      const spare = this.#startedSlots().find(({ started }) => started?.calls.channel.isLost === false);
       if (spare?.started === undefined || connection.isLost) throw error;
-      this.#maxChannels = Math.max(1, this.#slots.filter(({ started }) => started !== undefined).length);
+      this.#maxChannels = Math.max(1, this.#startedSlots().length);
       return spare.started;
     }
   }
@@ -121,4 +137,11 @@ export class SessionPool {
     this.#lost = asked;
     return this.#connect();
   }
+}
+
+function leastUsed(slots: readonly Slot[]): Slot | undefined {
+  return slots.reduce<Slot | undefined>(
+    (best, slot) => (best === undefined || slot.users < best.users ? slot : best),
+    undefined,
+  );
 }

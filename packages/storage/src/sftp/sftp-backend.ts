@@ -23,7 +23,7 @@ import { EXTENSION } from "./protocol/sftp-calls.ts";
 import { readFile } from "./read-file.ts";
 import { explainedFailure } from "./room.ts";
 import { saveFile } from "./save-file.ts";
-import { SessionPool } from "./session-pool.ts";
+import { SessionPool, type UseOptions } from "./session-pool.ts";
 import { fromSftpError, isMissing } from "./sftp-errors.ts";
 import type { SftpSession } from "./sftp-session.ts";
 
@@ -79,13 +79,14 @@ export class SftpBackend implements Backend {
 
   async save(key: FileKey, body: ByteSource, { signal, ifAbsent = false }: SaveOptions): Promise<void> {
     const target = this.#path(key);
-    await this.#use("write", target, { signal }, async (session) => {
-      const modes = await this.#modesOnce(session, signal);
-      const request = { location: this.location, target, key, body, fileMode: modes.file, ifAbsent };
+    await this.#use("write", target, { signal, bytes: body.sizeBytes }, async (session) => {
+      const modes = this.#modesOnce(session, signal);
+      modes.catch(() => {}); // whoever needs them hears of it
+      const request = { location: this.location, target, key, body, modes, ifAbsent };
       const save = (): Promise<boolean> => saveFile(session, request, { signal });
       const isAtomic = await save().catch(async (error: unknown) => {
         if (!isMissing(error)) throw error;
-        const place = { location: this.location, root: this.#root, mode: modes.folder };
+        const place = { location: this.location, root: this.#root, mode: (await modes).folder };
         await makeFoldersFor(session, key, place, { signal });
         return save();
       });
@@ -102,7 +103,8 @@ export class SftpBackend implements Backend {
     const path = this.#path(key);
     assertRange(range);
     const { location } = this;
-    return this.#use("read", path, options, (session) =>
+    const bytes = range?.length ?? (key.type === "pack" ? Number.POSITIVE_INFINITY : 0);
+    return this.#use("read", path, { signal: options.signal, bytes }, (session) =>
       readFile(session, { location, path, key, range }, consume, options),
     );
   }
@@ -116,7 +118,7 @@ export class SftpBackend implements Backend {
     const path = posix.join(this.#root, folderOf(type));
     let release: (() => void) | undefined;
     try {
-      const acquired = await this.#pool.acquire({ signal });
+      const acquired = await this.#pool.acquire({ signal, bytes: 0 });
       release = acquired.release;
       this.#look(acquired.session);
       yield* listFiles(acquired.session, this.#root, type, { signal });
@@ -150,7 +152,7 @@ export class SftpBackend implements Backend {
   async #use<T>(
     during: "read" | "write",
     path: string,
-    { signal }: CallOptions,
+    { signal, bytes = 0 }: Partial<UseOptions> & CallOptions,
     work: (session: SftpSession) => Promise<T>,
   ): Promise<T> {
     try {
@@ -165,7 +167,7 @@ export class SftpBackend implements Backend {
               : error;
           }
         },
-        { signal },
+        { signal, bytes },
       );
     } catch (error) {
       if (error instanceof BodyFailure) throw error.cause;

@@ -44,10 +44,13 @@ export class CephGateway {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  static async start(): Promise<CephGateway> {
+  /** @param storageClasses that it is to have besides STANDARD; their objects are read at once like any other */
+  static async start({
+    storageClasses = [],
+  }: { readonly storageClasses?: readonly string[] } = {}): Promise<CephGateway> {
     const gateway = new CephGateway(await mkdtemp(join(tmpdir(), "holdfast-ceph-")), await freePort());
     try {
-      await gateway.#start(await freePort());
+      await gateway.#start(await freePort(), storageClasses);
       return gateway;
     } catch (error) {
       await gateway.stop();
@@ -71,7 +74,7 @@ export class CephGateway {
     return (await run("radosgw-admin", args, { env: this.#environment() })).stdout;
   }
 
-  async #start(monitorPort: number): Promise<void> {
+  async #start(monitorPort: number, storageClasses: readonly string[]): Promise<void> {
     const folder = this.#folder;
     for (const name of ["mon", "osd/0", "run", "log"]) await mkdir(join(folder, name), { recursive: true });
     const cluster = randomUUID();
@@ -96,6 +99,7 @@ export class CephGateway {
     await this.#run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", store);
     this.#spawn("ceph-osd", "-i", "0", "-f");
     await until("the store", async () => (await this.#run("ceph", "osd", "stat")).includes("1 up"));
+    await this.#addClasses(storageClasses);
     this.#spawn("radosgw", "-n", "client.rgw.x", "-f");
     await until("the gateway", async () => (await fetch(this.url)).ok);
     for (const { name, accessKeyId, secretAccessKey } of [OWNER, OTHER]) {
@@ -106,6 +110,16 @@ export class CephGateway {
         `--secret-key=${secretAccessKey}`,
       ];
       await this.admin("user", "create", ...who);
+    }
+  }
+
+  async #addClasses(storageClasses: readonly string[]): Promise<void> {
+    // The first command of another kind makes the zone.
+    if (storageClasses.length > 0) await this.admin("user", "list");
+    for (const name of storageClasses) {
+      const where = ["--placement-id=default-placement", `--storage-class=${name}`];
+      await this.admin("zonegroup", "placement", "add", "--rgw-zonegroup=default", ...where);
+      await this.admin("zone", "placement", "add", "--rgw-zone=default", ...where, "--data-pool=default.rgw.cold.data");
     }
   }
 

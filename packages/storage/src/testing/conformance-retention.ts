@@ -25,7 +25,7 @@ export function retentionTests(factory: SubjectFactory): void {
         if (backend.capabilities.objectLock !== undefined || backend.extendRetention === undefined) return;
         const file = sampleFile("pack", 100);
         await put(writer, file);
-        await expect(backend.extendRetention(file.key, Date.now() + DAY_MS, unaborted())).rejects.toThrow();
+        await expect(backend.extendRetention(file.key, { forMs: DAY_MS }, unaborted())).rejects.toThrow();
       }),
     );
 
@@ -45,11 +45,29 @@ export function retentionTests(factory: SubjectFactory): void {
         const file = sampleFile("pack", 1000);
         await put(backend, file);
         const laterMs = Date.now() + (days + 1) * DAY_MS;
-        await backend.extendRetention?.(file.key, laterMs, unaborted());
+        const forMs = (days + 1) * DAY_MS;
+        expect(await backend.extendRetention?.(file.key, { forMs }, unaborted())).toMatchObject({ isExtended: true });
         expect(Math.abs((await retainedUntil(backend, file.key)) - laterMs)).toBeLessThan(MINUTE_MS);
-        await backend.extendRetention?.(file.key, Date.now(), unaborted());
+        const shorter = await backend.extendRetention?.(file.key, { forMs: MINUTE_MS }, unaborted());
+        expect(shorter).toMatchObject({ isExtended: false });
         expect(Math.abs((await retainedUntil(backend, file.key)) - laterMs)).toBeLessThan(MINUTE_MS);
         expectBytes(await get(backend, file.key), file.bytes);
+      }),
+    );
+
+    test(
+      "that has long enough to go is left alone",
+      withLocks(factory, async (backend, days) => {
+        const file = sampleFile("index", 1000);
+        await put(backend, file);
+        const beforeMs = await retainedUntil(backend, file.key);
+        const wish = { forMs: (days + 9) * DAY_MS, unlessLeftMs: days * DAY_MS - MINUTE_MS };
+        expect(await backend.extendRetention?.(file.key, wish, unaborted())).toEqual({
+          isExtended: false,
+          untilMs: beforeMs,
+          beforeMs,
+        });
+        expect(await retainedUntil(backend, file.key)).toBe(beforeMs);
       }),
     );
 
@@ -58,7 +76,7 @@ export function retentionTests(factory: SubjectFactory): void {
       withLocks(factory, async (backend) => {
         const missing = { type: "pack", name: "00".repeat(32) } as const;
         await expectCode(
-          backend.extendRetention?.(missing, Date.now() + DAY_MS, unaborted()) ?? Promise.resolve(),
+          backend.extendRetention?.(missing, { forMs: DAY_MS }, unaborted()) ?? Promise.resolve(),
           "STORAGE_NOT_FOUND",
         );
       }),

@@ -12,6 +12,8 @@ export interface ConformanceSubject {
   readonly writer?: Backend;
   /** Puts a foreign file there; `path` is relative to the repository. Left out where nothing foreign can be. */
   readonly plantForeign?: (path: string) => Promise<void>;
+  /** Where the repository lies on a disk of this machine, if it does; for what would take too long through the backend. */
+  readonly folder?: string;
   /** What an aborted or failed save has begun is gone only a moment later: a server has to notice the end of a connection. */
   readonly clearsUpLate?: boolean;
   readonly dispose?: () => Promise<void>;
@@ -20,6 +22,8 @@ export interface ConformanceSubject {
 export interface ConformanceOptions {
   /** What `backend` allows. Default: everything. */
   readonly access?: "everything" | "append-only" | "read-only";
+  /** How many files must be listed well; left out: no more than the other tests store. */
+  readonly manyFiles?: number;
   /** The store refuses bytes of which a name is not the hash, so that only `config` can ever be replaced by something else. */
   readonly verifiesNames?: boolean;
 }

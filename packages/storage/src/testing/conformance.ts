@@ -6,6 +6,7 @@ import { describe } from "vitest";
 import { accessTests } from "./conformance-access.ts";
 import { abortTests } from "./conformance-abort.ts";
 import { listTests } from "./conformance-list.ts";
+import { manyFilesTest } from "./conformance-many.ts";
 import { loadTests } from "./conformance-load.ts";
 import { retentionTests } from "./conformance-retention.ts";
 import { saveTests } from "./conformance-save.ts";
@@ -20,6 +21,7 @@ export function backendConformance(name: string, factory: SubjectFactory, option
   describe(`${name} keeps the backend contract`, () => {
     loadTests(factory);
     listTests(factory);
+    if (options.manyFiles !== undefined) manyFilesTest(factory, options.manyFiles);
     accessTests(factory, access, options);
     if (access === "everything") retentionTests(factory);
     if (access !== "read-only") {

@@ -37,14 +37,26 @@ export class FaultProxy {
     this.#server = createServer((client) => this.#serve(client, targetPort));
   }
 
-  /** Listens on a free port of this machine, before `targetPort` of this machine. */
-  static async start(targetPort: number, choose: FaultChoice = () => undefined): Promise<FaultProxy> {
+  /**
+   * Listens on a free port of this machine, before `targetPort` of this machine.
+   * @param host the address to listen at, such as `::1`
+   */
+  static async start(
+    targetPort: number,
+    choose: FaultChoice = () => undefined,
+    host = "127.0.0.1",
+  ): Promise<FaultProxy> {
     const proxy = new FaultProxy(targetPort, choose);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once("error", reject);
-      proxy.#server.listen(0, "127.0.0.1", resolve);
+      proxy.#server.listen(0, host, resolve);
     });
     return proxy;
+  }
+
+  /** How many ends of connections are open: two for each that a client has. */
+  get open(): number {
+    return this.#sockets.size;
   }
 
   get port(): number {

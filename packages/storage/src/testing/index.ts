@@ -1,6 +1,11 @@
+export { BucketIntruder } from "./bucket-intruder.ts";
+export { TestAuthority, type TestCertificate } from "./certificates.ts";
 export { CephGateway, OTHER, OWNER, type GatewayUser, hasCeph } from "./ceph-gateway.ts";
+export { BucketOwner, type ListedVersion } from "./bucket-owner.ts";
+export { ColdProxy } from "./cold-proxy.ts";
 export { backendConformance } from "./conformance.ts";
 export type { ConformanceOptions, ConformanceSubject, SubjectFactory } from "./conformance-subject.ts";
+export { networkConformance, type NetworkSubject } from "./network-conformance.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { type ConnectionFault, type FaultChoice, FaultProxy } from "./fault-proxy.ts";
 export { type SampleFile, sampleBytes, sampleFile } from "./sample-files.ts";

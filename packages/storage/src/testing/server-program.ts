@@ -25,7 +25,8 @@ export interface ServerProgram {
   readonly readyUrl?: (port: number) => string;
 }
 
-const READY_MS = 20_000;
+/** A machine on which much else runs takes its time. */
+const READY_MS = 60_000;
 
 /** True when a program is in the PATH. */
 export function hasProgram(name: string): boolean {

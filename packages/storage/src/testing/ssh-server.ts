@@ -80,17 +80,17 @@ export class SshServer {
   }
 
   /** Makes the host key known to the user of `home`, for the port that it is reached at. */
-  trust(port: number): void {
-    appendFileSync(this.knownHosts, this.knownHostLine(port));
+  trust(port: number, host = "127.0.0.1"): void {
+    appendFileSync(this.knownHosts, this.knownHostLine(port, host));
   }
 
   get knownHosts(): string {
     return join(this.home, ".ssh/known_hosts");
   }
 
-  knownHostLine(port = this.port): string {
+  knownHostLine(port = this.port, host = "127.0.0.1"): string {
     const [type, key] = readFileSync(`${this.hostKey}.pub`, "utf8").split(" ");
-    return `[127.0.0.1]:${port} ${type} ${key}\n`;
+    return `[${host}]:${port} ${type} ${key}\n`;
   }
 
   /** The address of a folder on this server. */

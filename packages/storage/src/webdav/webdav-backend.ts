@@ -27,6 +27,7 @@ import { temporaryFor } from "../temporary-names.ts";
 import { type DavEntry, WebdavCalls, type WebdavOptions, isSuccess, parseHttpDate } from "./webdav-calls.ts";
 
 const DEFAULT_CONNECTIONS = 8;
+const MOST_CONNECTIONS = 32;
 /** How long clearing up after an aborted upload may take. */
 const CLEAR_UP_MS = 5000;
 /** Folders of packs that are listed at once. */
@@ -47,6 +48,7 @@ export class WebdavBackend implements Backend {
       conditionalPut: false,
       serverTime: false,
       maxConcurrency: options.connections ?? DEFAULT_CONNECTIONS,
+      ...(options.connections === undefined ? { mostConcurrency: MOST_CONNECTIONS } : {}),
       settleMs: 0,
     };
   }

@@ -141,6 +141,7 @@ export class WebdavCalls {
       hadCredentials: this.#client.hasCredentials,
       howToLogIn: HOW_TO_LOG_IN,
       redirect: answer.header("location"),
+      retryAfterMs: answer.retryAfterMs,
     });
   }
 

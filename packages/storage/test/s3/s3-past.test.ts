@@ -94,9 +94,9 @@ describe.skipIf(!hasCeph())("a repository as of a time", () => {
 
   test("takes no writes", async () => {
     const past = await openAt(atMs);
-    await expectCode(put(past, later), "STORAGE_READ_ONLY");
-    await expectCode(past.remove(kept.key, unaborted()), "STORAGE_READ_ONLY");
-    await expectCode(past.initialize(unaborted()), "STORAGE_READ_ONLY");
+    await expectCode(put(past, later), "STORAGE_PAST");
+    await expectCode(past.remove(kept.key, unaborted()), "STORAGE_PAST");
+    await expectCode(past.initialize(unaborted()), "STORAGE_PAST");
     await past.close();
   });
 

@@ -7,7 +7,7 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Backend } from "../../src/backend.ts";
+import type { Backend, RetentionWish } from "../../src/backend.ts";
 import { bytesSource } from "../../src/bytes-source.ts";
 import { pathOf } from "../../src/keys.ts";
 import { PLAIN_SETTINGS } from "../../src/http/http-settings.ts";
@@ -19,10 +19,13 @@ import { backendConformance } from "../../src/testing/conformance.ts";
 import { expectAbsent, expectBytes, expectCode, get, put, unaborted } from "../../src/testing/conformance-subject.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
 import { CephGateway, type GatewayUser, OTHER, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
+import { ColdProxy } from "../../src/testing/cold-proxy.ts";
 import { type Lie, LyingServer } from "./lying-server.ts";
+import { StrippingProxy } from "./stripping-proxy.ts";
 import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
 
 const MIB = 1024 * 1024;
+const DAY_MS = 86_400_000;
 const COMPLIANCE = { "s3.retention-mode": "compliance", "s3.retention-days": "2" };
 const GOVERNANCE = { "s3.retention-mode": "governance", "s3.retention-days": "2" };
 const opened: Backend[] = [];
@@ -98,11 +101,65 @@ describe.skipIf(!hasCeph())("object lock on Ceph's gateway", () => {
     const backend = await open(gateway.url, bucket, folder, { options: COMPLIANCE });
     const file = sampleFile("index", 500);
     await put(backend, file);
-    const untilMs = Date.now() + 10 * 24 * 3_600_000;
-    await backend.extendRetention?.(file.key, untilMs, unaborted());
+    const forMs = 10 * 24 * 3_600_000;
+    const untilMs = Date.now() + forMs;
+    await backend.extendRetention?.(file.key, { forMs }, unaborted());
     const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: `${folder}/${pathOf(file.key)}` }));
     expect(head.ObjectLockMode).toBe("COMPLIANCE");
     expect(Math.abs((head.ObjectLockRetainUntilDate?.getTime() ?? 0) - untilMs)).toBeLessThan(2000);
+  });
+
+  test("costs one request where it has long enough to go, and three where it is extended", async () => {
+    const counting = await ColdProxy.start(gateway.port, { delayMs: 0 });
+    const backend = await open(counting.url, bucket, randomUUID(), { options: COMPLIANCE });
+    const files = Array.from({ length: 10 }, (_, seed) => sampleFile("pack", 10, seed));
+    try {
+      for (const file of files) await put(backend, file);
+      const extend = async (wish: RetentionWish): Promise<number> => {
+        const before = counting.requests;
+        for (const { key } of files) await backend.extendRetention?.(key, wish, unaborted());
+        return counting.requests - before;
+      };
+      expect(await extend({ forMs: 30 * DAY_MS, unlessLeftMs: DAY_MS })).toBe(10);
+      expect(await extend({ forMs: 30 * DAY_MS, unlessLeftMs: 7 * DAY_MS })).toBe(30);
+      expect(await extend({ forMs: 30 * DAY_MS, unlessLeftMs: 7 * DAY_MS })).toBe(10);
+    } finally {
+      await counting.close();
+    }
+  });
+
+  test("is why a file stays that its owner may not delete, and the message says until when", async () => {
+    const shared = await makeBucket(client, { locked: true });
+    const who = { AWS: [`arn:aws:iam:::user/${OTHER.name}`] };
+    const what = { Principal: who, Resource: [`arn:aws:s3:::${shared}`, `arn:aws:s3:::${shared}/*`] };
+    const statements = [
+      { Effect: "Allow", Action: "s3:*", ...what },
+      { Effect: "Deny", Action: "s3:DeleteObject", ...what },
+    ];
+    const Policy = JSON.stringify({ Version: "2012-10-17", Statement: statements });
+    await client.send(new PutBucketPolicyCommand({ Bucket: shared, Policy }));
+    const locked = await open(gateway.url, shared, "x", { options: COMPLIANCE, user: OTHER });
+    const [file, plain] = [sampleFile("pack", 100, 1), sampleFile("pack", 100, 2)];
+    await put(locked, file);
+    const error: unknown = await locked.remove(file.key, unaborted()).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "STORAGE_RETAINED", transient: false });
+    expect(String(error)).toMatch(/locked until \d{4}-/);
+    const free = await open(gateway.url, shared, "x", { user: OTHER });
+    await put(free, plain);
+    await expectCode(free.remove(plain.key, unaborted()), "STORAGE_PERMISSION");
+  });
+
+  test("is found to be missing behind a proxy that takes it away and says 200", async () => {
+    const proxy = await StrippingProxy.start(gateway.port, client);
+    const backend = await open(proxy.url, bucket, randomUUID(), { options: COMPLIANCE });
+    try {
+      const error: unknown = await put(backend, sampleFile("pack", 100)).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "STORAGE_NO_RETENTION" });
+      expect(String(error)).toContain("does not have it when it is asked");
+      expect(proxy.stripped).toBe(1);
+    } finally {
+      await proxy.close();
+    }
   });
 
   test("in governance is refused to whoever may lift it, before anything is stored", async () => {

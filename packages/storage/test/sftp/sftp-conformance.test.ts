@@ -17,14 +17,19 @@ describe.skipIf(!hasSshServer())("over SSH", () => {
 
   afterAll(() => server.stop());
 
-  backendConformance("SftpBackend", async (): Promise<ConformanceSubject> => {
-    const root = join(server.root, randomUUID());
-    return {
-      backend: await openBackend(server.url(root), server.surroundings()),
-      plantForeign: (path) => plant(root, path),
-      dispose: () => rm(root, { recursive: true }),
-    };
-  });
+  backendConformance(
+    "SftpBackend",
+    async (): Promise<ConformanceSubject> => {
+      const root = join(server.root, randomUUID());
+      return {
+        backend: await openBackend(server.url(root), server.surroundings()),
+        folder: root,
+        plantForeign: (path) => plant(root, path),
+        dispose: () => rm(root, { recursive: true }),
+      };
+    },
+    { manyFiles: 100_000 },
+  );
 });
 
 describe.skipIf(!hasSshServer())("over a program", () => {

@@ -134,8 +134,13 @@ async function connectSocket(host: HostSettings, location: string, signal: Abort
 
 /** Verifies the server on the other end of `stream`, and logs in. */
 async function logIn(host: HostSettings, stream: Duplex, location: string, signal: AbortSignal): Promise<Client> {
-  const hostKeys = await HostKeys.of(host, location);
-  const identities = await identitiesFor(host, location);
+  const [hostKeys, identities] = await Promise.all([HostKeys.of(host, location), identitiesFor(host, location)]).catch(
+    (error: unknown) => {
+      // The server would keep the connection open for minutes, and it the process.
+      stream.destroy();
+      throw error;
+    },
+  );
   const client = new ssh2.Client();
   let distrust: Error | undefined;
   const config: ConnectConfig = {

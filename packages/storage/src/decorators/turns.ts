@@ -1,0 +1,55 @@
+/** Turns for calls, of which so many may be had at once as a limit says that may change meanwhile. */
+import { orAborted } from "./pause.ts";
+
+export class Turns {
+  readonly #limit: () => number;
+  readonly #waiting: (() => void)[] = [];
+  #taken = 0;
+
+  /** @param limit asked whenever a turn is wanted or given back; at least 1 */
+  constructor(limit: () => number) {
+    this.#limit = limit;
+  }
+
+  /** Whether somebody waits. */
+  get areWanted(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /**
+   * Waits for a turn, in the order of arrival; an abort gives up waiting at once, and the turn back when it comes.
+   * @returns gives the turn back (once)
+   */
+  async take({ signal }: { readonly signal: AbortSignal }): Promise<() => void> {
+    signal.throwIfAborted();
+    const turn = this.#next();
+    try {
+      await orAborted(turn, signal);
+    } catch (error) {
+      void turn.then(() => this.#giveBack());
+      throw error;
+    }
+    let isGiven = false;
+    return () => {
+      if (!isGiven) this.#giveBack();
+      isGiven = true;
+    };
+  }
+
+  async #next(): Promise<void> {
+    if (this.#waiting.length > 0 || this.#taken >= this.#limit()) {
+      return new Promise((resolve) => this.#waiting.push(resolve));
+    }
+    this.#taken++;
+  }
+
+  #giveBack(): void {
+    this.#taken--;
+    while (this.#taken < this.#limit()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#taken++;
+      next();
+    }
+  }
+}
