@@ -71,7 +71,7 @@ export const SOURCES_ERRORS = {
   SOURCES_TARGET_NOT_EMPTY: {
     kind: "conflict",
     message: "{target} is not empty, so nothing was restored into it",
-    hint: "Choose an empty place, or give --overwrite to replace what is there.",
+    hint: "Choose an empty place, or give --replace to replace what is there.",
   },
   SOURCES_TARGET_RUNNING: {
     kind: "conflict",

@@ -160,7 +160,9 @@ class Run {
         resolve(
           code !== null && options.good.includes(code)
             ? undefined
-            : `${by === null ? `exit code ${code}` : `ended by ${by}`}`,
+            : by === null
+              ? `exit code ${code}`
+              : `ended by ${by}`,
         ),
       );
     });

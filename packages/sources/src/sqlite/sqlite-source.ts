@@ -114,7 +114,7 @@ export class SqliteSource implements Source {
       await this.#check("schema can be read", signal, async () => {
         const sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
         const { answer } = await runTask({ kind: "query", path, sql }, this.#title, { signal });
-        return { passed: true, detail: `${String(answer)} tables` };
+        return { passed: true, detail: `tables: ${String(answer)}` };
       }),
     ];
     const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;

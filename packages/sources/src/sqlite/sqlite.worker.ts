@@ -84,4 +84,4 @@ async function run(task: SqliteTask): Promise<SqliteAnswer> {
   }
 }
 
-parentPort?.postMessage(await run(workerData as SqliteTask));
+parentPort?.postMessage(await run(workerData as SqliteTask), []);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commandKind } from "../../src/command/command-kind.ts";
+import type { Source } from "../../src/contract/source.ts";
 import { type LabCapture, SourceLab, sourceConformance } from "../../src/testing/index.ts";
 
 const never = new AbortController().signal;
@@ -138,8 +139,14 @@ describe("a command source", () => {
   test("a snapshot that holds no capture is refused", async () => {
     const files = commandKind.open("x", commandKind.settings.parse({ folder: lab.folder }), lab.surroundings());
     const bare = await files.capture({ signal: never, onWarning: () => {} });
-    const withoutFacts = { ...bare, content: { kind: "files", targets: ["/etc/hostname"], rules: NOTHING } } as const;
-    await lab.capture({ ...files, capture: async () => withoutFacts, forms: [] } as never, {
+    const content = { kind: "files", targets: ["/etc/hostname"], rules: NOTHING } as const;
+    const withoutFacts: Source = {
+      forms: [],
+      capture: async () => ({ ...bare, content }),
+      restore: () => Promise.reject(new Error("not asked for")),
+      prove: () => Promise.reject(new Error("not asked for")),
+    };
+    await lab.capture(withoutFacts, {
       kind: "command",
       name: "x",
     });
