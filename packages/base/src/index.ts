@@ -13,3 +13,5 @@ export {
 export { Semaphore, forEachConcurrent, mapConcurrent } from "./concurrency.ts";
 export { Secret } from "./secret.ts";
 export { splitWords } from "./split-words.ts";
+export { endingWithUs, findProgram } from "./find-program.ts";
+export { workerEntry } from "./worker-entry.ts";

@@ -1,4 +1,5 @@
 /** What a command gets when it runs. */
+import type { ChosenRepository } from "./configured/chosen-repository.ts";
 import type { CommandDefinition } from "./definitions/definition.ts";
 import type { GivenOptions } from "./given-options.ts";
 import type { Output } from "./output/output.ts";
@@ -15,6 +16,8 @@ export interface CommandContext {
   readonly passwords: PasswordInput;
   /** Aborts when the run is interrupted. */
   readonly signal: AbortSignal;
+  /** The repository that a configuration names; without one, options and variables say which is meant. */
+  readonly chosen?: ChosenRepository | undefined;
 }
 
 /** Does the work of a command and returns the exit code. */

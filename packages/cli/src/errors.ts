@@ -23,6 +23,31 @@ export const CLI_ERRORS = {
     message: "no repository is named",
     hint: "Give -r LOCATION or --repository-file FILE, set HOLDFAST_REPOSITORY, or let `holdfast start` make one for you.",
   },
+  CLI_NO_CONFIGURATION: {
+    kind: "not-found",
+    message: "there is no configuration",
+    hint: "Write ~/.config/holdfast/holdfast.yaml or /etc/holdfast/holdfast.yaml, or name another file with --config.",
+  },
+  CLI_AMBIGUOUS_REPOSITORY: {
+    kind: "invalid-input",
+    message: "'{name}' is a repository of the configuration, and also a file or folder here",
+    hint: "Write ./{name} for what lies here; for the other, go to another folder.",
+  },
+  CLI_AMBIGUOUS_SOURCE: {
+    kind: "invalid-input",
+    message: "'{name}' is a source of the configuration, and also a file or folder here",
+    hint: "Write ./{name} for what lies here; for the source, go to another folder.",
+  },
+  CLI_SOURCE_NOWHERE: {
+    kind: "invalid-input",
+    message: "the source {name} has no repository to be stored in",
+    hint: "Name one under `repositories` of the configuration, or with -r.",
+  },
+  CLI_NO_CAPTURE: {
+    kind: "not-found",
+    message: "there is no snapshot of the source {name} in {location}",
+    hint: "`holdfast backup {name}` makes one.",
+  },
   CLI_NO_OTHER_LOCATION: {
     kind: "invalid-input",
     message: "no other repository is named",

@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
 import { type Places, defaultPlaces } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
+import { impliedChoice } from "./configured/implied-choice.ts";
 import { cliError } from "./errors.ts";
 import type { Whose } from "./password/password-source.ts";
 import { Variables } from "./variables.ts";
 
-type Context = Pick<CommandContext, "options" | "variables" | "signal">;
+type Context = Pick<CommandContext, "options" | "variables" | "signal" | "chosen">;
 
 /**
  * The repository that is meant; when none is named, the one that `start` made for this user.
@@ -31,8 +32,17 @@ export function ownPlaces({ variables }: Pick<Context, "variables">): Places {
   return defaultPlaces((name) => variables.plain(name), homedir());
 }
 
-/** The repository that an option or the environment names. @throws CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
+/**
+ * The repository that an option, the environment or the configuration names.
+ * @throws CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE, and what a configuration throws that cannot be used
+ */
 export async function namedLocation(context: Context, whose: Whose = "own", nth = 0): Promise<string | undefined> {
+  if (whose === "from") return givenLocation(context, whose, nth);
+  const chosen = context.chosen ?? (await impliedChoice(context, await givenLocation(context, whose, nth)));
+  return chosen?.location ?? (await givenLocation(context, whose, nth));
+}
+
+async function givenLocation(context: Context, whose: Whose, nth: number): Promise<string | undefined> {
   const { options, variables } = context;
   const option = whose === "own" ? "" : "from-";
   const ending = whose === "own" ? "" : "FROM_";

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { type Surroundings, assertKnownOption, isKnownOption } from "@holdfast/storage";
 import type { CommandContext } from "./context.ts";
+import { choiceMadeBefore } from "./configured/implied-choice.ts";
 import { cliError } from "./errors.ts";
 
 /** The global options that stand for an option of the backends. */
@@ -11,8 +12,11 @@ const TLS_OPTIONS = [
 ] as const;
 
 /** @throws CLI_INVALID_VALUE for an option without a name or value, STORAGE_UNKNOWN_OPTION */
-export function surroundingsOf({ options, variables }: Pick<CommandContext, "options" | "variables">): Surroundings {
-  const given = new Map<string, string>();
+export function surroundingsOf(context: Pick<CommandContext, "options" | "variables" | "chosen">): Surroundings {
+  const chosen = context.chosen ?? choiceMadeBefore(context);
+  const { options, variables } = context;
+  const given = new Map<string, string>(chosen?.options);
+  for (const name of given.keys()) assertKnownOption(name);
   for (const [name, key] of TLS_OPTIONS) {
     const value = options.text(name);
     if (value !== undefined) given.set(key, value);
@@ -29,7 +33,7 @@ export function surroundingsOf({ options, variables }: Pick<CommandContext, "opt
     given.set(name, text.slice(equals + 1).trim());
   }
   return {
-    variable: (name) => variables.plain(name),
+    variable: (name) => chosen?.variables.get(name) ?? variables.plain(name),
     option: (name) => {
       // What the list lacks could never be given.
       if (!isKnownOption(name)) throw new Error(`${name} is not among the options of backends`);

@@ -340,6 +340,10 @@ export const ENGINE_ERRORS = {
     message: "nothing to back up: {reason}",
     hint: "Name at least one file or folder that exists and is not excluded.",
   },
+  ENGINE_GIVEN_PATH: {
+    kind: "invalid-input",
+    message: "what a source gave cannot be stored as '{path}': {reason}",
+  },
 } as const satisfies Record<string, ErrorTemplate>;
 
 export const engineError = errorMaker(ENGINE_ERRORS);

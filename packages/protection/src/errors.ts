@@ -52,6 +52,31 @@ export const PROTECTION_ERRORS = {
     message: "'{name}' is no reason to stop",
     hint: "The names are {names}.",
   },
+  PROTECTION_CONFIG_INVALID: {
+    kind: "invalid-input",
+    message: "the configuration cannot be used:\n{problems}",
+    hint: "`holdfast config schema` describes every setting. Nothing was done.",
+  },
+  PROTECTION_CONFIG_UNREADABLE: {
+    kind: "invalid-input",
+    message: "the configuration {path} cannot be read: {reason}",
+  },
+  PROTECTION_CONFIG_EXPOSED: {
+    kind: "permission",
+    message:
+      "the configuration {path} can be changed by others (owner {owner}, mode {mode}), and it names programs to run",
+    hint: "Run `chmod go-w {path}`, and check what stands in it.",
+  },
+  PROTECTION_SECRET: {
+    kind: "not-found",
+    message: "the secret of {what} cannot be had from {reference}: {reason}",
+    hint: "A secret is given as `env: NAME`, `file: /path` or `command: [program, argument]`.",
+  },
+  PROTECTION_NO_SOURCE: {
+    kind: "not-found",
+    message: "the configuration {path} has no source '{name}'",
+    hint: "It has {names}.",
+  },
 } as const satisfies Record<string, ErrorTemplate>;
 
 export const protectionError = errorMaker(PROTECTION_ERRORS);

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import {
   type BackupOptions,
   CACHE_TAG,
+  givenStream,
   type ParentChoice,
   type SelectionRules,
   parseSizeBytes,
@@ -36,7 +37,7 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
   return {
     targets,
     cwd: process.cwd(),
-    ...(stdin === undefined ? {} : { stdin: { name: stdin.name, input: stdin.input } }),
+    ...(stdin === undefined ? {} : { given: givenStream(stdin.name, stdin.input) }),
     hostname: options.text("host") ?? hostname(),
     username: currentUser(),
     uid: process.getuid?.() ?? 0,
@@ -44,7 +45,7 @@ export async function backupRequest(context: CommandContext): Promise<BackupRequ
     tags: [...new Set(options.list("tag").flatMap(splitTags))],
     ...(timeNs === undefined ? {} : { timeNs }),
     excludes: options.list("exclude"),
-    parent: parentChoice(context),
+    parent: stdin === undefined ? parentChoice(context) : { kind: "none" },
     rules: await selectionRules(context),
     reading: {
       withAtime: options.flag("with-atime"),

@@ -1,32 +1,37 @@
 /** `holdfast backup`: makes a snapshot. */
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import {
-  Backup,
-  type BackupEvent,
-  type BackupResult,
-  fsPath,
-  type SelectionRules,
-  type StoredSnapshot,
-} from "@holdfast/engine";
+import { Backup, type BackupResult, fsPath, type SelectionRules, type StoredSnapshot } from "@holdfast/engine";
 import { type BackupRequest, backupRequest } from "../backup/options.ts";
-import { reportCounted, reportItem } from "../backup/item-report.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportPresent, recordPresent } from "../backup/present.ts";
-import { reportBackup, reportProblem, reportRepository } from "../backup/report.ts";
+import { reportBackup } from "../backup/report.ts";
+import { tellBackup } from "../backup/tell.ts";
 import { reportShrinkage, shrinkageOf } from "../backup/shrinkage.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
-import { warnUnrecorded } from "../evidence/record.ts";
 import { EXIT } from "../exit.ts";
 import { SHRINK_EXPECTED } from "../forget/limit-options.ts";
 import { warnIfLate } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { noteSnapshot, noticeLostHistory } from "../seen/history.ts";
-import { shortId } from "../snapshot-json.ts";
+import { meantSources } from "../sources/meant-sources.ts";
 import { parsePercent } from "../values/percent.ts";
 
 export const run: RunCommand = async (context) => {
+  const meant = takesSources(context) ? await meantSources(context) : undefined;
+  return meant === undefined
+    ? backupPaths(context)
+    : (await import("../sources/backup-sources.ts")).backupSources(context, meant);
+};
+
+/** Lists of paths and streams say themselves what is to be stored. */
+function takesSources({ options }: CommandContext): boolean {
+  const others = ["stdin", "stdin-from-command", "files-from", "files-from-verbatim", "files-from-raw"];
+  return others.every((option) => options.count(option) === 0);
+}
+
+async function backupPaths(context: CommandContext): Promise<number> {
   const request = await backupRequest(context);
   const { dryRun } = request;
   const { options, output } = context;
@@ -45,7 +50,7 @@ export const run: RunCommand = async (context) => {
   if (reportPresent(result, output)) return EXIT.damage;
   if (shrinkage !== undefined && options.flag("fail-if-shrunk")) return EXIT.shrunk;
   return result.problems.unreadable > 0 ? EXIT.incomplete : EXIT.ok;
-};
+}
 
 /** Makes the snapshot, and looks at what was there before with what this machine remembers. */
 async function backUp(
@@ -63,7 +68,7 @@ async function backUp(
     signal,
     onEvent: (event) => {
       if (event.kind === "snapshots") there = event.snapshots;
-      else tell(context, event);
+      else tellBackup(context, event);
     },
   });
   const made = await runBackup(context, backup);
@@ -90,20 +95,4 @@ function leftOut({ options }: CommandContext, location: string): SelectionRules[
   if (options.flag("include-repository") || !isAbsolute(location)) return undefined;
   const { dev, ino } = statSync(fsPath(location), { bigint: true });
   return { deviceId: dev, inode: ino };
-}
-
-function tell({ output }: CommandContext, event: BackupEvent): void {
-  if (event.kind === "problem") reportProblem(event.problem, output);
-  else if (event.kind === "unrecorded") warnUnrecorded({ output }, event.error);
-  else if (event.kind === "item") reportItem(event.item, output);
-  else if (event.kind === "counted") reportCounted(event, output);
-  else if (event.kind === "repository") reportRepository(event.path, output);
-  else if (event.kind === "parent") {
-    output.message(
-      event.id === undefined
-        ? "there is no parent snapshot: every file is read"
-        : `the parent is snapshot ${shortId(event.id)}`,
-      1,
-    );
-  }
 }

@@ -7,11 +7,18 @@ import { EXIT } from "../exit.ts";
 import { restoreFromCopies } from "../restore/from-copies.ts";
 import type { RestoreSettings } from "../restore/restore-once.ts";
 import { reportEntry, reportProblem, reportRestore } from "../restore/report.ts";
+import { meantSources } from "../sources/meant-sources.ts";
 import { patternOptions } from "../values/pattern-options.ts";
 
 type Overwrite = NonNullable<RestoreOptions["overwrite"]>;
 
 export const run: RunCommand = async (context) => {
+  const meant = await meantSources(context);
+  if (meant !== undefined) return (await import("../sources/restore-source.ts")).restoreSource(context, meant);
+  return restoreFiles(context);
+};
+
+async function restoreFiles(context: CommandContext): Promise<number> {
   const { options, output } = context;
   const settings = await restoreSettings(context);
   const dryRun = options.flag("dry-run");
@@ -19,7 +26,7 @@ export const run: RunCommand = async (context) => {
   reportRestore(result, output, { dryRun });
   if ((result.problemCounts.damaged ?? 0) > 0) return EXIT.damage;
   return Object.keys(result.problemCounts).length > 0 ? EXIT.incomplete : EXIT.ok;
-};
+}
 
 /** @throws CLI_USAGE, CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE */
 async function restoreSettings(context: CommandContext): Promise<RestoreSettings> {

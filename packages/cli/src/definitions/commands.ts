@@ -12,6 +12,7 @@ import { REPOSITORY_COMMANDS } from "./repositories.ts";
 import { RETENTION_COMMANDS } from "./retention.ts";
 import { SAVING_COMMANDS } from "./saving.ts";
 import { SERVING_COMMANDS } from "./serving.ts";
+import { SOURCE_COMMANDS } from "./sources.ts";
 
 /** The root of the tree of commands. */
 export const PROGRAM: CommandDefinition = {
@@ -27,6 +28,7 @@ export const PROGRAM: CommandDefinition = {
   ],
   subcommands: [
     ...SAVING_COMMANDS,
+    ...SOURCE_COMMANDS,
     FIND,
     ...RETENTION_COMMANDS,
     ...HISTORY_COMMANDS,

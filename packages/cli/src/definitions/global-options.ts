@@ -15,6 +15,13 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
     completes: "file",
   },
   {
+    flags: "--config <file>",
+    description: "configuration with repositories and sources, whose names may then be used",
+    environment: "CONFIG",
+    defaultText: "holdfast.yaml in ~/.config/holdfast or /etc/holdfast",
+    completes: "file",
+  },
+  {
     flags: "-p, --password-file <file>",
     description: "file that holds the password of the repository",
     environment: "PASSWORD_FILE",

@@ -45,8 +45,16 @@ const backup: CommandDefinition = {
   description: [
     "Stores files and folders in the repository as a new snapshot. Only data that the repository does not have yet is stored; files that did not change since the parent snapshot are not even read.",
     "An interrupted backup leaves a correct repository. The next run finds what was stored and goes on from there.",
+    "With a configuration, the names of its sources stand for databases, exports and the like, each of which is captured in its own way; without any path or name, all of them are.",
   ],
-  arguments: [{ name: "path", description: "files and folders to store", variadic: true, completes: "file" }],
+  arguments: [
+    {
+      name: "path",
+      description: "files and folders to store, or sources of the configuration",
+      variadic: true,
+      completes: "file",
+    },
+  ],
   options: [
     {
       flags: "--parent <snapshot>",
@@ -193,13 +201,36 @@ const restore: CommandDefinition = {
   arguments: [
     {
       name: "snapshot[:folder]",
-      description: "an id or its beginning, or latest, latest~1 and so on; with a folder inside it",
+      description:
+        "an id or its beginning, or latest, latest~1 and so on; with a folder inside it; or a source of the configuration",
       required: true,
       completes: "nothing",
     },
   ],
   options: [
     { flags: "-t, --target <folder>", description: "folder to restore to", completes: "folder" },
+    {
+      flags: "--as <form>",
+      description: "of a source: in which form, such as file, folder or command",
+      completes: "nothing",
+    },
+    { flags: "--snapshot <id>", description: "of a source: this snapshot instead of the newest", completes: "nothing" },
+    {
+      flags: "--set <setting=value>",
+      description: "of a source: another setting for the place of the restored copy, such as path=/tmp/copy.db",
+      repeatable: true,
+      completes: "nothing",
+    },
+    {
+      flags: "--host-of-source <host>",
+      description: "of a source: snapshots of another machine",
+      defaultText: "this machine's",
+      completes: "nothing",
+    },
+    {
+      flags: "--replace",
+      description: "of a source: what is there already may be replaced; without it, the restore is refused",
+    },
     ...INCLUDE_OPTIONS,
     ...EXCLUDE_OPTIONS,
     {

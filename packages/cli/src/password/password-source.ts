@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { messageOf, Secret } from "@holdfast/base";
 import type { CommandContext } from "../context.ts";
+import { choiceMadeBefore } from "../configured/implied-choice.ts";
 import { cliError } from "../errors.ts";
 import { Variables } from "../variables.ts";
 import { passwordFromCommand } from "./password-command.ts";
@@ -13,7 +14,7 @@ import { passwordInFile, trimPassword } from "./password-text.ts";
 /** Whose password: that of the repository, or of the one that --from-repo names. */
 export type Whose = "own" | "from";
 
-type Context = Pick<CommandContext, "options" | "variables" | "passwords" | "signal">;
+type Context = Pick<CommandContext, "options" | "variables" | "passwords" | "signal" | "chosen">;
 
 interface Given {
   readonly file: string | undefined;
@@ -38,7 +39,8 @@ export async function repositoryPassword(
   if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password"))
     return new Secret("");
   const what = whose === "own" ? "repository password" : `password of ${of ?? "the other repository"}`;
-  const known = (await givenPassword(context, whose, nth)) ?? otherwise?.();
+  const known =
+    (await givenPassword(context, whose, nth)) ?? (await configuredPassword(context, whose)) ?? otherwise?.();
   return refuseEmpty(known ?? (await context.passwords.ask(what, context)));
 }
 
@@ -46,7 +48,9 @@ export async function repositoryPassword(
 export async function firstPassword(context: Context): Promise<Secret> {
   if (context.options.flag("insecure-no-password")) return new Secret("");
   return refuseEmpty(
-    (await givenPassword(context, "own")) ?? (await context.passwords.askNew("new repository password", context)),
+    (await givenPassword(context, "own")) ??
+      (await configuredPassword(context, "own")) ??
+      (await context.passwords.askNew("new repository password", context)),
   );
 }
 
@@ -56,6 +60,11 @@ export async function newPassword(context: Context): Promise<Secret> {
   const file = context.options.text("new-password-file");
   if (file !== undefined) return refuseEmpty(await passwordFromFile(file, "--new-password-file", context));
   return refuseEmpty(await context.passwords.askNew("new password", context));
+}
+
+/** That of the repository that a configuration names. */
+async function configuredPassword(context: Context, whose: Whose): Promise<Secret | undefined> {
+  return whose === "own" ? (context.chosen ?? choiceMadeBefore(context))?.password() : undefined;
 }
 
 async function givenPassword(context: Context, whose: Whose, nth = 0): Promise<Secret | undefined> {

@@ -26,11 +26,12 @@ import { TreeReader } from "../repository/tree-reader.ts";
 import { Counters } from "../workers/counters.ts";
 import { startAhead } from "../workers/started-threads.ts";
 import { BACKUP_WORKER, Coordinator } from "./coordinator.ts";
-import { BACKUP_COUNTERS, type BackupCounts, type BackupItem, type Problem } from "./messages.ts";
+import { BACKUP_COUNTERS, type BackupCounts, type Problem } from "./messages.ts";
 import type { BackupOptions, BackupPhase, BackupProgress, BackupResult } from "./options.ts";
 import { type EarlierSnapshots, lookBack, sourceKey } from "./parent-choice.ts";
 import { PresentSample } from "./present-sample.ts";
-import { saveStream } from "./save-stream.ts";
+import { saveGiven } from "./save-given.ts";
+import type { SaveParts } from "./save-folders.ts";
 import { saveTargets, snapshotPaths } from "./save-targets.ts";
 import { countAhead, type Totals } from "./count-ahead.ts";
 import { type PresentResult, verifyPresent } from "./verify-present.ts";
@@ -118,7 +119,7 @@ export class Backup {
       const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
       this.#present?.begin(index.packCount);
       this.#enter("saving");
-      if (this.#options.scan && this.#options.stdin === undefined) this.#countAhead(counting.signal);
+      if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
       const treeId = await this.#save(coordinator, index, parent);
       this.#enter("finishing");
       if (!dryRun) await coordinator.flush();
@@ -149,8 +150,8 @@ export class Backup {
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */
   #dropMissingTargets(): void {
-    const { targets, cwd, stdin } = this.#options;
-    if (stdin !== undefined) return;
+    const { targets, cwd, given } = this.#options;
+    if (given !== undefined) return;
     const present = targets.filter((target) => {
       const path = posix.resolve(cwd, target);
       try {
@@ -215,19 +216,19 @@ export class Backup {
   }
 
   #save(coordinator: Coordinator, index: BlobIndex, parent: StoredSnapshot | undefined): Promise<Id> {
-    const { stdin, signal, onEvent } = this.#options;
-    const onItem = (item: BackupItem): void => onEvent({ kind: "item", item });
-    const saving = { coordinator, counters: this.#counters, options: this.#options, onItem };
-    if (stdin !== undefined) {
-      return saveStream({ ...saving, stream: stdin, polynomial: this.#repository.config.chunkerPolynomial });
-    }
+    const { given, signal, onEvent } = this.#options;
     const trees = new TreeReader(new BlobReader(this.#repository, index));
-    return saveTargets({
-      ...saving,
+    const parts: SaveParts = {
+      coordinator,
+      counters: this.#counters,
+      options: this.#options,
       parentTree: parent?.snapshot.tree,
       loadTree: (id) => trees.load(id, { signal }),
       onProblem: (problem) => this.#problem(problem),
-    });
+      onItem: (item) => onEvent({ kind: "item", item }),
+    };
+    if (given === undefined) return saveTargets(parts);
+    return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial });
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
@@ -341,8 +342,8 @@ function filesDone(counts: BackupCounts): number {
 }
 
 /** Refuses a run that has nothing to work on, before anything is locked or read. */
-export function checkTargets(options: Pick<BackupOptions, "targets" | "stdin">): void {
-  if (options.stdin === undefined && options.targets.length === 0) {
+export function checkTargets(options: Pick<BackupOptions, "targets" | "given">): void {
+  if (options.given === undefined && options.targets.length === 0) {
     throw engineError("ENGINE_NOTHING_TO_BACK_UP", { reason: "no path was given" });
   }
 }

@@ -1,6 +1,6 @@
 /** The main thread's side of a backup's workers: hands out tasks, routes results, collects packs and problems. */
 import { loadBytes } from "@holdfast/storage";
-import { messageOf } from "@holdfast/base";
+import { messageOf, workerEntry } from "@holdfast/base";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
@@ -9,7 +9,7 @@ import type { PackPool } from "../packs/pack-pool.ts";
 import { TreePackCache, type LoadedPack } from "../packs/tree-pack-cache.ts";
 import { releaseBytes } from "../platform/release-bytes.ts";
 import type { Repository } from "../repository/repository.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import { LargeFile } from "./large-file.ts";
 import type {
   BackupItem,

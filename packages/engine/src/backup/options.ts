@@ -2,6 +2,7 @@
 import type { Id } from "../format/id.ts";
 import type { CompressionMode } from "../platform/zstd.ts";
 import type { SnapshotGrouping, StoredSnapshot } from "../repository/snapshots.ts";
+import type { GivenEntries } from "./given-entries.ts";
 import type { BackupCounts, BackupItem, Problem } from "./messages.ts";
 import type { SelectionRules } from "./selection.ts";
 import type { PresentResult } from "./verify-present.ts";
@@ -10,8 +11,8 @@ export interface BackupOptions {
   /** Paths as the user gave them (surrogate-escaped); relative ones start at `cwd`. */
   readonly targets: readonly string[];
   readonly cwd: string;
-  /** One file from a stream, instead of targets. A failing stream fails the backup. */
-  readonly stdin?: { readonly name: string; readonly input: AsyncIterable<Uint8Array> };
+  /** Entries that are handed over, instead of targets. */
+  readonly given?: GivenEntries;
   readonly hostname: string;
   readonly username: string;
   readonly uid: number;

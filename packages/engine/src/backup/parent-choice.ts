@@ -41,7 +41,7 @@ export async function lookBack(
     onDamaged: (id, error) => onProblem({ code: "parent-tree", path: `snapshot ${id}`, reason: messageOf(error) }),
     onFile: ({ id, receivedAtMs }) => receivedAtMs !== undefined && arrivals.set(id, receivedAtMs),
   });
-  const named = parent.kind === "id" && options.stdin === undefined;
+  const named = parent.kind === "id";
   return {
     parent: named ? (await findSnapshot(repository, parent.text, { signal })).stored : chooseParent(all, options),
     comparable: chooseComparable(all, arrivals, options),
@@ -55,7 +55,7 @@ export async function lookBack(
  */
 function chooseParent(all: readonly StoredSnapshot[], options: BackupOptions): StoredSnapshot | undefined {
   const { parent, timeNs: before } = options;
-  if (parent.kind !== "auto" || options.stdin !== undefined) return undefined;
+  if (parent.kind !== "auto") return undefined;
   const filter: SnapshotFilter = {
     ...(parent.groupBy.includes("host") ? { hosts: [options.hostname] } : {}),
     ...(parent.groupBy.includes("paths") ? { paths: snapshotPaths(options) } : {}),

@@ -1,7 +1,8 @@
 /** The workers of a check: one pack at a time each. */
+import { workerEntry } from "@holdfast/base";
 import type { MasterKey } from "../crypto/sealing.ts";
 import type { SharedBlobIndex } from "../index/blob-index.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import type { CheckWorkerData, PackResult, PackTask } from "./messages.ts";
 
 /** No restic or Holdfast blob is larger: files are cut at 8 MiB, and a tree of a million entries has some 400 MB. */

@@ -1,5 +1,6 @@
 /** The workers of a search: one task at a time each. */
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { workerEntry } from "@holdfast/base";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import type { FindAnswer, FindTask, FindWorkerData, TreeResult } from "./messages.ts";
 
 /** The module that the threads of a search run. */

@@ -22,7 +22,7 @@ export interface EvidenceSubject {
 export type Verdict = "proven" | "damaged" | "incomplete";
 
 /** The kinds of runs that find out something. */
-export type EvidenceRun = "backup" | "check" | "restore" | "copy" | "rewrite" | "repair";
+export type EvidenceRun = "backup" | "check" | "restore" | "copy" | "rewrite" | "repair" | "prove";
 
 /** What is stored in a record of evidence. */
 export interface EvidenceFields extends Readonly<Record<Verdict, readonly EvidenceSubject[]>> {
@@ -51,6 +51,7 @@ const VERDICTS_OF: Readonly<Record<EvidenceRun, readonly Verdict[]>> = {
   copy: ["incomplete"],
   rewrite: ["incomplete"],
   repair: ["incomplete"],
+  prove: ["proven", "damaged"],
 };
 const KNOWN = new Set<string>(["version", "run", "began", "ended", "hostname", "program_version", ...VERDICTS]);
 const KNOWN_OF_SUBJECT = new Set(["snapshot", "tree"]);

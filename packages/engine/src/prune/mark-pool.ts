@@ -1,8 +1,9 @@
 /** Runs marking tasks: in worker threads, or on the main thread where there is too little work for threads. */
+import { workerEntry } from "@holdfast/base";
 import type { MasterKey } from "../crypto/sealing.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { startAhead } from "../workers/started-threads.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import type { MarkResult, MarkTask, MarkWorkerData } from "./messages.ts";
 import type { SharedBitmap } from "./shared-bitmap.ts";
 import { TreeMarker } from "./tree-marker.ts";

@@ -1,6 +1,7 @@
 /** The main thread's side of a restore's workers: hands out work, loads what they ask for, ends when the root is done. */
+import { workerEntry } from "@holdfast/base";
 import type { BlobType, Id } from "../format/id.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import { Copies, type CopyChange, type CopyDamage } from "./copies.ts";
 import type { OpenedCopy, StandbyCopy } from "./copy-reader.ts";
 import { FolderFlow, type WorkItem } from "./folder-flow.ts";

@@ -1,6 +1,7 @@
 /** The worker threads of a transfer: one task at a time each. */
+import { workerEntry } from "@holdfast/base";
 import type { FinishedPack } from "../packs/pack-pool.ts";
-import { WorkerThread, workerEntry } from "../workers/worker-thread.ts";
+import { WorkerThread } from "../workers/worker-thread.ts";
 import type { FromTransferWorker, Moved, MoveTask, ToTransferWorker, TransferWorkerData } from "./messages.ts";
 
 /** The module that the threads run. */

@@ -6,6 +6,7 @@ import type { BackupItem } from "../../src/backup/messages.ts";
 import type { BackupEvent, BackupOptions, BackupResult } from "../../src/backup/options.ts";
 import { NO_RULES } from "../../src/backup/selection.ts";
 import type { Repository } from "../../src/repository/repository.ts";
+import { givenStream } from "../../src/backup/given-entries.ts";
 import { backUp, newRepository, noise, scratchFolder, writeFiles } from "../backup-lab.ts";
 
 type StoredItem = Exclude<BackupItem, { action: "excluded" }>;
@@ -126,7 +127,7 @@ describe("the entries of a backup", () => {
     async function* input(): AsyncGenerator<Uint8Array> {
       yield Buffer.from("some output");
     }
-    const { items } = await itemsOf({ stdin: { name: "/dumps/db.sql", input: input() } });
+    const { items } = await itemsOf({ given: givenStream("/dumps/db.sql", input()), parent: { kind: "none" } });
     expect(lines(items)).toEqual(["new /dumps", "new /dumps/db.sql"]);
     expect(itemAt(items, "/dumps/db.sql")).toMatchObject({ type: "file", sizeBytes: 11, addedBytes: 11 });
   });

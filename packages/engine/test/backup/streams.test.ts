@@ -9,6 +9,7 @@ import { loadIndex } from "../../src/repository/load-index.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { listSnapshots } from "../../src/repository/snapshots.ts";
 import { resolvePath, TreeReader } from "../../src/repository/tree-reader.ts";
+import { givenStream } from "../../src/backup/given-entries.ts";
 import type { Id } from "../../src/format/id.ts";
 import { backUp, check, namesOf, NEVER, newRepository, noise, scratchFolder, writeFiles } from "../backup-lab.ts";
 
@@ -53,8 +54,8 @@ describe("a stream", () => {
       fc.asyncProperty(
         fc.array(fc.integer({ min: 100_000, max: 12_000_000 }), { minLength: 1, maxLength: 4 }),
         async (sizes) => {
-          const stdin = { name: "dir/sub/data.img", input: inPieces(bytes, sizes) };
-          const { treeId, counts } = await backUp(repository, [], { ...PACK, stdin });
+          const given = givenStream("dir/sub/data.img", inPieces(bytes, sizes));
+          const { treeId, counts } = await backUp(repository, [], { ...PACK, given, parent: { kind: "none" } });
           expect(await contentAt(repository, treeId, "/dir/sub/data.img")).toEqual(file);
           expect(counts).toMatchObject({ dataBlobs: 0, bytesDone: bytes.length, filesNew: 1 });
         },
@@ -76,14 +77,16 @@ describe("a stream", () => {
     const failing = backUp(repository, [], {
       ...PACK,
       packSizeBytes: 1024 * 1024,
-      stdin: { name: "dump", input: broken() },
+      given: givenStream("dump", broken()),
+      parent: { kind: "none" },
     });
     await expect(failing).rejects.toThrow("pg_dump ended with code 1");
     expect(await listSnapshots(repository, { signal: NEVER })).toEqual([]);
     expect((await check(repository)).healthy).toBe(true);
     const { counts, snapshotId } = await backUp(repository, [], {
       ...PACK,
-      stdin: { name: "dump", input: inPieces(bytes, [70_000]) },
+      given: givenStream("dump", inPieces(bytes, [70_000])),
+      parent: { kind: "none" },
     });
     expect(snapshotId).toBeDefined();
     expect(counts.dataAdded).toBeLessThan(bytes.length);
@@ -100,9 +103,9 @@ describe("a stream", () => {
       }
     }
     repository.backend.save = () => Promise.reject(new Error("the disk is full"));
-    await expect(backUp(repository, [], { stdin: { name: "x", input: endless() } })).rejects.toThrow(
-      "the disk is full",
-    );
+    await expect(
+      backUp(repository, [], { given: givenStream("x", endless()), parent: { kind: "none" } }),
+    ).rejects.toThrow("the disk is full");
     expect(closed).toBe(true);
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { listLocks, withLock } from "../../src/repository/locks.ts";
 import type { Repository } from "../../src/repository/repository.ts";
 import { listSnapshots } from "../../src/repository/snapshots.ts";
+import { givenStream } from "../../src/backup/given-entries.ts";
 import { backUp, check, contentOfFolder, contentOfLatest, NEVER, storedBlobs, through } from "../backup-lab.ts";
 import { actAtCall, oneFault } from "./one-fault.ts";
 import { sampleForFaults } from "./sample.ts";
@@ -83,7 +84,7 @@ describe("an aborted run", () => {
         },
       }),
     };
-    const run = backUp(repository, [], { stdin: { name: "dump", input }, signal: interruption.signal });
+    const run = backUp(repository, [], { given: givenStream("dump", input), signal: interruption.signal });
     await expect(run).rejects.toThrow("enough");
     expect(closed).toBe(true);
   });

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { Counters } from "../../src/workers/counters.ts";
 import { Mutex } from "../../src/workers/mutex.ts";
 import { startAhead } from "../../src/workers/started-threads.ts";
-import { WorkerThread, workerEntry } from "../../src/workers/worker-thread.ts";
+import { workerEntry } from "@holdfast/base";
+import { WorkerThread } from "../../src/workers/worker-thread.ts";
 import type { Answer, Order } from "./obedient.ts";
 
 interface Started {

@@ -4,9 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, constants } from "node:fs/promises";
-import { delimiter, isAbsolute, join } from "node:path";
-import { type HoldfastError, Secret, messageOf } from "@holdfast/base";
+import { type HoldfastError, Secret, endingWithUs, findProgram, messageOf } from "@holdfast/base";
 import { storageError } from "../errors.ts";
 import type { Login } from "../http/http-address.ts";
 
@@ -76,11 +74,7 @@ export class RcloneProgram {
         how: "Install rclone, or name it with -o rclone.program=/path/to/rclone.",
       });
     }
-    // Where the kernel offers it, rclone is ended with this process, even if that is killed.
-    const setpriv = process.platform === "linux" ? await findProgram("setpriv", path) : undefined;
-    const words =
-      setpriv === undefined ? ([command] as const) : ([setpriv, "--pdeathsig", "TERM", "--", command] as const);
-    const rclone = new RcloneProgram(settings, words);
+    const rclone = new RcloneProgram(settings, await endingWithUs(command, path));
     try {
       return { rclone, port: await rclone.#port() };
     } catch (error) {
@@ -134,21 +128,4 @@ export class RcloneProgram {
     const how = "Try it by hand with `rclone lsd remote:`; -o rclone.program and -o rclone.args say what is started.";
     return storageError("STORAGE_PROGRAM", { location, program, reason, how });
   }
-}
-
-async function findProgram(name: string, path: string): Promise<string | undefined> {
-  const candidates = name.includes("/")
-    ? [name]
-    : path
-        .split(delimiter)
-        .filter(isAbsolute)
-        .map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    const isThere = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return candidate;
-  }
-  return undefined;
 }

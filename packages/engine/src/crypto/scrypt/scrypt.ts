@@ -2,9 +2,10 @@
  * scrypt (C. Percival, RFC 7914) on several threads, where its costs allow it. What is the same for every command, opening a
  * repository, takes half a second on one thread by design; whoever guesses passwords has all cores as well.
  */
+import { workerEntry } from "@holdfast/base";
 import { pbkdf2, scrypt } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { WorkerThread, workerEntry } from "../../workers/worker-thread.ts";
+import { WorkerThread } from "../../workers/worker-thread.ts";
 import { laneBytes } from "./lanes.ts";
 import type { LanesDone, LanesTask } from "./lanes.worker.ts";
 

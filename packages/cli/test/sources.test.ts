@@ -1,0 +1,180 @@
+/** Sources of a configuration on the command line: captured, proven, restored, and what is wrong said. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Ended, holdfast, temporaryFolder } from "./command-runner.ts";
+
+const folder = temporaryFolder();
+const config = join(folder, "config");
+const file = join(config, "holdfast/holdfast.yaml");
+const database = join(folder, "shop.db");
+
+function run(argv: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
+  return holdfast(argv, {
+    variables: { XDG_CONFIG_HOME: config, XDG_STATE_HOME: join(folder, "state"), HOME: folder, ...variables },
+  });
+}
+
+async function succeed(argv: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
+  const outcome = await run(argv, variables);
+  expect(outcome.code, outcome.stderr).toBe(0);
+  return outcome;
+}
+
+function configuration(changes = ""): string {
+  return `
+version: 1
+repositories:
+  main:
+    location: ${join(folder, "main")}
+    password: { file: ${join(folder, "password")} }
+  second:
+    location: ${join(folder, "second")}
+    password: { env: SECOND_PASSWORD }
+sources:
+  shop:
+    kind: sqlite
+    path: ${database}
+    criticality: critical
+    queries:
+      - { sql: SELECT count(*) FROM item, expect: 3 }
+  numbers:
+    kind: command
+    capture: [seq, "1000"]
+    output: numbers.txt
+    repositories: [main]
+    prove: [sh, -c, test $(wc -l) -eq 1000 && echo 1000 lines]
+${changes}`;
+}
+
+const second = { SECOND_PASSWORD: "another" };
+
+beforeAll(async () => {
+  mkdirSync(join(config, "holdfast"), { recursive: true });
+  writeFileSync(join(folder, "password"), "correct horse\n", { mode: 0o600 });
+  writeFileSync(file, configuration(), { mode: 0o600 });
+  const made = new DatabaseSync(database);
+  made.exec(
+    "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO item (name) VALUES ('a'), ('b'), ('c')",
+  );
+  made.close();
+  await succeed(["-r", "main", "init", "-q"]);
+  await succeed(["-r", "second", "init", "-q"], second);
+});
+
+describe("sources of a configuration", () => {
+  test("are stored in each of their repositories, all or by name, and listed by the name of the repository", async () => {
+    await succeed(["backup", "-q"], second);
+    const listed = async (name: string) =>
+      JSON.parse((await succeed(["-r", name, "snapshots", "--json"], second)).stdout) as {
+        paths: string[];
+        tags: string[];
+      }[];
+    expect((await listed("main")).map(({ paths }) => paths)).toEqual([["/sqlite/shop"], ["/command/numbers"]]);
+    expect(await listed("second")).toMatchObject([{ paths: ["/sqlite/shop"], tags: ["source:shop", "kind:sqlite"] }]);
+    await succeed(["backup", "-q", "numbers"]);
+    expect(await listed("main")).toHaveLength(3);
+  });
+
+  test("are proven, and what was proven is recorded", async () => {
+    const { stdout } = await succeed(["prove", "--all-repositories"], second);
+    expect(stdout.match(/is PROVEN/g)).toHaveLength(3);
+    const json = await succeed(["prove", "shop", "--json"], second);
+    const proof = JSON.parse(json.stdout.trim().split("\n").at(-1) ?? "") as {
+      proven: boolean;
+      checks: { passed: boolean }[];
+    };
+    expect(proof).toMatchObject({ message_type: "proof", source: "shop", proven: true });
+    expect(proof.checks.every(({ passed }) => passed)).toBe(true);
+    const shown = JSON.parse((await succeed(["-r", "main", "snapshots", "--json"])).stdout) as {
+      paths: string[];
+      verified?: unknown;
+    }[];
+    expect(JSON.stringify(shown)).toMatch(/verified|proven/);
+  });
+
+  test("that do not stand the look are not proven, with exit code 20", async () => {
+    writeFileSync(file, configuration().replace("expect: 3", "expect: 4"));
+    const { code, stdout } = await run(["prove", "shop"], second);
+    writeFileSync(file, configuration());
+    expect([code, stdout]).toEqual([20, expect.stringContaining("shop is NOT PROVEN")]);
+    expect(stdout).toContain("3, where 4 was expected");
+  });
+
+  test("come back to their place, to another, or as files; what is there is refused", async () => {
+    const there = await run(["restore", "shop"], second);
+    expect([there.code, there.stderr]).toEqual([1, expect.stringContaining("--replace")]);
+    rmSync(database);
+    await succeed(["restore", "shop", "-q"], second);
+    const copy = join(folder, "copy.db");
+    await succeed(["restore", "shop", "-q", "--set", `path=${copy}`], second);
+    for (const path of [database, copy]) {
+      const opened = new DatabaseSync(path, { readOnly: true });
+      expect(Object.values(opened.prepare("SELECT count(*) FROM item").get() ?? {})).toEqual([3]);
+      opened.close();
+    }
+    await succeed(["restore", "numbers", "-t", join(folder, "files"), "-q"]);
+    expect(readdirSync(join(folder, "files")).sort()).toEqual(["capture.json", "numbers.txt"]);
+    expect(readFileSync(join(folder, "files/numbers.txt"), "utf8").trim().split("\n")).toHaveLength(1000);
+  });
+});
+
+describe("what is wrong", () => {
+  test("with one source keeps no other from being stored, and makes no snapshot of it", async () => {
+    const broken = `  broken:
+    kind: command
+    capture: [sh, -c, echo half; exit 3]
+`;
+    writeFileSync(
+      file,
+      configuration(broken).replace("  shop:\n    kind: sqlite", "  shop:\n    kind: sqlite\n    repositories: [main]"),
+    );
+    const { code, stderr } = await run(["backup", "broken", "shop"], second);
+    writeFileSync(file, configuration());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/source broken is not stored: sh failed .* exit code 3/);
+    expect(stderr).toMatch(/snapshot \w+ saved/);
+    expect((await succeed(["-r", "main", "snapshots"])).stdout).not.toContain("/command/broken");
+  });
+
+  test.for<[what: string, text: string, message: RegExp]>([
+    [
+      "a setting that there is not",
+      configuration("    colour: red"),
+      /holdfast\.yaml:\d+:5: sources\.numbers\.colour: there is no such setting/,
+    ],
+    [
+      "a password that stands in it",
+      configuration().replace("{ env: SECOND_PASSWORD }", "hunter2"),
+      /:\d+:5: repositories\.second\.password: a secret is not written here/,
+    ],
+  ])("in the file is said with line and column: %s", async ([, text, message]) => {
+    writeFileSync(file, text);
+    const { code, stderr } = await run(["config", "check"]);
+    writeFileSync(file, configuration());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("hunter2");
+  });
+
+  test("a configuration that others can change, a secret that is not there, a source that is none", async () => {
+    chmodSync(file, 0o666);
+    const exposed = await run(["backup"]);
+    chmodSync(file, 0o600);
+    expect([exposed.code, exposed.stderr]).toEqual([1, expect.stringContaining("chmod go-w")]);
+    const missing = await run(["-r", "second", "snapshots"]);
+    expect([missing.code, missing.stderr]).toEqual([
+      1,
+      expect.stringContaining("the variable SECOND_PASSWORD: it is not set"),
+    ]);
+    const none = await run(["prove", "shopp"]);
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("has no source 'shopp'")]);
+    expect(existsSync(join(folder, "shopp"))).toBe(false);
+  });
+});
+
+test("the schema describes every kind", async () => {
+  const schema = JSON.stringify(JSON.parse((await succeed(["config", "schema"])).stdout));
+  for (const kind of ["command", "sqlite"]) expect(schema).toContain(`"const":"${kind}"`);
+});

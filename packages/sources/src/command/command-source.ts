@@ -1,0 +1,226 @@
+/** A source that programs of the user make: the way to protect a workload that Holdfast does not know. */
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { systemCode } from "@holdfast/base";
+import type { GivenEntry } from "@holdfast/engine";
+import { atLeast } from "../content/plausible.ts";
+import { limitTime, withinLimit } from "../content/time-limit.ts";
+import { captureFolder } from "../contract/capture-folder.ts";
+import type { CapturedTree } from "../contract/captured-tree.ts";
+import type { CaptureFacts } from "../contract/facts.ts";
+import type {
+  CallOptions,
+  Capture,
+  CaptureOptions,
+  ProofReport,
+  ProveOptions,
+  RestoreOptions,
+  RestoreReport,
+  Source,
+} from "../contract/source.ts";
+import type { SourceSurroundings } from "../contract/surroundings.ts";
+import { sourcesError } from "../errors.ts";
+import { Programs } from "../programs/programs.ts";
+import type { CommandSettings } from "./settings.ts";
+
+/** The name of the folder that is stored, in the capture. */
+const FOLDER = "folder";
+
+export class CommandSource implements Source {
+  readonly forms;
+  readonly #name: string;
+  readonly #settings: CommandSettings;
+  readonly #programs: Programs;
+
+  constructor(name: string, settings: CommandSettings, { environment }: SourceSurroundings) {
+    this.#name = name;
+    this.#settings = settings;
+    this.#programs = new Programs({ source: this.#title, environment });
+    const folder = { name: "folder", description: "as files in an empty folder" };
+    const command = { name: "command", description: "by the restore command of the configuration" };
+    this.forms = settings.restore === undefined ? [folder] : [command, folder];
+  }
+
+  async capture(options: CaptureOptions): Promise<Capture> {
+    const { signal } = options;
+    const { prepare, cleanup, capture } = this.#settings;
+    // Before anything is frozen: a missing program must not show in the middle.
+    for (const words of [prepare, capture]) {
+      if (words !== undefined) await this.#programs.require(words[0] as string);
+    }
+    const close = await this.#cleaningUp(cleanup);
+    const startedAtMs = Date.now();
+    try {
+      if (prepare !== undefined) await this.#run("prepare", prepare, { signal });
+      await this.#requireFolder();
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    return {
+      paths: [captureFolder("command", this.#name)],
+      content: { kind: "entries", entries: this.#entries(signal) },
+      facts: () => this.#facts(startedAtMs),
+      close,
+    };
+  }
+
+  async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
+    const { signal, folder, onStep } = options;
+    const form = options.form ?? this.forms[0]?.name;
+    if (form === "folder") {
+      if (folder === undefined) throw this.#unsupported("restoring as files", "no folder was named");
+      await this.#requireEmpty(folder, options);
+      onStep(`writing files to ${folder}`);
+      await captured.extract(undefined, folder, { signal });
+      return { restored: ["all files of the capture"], place: folder, remaining: [] };
+    }
+    const { restore } = this.#settings;
+    if (form !== "command" || restore === undefined) {
+      const forms = this.forms.map(({ name }) => name).join(", ");
+      throw sourcesError("SOURCES_FORM_UNKNOWN", { source: this.#title, form, forms });
+    }
+    if (folder === undefined) throw this.#unsupported("restoring", "there is no folder for what was captured");
+    await this.#requireEmpty(folder, options);
+    await captured.extract(undefined, folder, { signal });
+    onStep(`running ${restore[0]}`);
+    await this.#runOn(captured, restore, folder, { signal });
+    return { restored: [`what ${restore[0]} made of it`], place: "where the command puts it", remaining: [] };
+  }
+
+  async prove(captured: CapturedTree, { scratch, signal, onStep }: ProveOptions): Promise<ProofReport> {
+    const beganMs = performance.now();
+    onStep("restoring to a temporary folder");
+    await captured.extract(undefined, scratch, { signal });
+    const extractedMs = performance.now() - beganMs;
+    const checks = [
+      { name: "restored", passed: true, detail: "every byte read again and compared", elapsedMs: extractedMs },
+    ];
+    const { prove } = this.#settings;
+    if (prove === undefined) return { checks, usableAfterMs: extractedMs };
+    onStep(`running ${prove[0]}`);
+    const startedMs = performance.now();
+    let passed = true;
+    let detail: string;
+    try {
+      detail = lastLine(await this.#runOn(captured, prove, scratch, { signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      passed = false;
+      detail = error instanceof Error ? error.message : String(error);
+    }
+    checks.push({ name: prove[0] as string, passed, detail, elapsedMs: performance.now() - startedMs });
+    return { checks, usableAfterMs: passed ? performance.now() - beganMs : undefined };
+  }
+
+  /** What ends the capture in order; should we be killed, another process does it. */
+  async #cleaningUp(cleanup: readonly string[] | undefined): Promise<() => Promise<void>> {
+    if (cleanup === undefined) return async () => {};
+    const program = await this.#programs.require(cleanup[0] as string);
+    const watchdog = this.#programs.watch([program, ...cleanup.slice(1)], this.#settings.variables);
+    return onlyOnce(async () => {
+      try {
+        await this.#run("cleanup", cleanup, unlimited());
+      } finally {
+        await watchdog.dismiss();
+      }
+    });
+  }
+
+  get #title(): string {
+    return `source ${this.#name}`;
+  }
+
+  async *#entries(signal: AbortSignal): AsyncGenerator<GivenEntry> {
+    const { capture, output, folder } = this.#settings;
+    const at = captureFolder("command", this.#name);
+    if (folder !== undefined) yield { kind: "real", path: join(at, FOLDER), from: folder };
+    if (capture === undefined) return;
+    const limit = { ms: this.#settings["time-limit"], what: "the capture", source: this.#title, setting: "time-limit" };
+    const limited = limitTime(limit, { signal });
+    try {
+      const call = { tool: capture[0] as string, args: capture.slice(1), variables: this.#settings.variables };
+      const content = this.#programs.stream(call, limited);
+      const path = join(at, output);
+      yield { kind: "file", path, content: atLeast(content, this.#settings["minimum-size"], this.#title) };
+    } finally {
+      limited.end();
+    }
+  }
+
+  #facts(startedAtMs: number): CaptureFacts {
+    const { capture, prepare, folder, output } = this.#settings;
+    return {
+      consistentAt: new Date(startedAtMs).toISOString(),
+      // Whether the program takes care is its own matter; with a preparation somebody has thought of it.
+      consistency: prepare === undefined && folder !== undefined ? "none" : "application",
+      tools: {},
+      position: {},
+      detail: { ...(capture === undefined ? {} : { output }), ...(folder === undefined ? {} : { folder }) },
+    };
+  }
+
+  async #requireFolder(): Promise<void> {
+    const { folder } = this.#settings;
+    if (folder === undefined) return;
+    const isFolder = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${folder} is no folder` });
+  }
+
+  async #requireEmpty(folder: string, { overwrite = false }: RestoreOptions): Promise<void> {
+    const names = await readdir(folder).catch((error: unknown) => {
+      if (systemCode(error) === "ENOENT") return [];
+      throw error;
+    });
+    if (names.length > 0 && !overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
+    if (names.length === 0) await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  #run(what: string, words: readonly string[], { signal }: CallOptions): Promise<string> {
+    const limit = {
+      ms: this.#settings["prepare-time-limit"],
+      what: `the command of ${what}`,
+      source: this.#title,
+      setting: "prepare-time-limit",
+    };
+    const call = { tool: words[0] as string, args: words.slice(1), variables: this.#settings.variables };
+    return withinLimit(limit, (inner) => this.#programs.text(call, { signal: inner }), { signal });
+  }
+
+  async #runOn(
+    captured: CapturedTree,
+    words: readonly string[],
+    folder: string,
+    options: CallOptions,
+  ): Promise<string> {
+    const { output } = captured.facts.detail;
+    const variables = { ...this.#settings.variables, HOLDFAST_FOLDER: folder };
+    const call = { tool: words[0] as string, args: words.slice(1), variables };
+    const input = typeof output === "string" ? captured.read(output, options) : undefined;
+    return this.#programs.text(call, { ...options, ...(input === undefined ? {} : { input }) });
+  }
+
+  #unsupported(what: string, reason: string): Error {
+    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
+  }
+}
+
+/** What thaws is run to its end, also when the capture is aborted; its own limit holds. */
+function unlimited(): CallOptions {
+  return { signal: new AbortController().signal };
+}
+
+function onlyOnce(work: () => Promise<unknown>): () => Promise<void> {
+  let running: Promise<unknown> | undefined;
+  return async () => {
+    running ??= work();
+    await running;
+  };
+}
+
+function lastLine(text: string): string {
+  return (text.trim().split("\n").at(-1) ?? "").replaceAll(/\p{C}/gu, " ").slice(0, 500);
+}

@@ -1,0 +1,19 @@
+/** What sources may know of the process that they run in: they read no environment of their own. */
+import type { Secret } from "@holdfast/base";
+
+export interface SourceSurroundings {
+  /** What programs that are started get to see. Holds no password of Holdfast. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly hostname: string;
+  /** The value of a secret that the settings refer to. @throws SOURCES_SECRET */
+  readonly secret: (reference: SecretReference, options: { signal: AbortSignal }) => Promise<Secret>;
+  /** A folder for small things, such as sockets and files of passwords; empty, for the owner only. */
+  readonly temporary: string;
+}
+
+/** Where a secret is. It never stands in the configuration itself. */
+export type SecretReference =
+  | { readonly env: string }
+  | { readonly file: string }
+  /** A program and its arguments, run without a shell; its output, without the line end. */
+  | { readonly command: readonly string[] };

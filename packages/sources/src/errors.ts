@@ -1,0 +1,88 @@
+/** Every error that sources may raise, by topic. `docs/errors.md` is generated from this table. */
+import { errorMaker, type ErrorTemplate } from "@holdfast/base";
+
+export const SOURCES_ERRORS = {
+  // What is needed
+  SOURCES_TOOL_MISSING: {
+    kind: "external-tool",
+    message: "{source} needs the program {tool}, which is not there",
+    hint: "{how}",
+  },
+  SOURCES_TOOL_TOO_OLD: {
+    kind: "external-tool",
+    message: "{tool} has version {version}, and {source} needs {needed} or newer",
+    hint: "{how}",
+  },
+  SOURCES_TOOL_FAILED: {
+    kind: "external-tool",
+    message: "{tool} failed for {source}: {reason}",
+  },
+  SOURCES_TOO_LONG: {
+    kind: "external-tool",
+    message: "{what} of {source} took longer than {limit}",
+    hint: "Give it more time with the setting {setting}, or find out what it waits for.",
+  },
+  SOURCES_UNREACHABLE: {
+    kind: "unavailable",
+    message: "{source} cannot be reached: {reason}",
+    hint: "Check that it runs, and that its address in the configuration is right.",
+    transient: true,
+  },
+  SOURCES_CREDENTIALS: {
+    kind: "permission",
+    message: "{source} refuses to let us in: {reason}",
+    hint: "Check user and password in the configuration; the guide of this kind of source says which rights it needs.",
+  },
+  SOURCES_SECRET: {
+    kind: "not-found",
+    message: "the secret at {reference} of {source} cannot be had: {reason}",
+    hint: "Secrets are referred to by `env`, `file` or `command`.",
+  },
+  SOURCES_SETTINGS: {
+    kind: "invalid-input",
+    message: "the settings of {source} are not usable: {reason}",
+    hint: "`holdfast config schema` describes each setting.",
+  },
+
+  SOURCES_NO_ROOM: {
+    kind: "unavailable",
+    message: "{source} needs more room: {reason}",
+    hint: "Make room, or name another folder with the setting scratch.",
+  },
+
+  // What comes out
+  SOURCES_EMPTY: {
+    kind: "external-tool",
+    message: "{source} gave {actual} where at least {expected} were expected, so no snapshot is made",
+    hint: "Run the command by hand. If so little is right, lower the setting minimum-size.",
+  },
+  SOURCES_DAMAGED: {
+    kind: "corrupt",
+    message: "the snapshot does not hold a whole capture: {what}: {reason}",
+    hint: "Take another snapshot of this source. `holdfast check --read-data` says whether the repository is damaged.",
+  },
+
+  // Where it goes
+  SOURCES_FORM_UNKNOWN: {
+    kind: "invalid-input",
+    message: "{source} cannot be restored as '{form}'",
+    hint: "It can be restored as {forms}.",
+  },
+  SOURCES_TARGET_NOT_EMPTY: {
+    kind: "conflict",
+    message: "{target} is not empty, so nothing was restored into it",
+    hint: "Choose an empty place, or give --replace to replace what is there.",
+  },
+  SOURCES_TARGET_RUNNING: {
+    kind: "conflict",
+    message: "{target} is in use by a server that runs, so nothing was restored over it",
+    hint: "Stop it first, or restore to another place.",
+  },
+  SOURCES_UNSUPPORTED: {
+    kind: "unsupported",
+    message: "{source}: {what} is not possible: {reason}",
+  },
+} as const satisfies Record<string, ErrorTemplate>;
+
+/** Makes one of these errors. */
+export const sourcesError = errorMaker(SOURCES_ERRORS);

@@ -1,0 +1,94 @@
+/** Puts a restored database in its place: it is there whole or not at all, and what was there before is kept under another name. */
+import { lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { systemCode } from "@holdfast/base";
+import type { CapturedTree } from "../contract/captured-tree.ts";
+import type { CallOptions } from "../contract/source.ts";
+import { sourcesError } from "../errors.ts";
+import { processesWithOpen } from "../host/open-files.ts";
+
+/** What SQLite keeps beside a database. With another database they would be taken for its own, and destroy it. */
+const BESIDE = ["-wal", "-shm", "-journal"] as const;
+
+export interface Placing extends CallOptions {
+  /** In the capture. */
+  readonly file: string;
+  readonly path: string;
+  readonly overwrite: boolean;
+  /** Nothing at all may be in its folder. */
+  readonly mustBeEmpty?: boolean;
+  readonly source: string;
+}
+
+/**
+ * @returns where the database that was there is now
+ * @throws SOURCES_TARGET_NOT_EMPTY, SOURCES_TARGET_RUNNING, SOURCES_DAMAGED
+ */
+export async function putInPlace(captured: CapturedTree, placing: Placing): Promise<string | undefined> {
+  const { file, path, overwrite, mustBeEmpty = false, signal } = placing;
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (mustBeEmpty && !overwrite && (await readdir(folder)).length > 0) {
+    throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
+  }
+  const present = await presentOf(path);
+  if (present.length > 0) {
+    if (!overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: path });
+    await refuseInUse(present, path);
+  }
+  // Beside it, as only within one file system a file changes its name at one stroke.
+  const temporary = await mkdtemp(join(folder, ".holdfast-"));
+  try {
+    await captured.extract(file, temporary, { signal });
+    await refuseInUse(await presentOf(path), path);
+    signal.throwIfAborted();
+    const former = await setAside(path);
+    await rename(join(temporary, file), path);
+    await flush(folder);
+    return former;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** The database and its companions, as far as they are there. */
+async function presentOf(path: string): Promise<string[]> {
+  const present: string[] = [];
+  for (const each of [path, ...BESIDE.map((ending) => path + ending)]) {
+    const isThere = await lstat(each).then(
+      () => true,
+      (error: unknown) => {
+        if (systemCode(error) === "ENOENT") return false;
+        throw error;
+      },
+    );
+    if (isThere) present.push(each);
+  }
+  return present;
+}
+
+async function refuseInUse(present: readonly string[], target: string): Promise<void> {
+  const real = await Promise.all(present.map((each) => realpath(each).catch(() => each)));
+  if (real.length > 0 && (await processesWithOpen(real)).length > 0) {
+    throw sourcesError("SOURCES_TARGET_RUNNING", { target });
+  }
+}
+
+/** The database first: without its log or journal it would be one that lacks changes, or is torn, and could be opened. */
+async function setAside(path: string): Promise<string | undefined> {
+  const present = await presentOf(path);
+  if (present.length === 0) return undefined;
+  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const former = join(dirname(path), `${basename(path)}.before-restore-${stamp}`);
+  for (const each of present) await rename(each, former + each.slice(path.length));
+  return former;
+}
+
+async function flush(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,192 @@
+/** The kind `sqlite`, with databases that another process writes to. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SourceLab, sourceConformance } from "../../src/testing/index.ts";
+import { sqliteKind } from "../../src/sqlite/sqlite-kind.ts";
+
+const never = new AbortController().signal;
+const silent = { onWarning: () => {}, onStep: () => {} };
+const SUM = 100 * 1000;
+
+function makeBank(path: string, journal: "wal" | "delete"): void {
+  const database = new DatabaseSync(path);
+  database.exec(`
+    PRAGMA journal_mode = ${journal};
+    CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
+    CREATE TABLE transfer (id INTEGER PRIMARY KEY, source INTEGER REFERENCES account, target INTEGER REFERENCES account, amount INTEGER);
+    CREATE TABLE filler (id INTEGER PRIMARY KEY, text TEXT);`);
+  for (let id = 0; id < 100; id++) database.exec(`INSERT INTO account VALUES (${id}, 1000)`);
+  database.exec(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO filler SELECT i, hex(randomblob(100)) FROM n",
+  );
+  database.close();
+}
+
+async function startWriter(path: string): Promise<ChildProcess> {
+  const writer = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(writer.stdout, "data");
+  return writer;
+}
+
+async function end(process: ChildProcess): Promise<void> {
+  process.kill("SIGKILL");
+  await once(process, "close");
+}
+
+function ask(path: string, sql: string): unknown {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return Object.values(database.prepare(sql).get() ?? {})[0];
+  } finally {
+    database.close();
+  }
+}
+
+describe.for(["wal", "delete"] as const)("with journal mode %s", (journal) => {
+  sourceConformance(sqliteKind, async ({ folder, lab }) => {
+    const path = join(folder, `bank-${journal}.db`);
+    const restored = join(lab.newFolder(), "bank.db");
+    makeBank(path, journal);
+    const writer = await startWriter(path);
+    const text = join(folder, "text");
+    writeFileSync(text, "no database at all");
+    return {
+      settings: {
+        path,
+        queries: [
+          { sql: "SELECT sum(balance) FROM account", expect: SUM },
+          { sql: "SELECT count(*) = 20000 FROM filler", expect: true },
+          "SELECT count(*) FROM account",
+        ],
+      },
+      broken: [
+        { what: "no such file", settings: { path: join(folder, "absent") }, code: "SOURCES_UNREACHABLE" },
+        { what: "no database", settings: { path: text }, code: "SOURCES_SETTINGS" },
+      ],
+      async destroy() {
+        await end(writer);
+        for (const name of readdirSync(folder).filter((each) => each.startsWith(basename(path)))) {
+          renameSync(join(folder, name), join(folder, `destroyed-${name}`));
+        }
+      },
+      target: { settings: { path: restored } },
+      async assertRestored() {
+        expect(ask(restored, "SELECT sum(balance) FROM account")).toBe(SUM);
+        expect(ask(restored, "SELECT count(*) > 0 FROM transfer")).toBe(1);
+        expect(ask(restored, "PRAGMA integrity_check")).toBe("ok");
+      },
+      isQuiet: async () => readdirSync(folder, { recursive: true }).every((name) => !String(name).includes("sqlite-")),
+      close: async () => {
+        if (writer.exitCode === null && writer.signalCode === null) await end(writer);
+      },
+    };
+  });
+});
+
+describe("a sqlite source", () => {
+  let lab: SourceLab;
+  let path: string;
+  beforeAll(async () => {
+    lab = await SourceLab.open();
+    path = join(lab.folder, "bank.db");
+    makeBank(path, "wal");
+  });
+  afterAll(() => lab.remove());
+
+  const open = (settings: Record<string, unknown> = {}) =>
+    sqliteKind.open("bank", sqliteKind.settings.parse({ path, ...settings }), lab.surroundings());
+  const identity = { kind: "sqlite", name: "bank" };
+
+  test("never shows a moment that was not, however often it is captured", async () => {
+    const writer = await startWriter(path);
+    try {
+      for (let n = 0; n < 5; n++) {
+        await lab.capture(open(), identity);
+        const scratch = lab.newFolder();
+        const report = await open({ queries: [{ sql: "SELECT sum(balance) FROM account", expect: SUM }] }).prove(
+          await lab.captured(),
+          { scratch, signal: never, onStep: () => {} },
+        );
+        expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
+      }
+    } finally {
+      await end(writer);
+    }
+  });
+
+  test("a proof fails where the answer is another, a table is missing, or a page is torn", async () => {
+    await lab.capture(open(), identity);
+    const queries = [
+      { sql: "SELECT count(*) FROM filler", expect: 3 },
+      "SELECT * FROM nothing_of_the_kind",
+      "SELECT NULL",
+    ];
+    const options = { signal: never, onStep: () => {} };
+    const report = await open({ queries }).prove(await lab.captured(), { ...options, scratch: lab.newFolder() });
+    expect(report.checks.map(({ passed }) => passed)).toEqual([true, true, false, false, false]);
+    expect(report.checks[2]?.detail).toBe("20000, where 3 was expected");
+
+    const torn = join(lab.newFolder(), "torn.db");
+    writeFileSync(torn, readFileSync(path));
+    const file = openSync(torn, "r+");
+    writeSync(file, Buffer.alloc(4096, 0xaa), 0, 4096, Math.floor(statSync(torn).size / 8192) * 4096);
+    closeSync(file);
+    const { warnings } = await lab.capture(open({ path: torn }), identity);
+    expect(warnings).toMatchObject([{ code: "damaged-source" }]);
+    const damaged = await open().prove(await lab.captured(), { ...options, scratch: lab.newFolder() });
+    expect(damaged.checks.some(({ passed }) => !passed)).toBe(true);
+  });
+
+  test("a database that is there is refused; with overwrite it is set aside with its log, and the new one has none", async () => {
+    await lab.capture(open(), identity);
+    const captured = await lab.captured();
+    const target = join(lab.newFolder(), "live.db");
+    makeBank(target, "wal");
+    const user = new DatabaseSync(target);
+    user.exec("UPDATE account SET balance = 0; INSERT INTO filler (text) VALUES ('mine')");
+    const holder = spawn("sleep", ["300"], { stdio: [openSync(target, "r"), "ignore", "ignore"] });
+    const restore = (overwrite: boolean) =>
+      open().restore(captured, { ...silent, settings: { path: target }, overwrite, signal: never });
+    await expect(restore(false)).rejects.toMatchObject({ code: "SOURCES_TARGET_NOT_EMPTY" });
+    await expect(restore(true)).rejects.toMatchObject({ code: "SOURCES_TARGET_RUNNING" });
+    expect(Object.values(user.prepare("SELECT sum(balance) FROM account").get() ?? {})[0]).toBe(0);
+    await end(holder);
+    // As after a crash: the log stays beside the database.
+    const log = readFileSync(`${target}-wal`);
+    const whole = readFileSync(target);
+    user.close();
+    writeFileSync(target, whole);
+    writeFileSync(`${target}-wal`, log);
+    const { remaining } = await restore(true);
+    expect(ask(target, "SELECT sum(balance) FROM account")).toBe(SUM);
+    const former = /is now (\S+):/.exec(remaining[0] ?? "")?.[1] as string;
+    expect(ask(former, "SELECT sum(balance) FROM account")).toBe(0);
+    expect(existsSync(`${former}-wal`)).toBe(true);
+  });
+
+  test("an abort in the middle of a copy leaves nothing behind", async () => {
+    const abort = new AbortController();
+    const surroundings = lab.surroundings();
+    const source = sqliteKind.open("bank", sqliteKind.settings.parse({ path }), surroundings);
+    const capture = source.capture({ signal: abort.signal, onWarning: () => {} });
+    setTimeout(() => abort.abort(new Error("interrupted")), 5);
+    await expect(capture).rejects.toThrow("interrupted");
+    expect(readdirSync(surroundings.temporary)).toEqual([]);
+  });
+});
