@@ -1,6 +1,6 @@
 /** The options that leave things out leave out the same as restic's: both programs store the same tree. */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Secret } from "@holdfast/base";
 import { findSnapshot, openRepository, type Repository } from "@holdfast/engine";
 import { openLocal } from "@holdfast/storage";
@@ -261,8 +261,10 @@ describe("a repository that lies in what is backed up", () => {
   test.skipIf(!has("restic"))("--include-repository changes nothing else: the tree is restic's", () => {
     const other = join(folder, "trees");
     makeQuickRepository(other);
-    succeed(holdfast(other, ["backup", home, "--include-repository"]));
-    succeed(restic(other, ["backup", home]));
+    // By a relative path: otherwise the folders above are in the tree as well, in which other tests are at work.
+    const here = { cwd: dirname(home) };
+    succeed(holdfast(other, ["backup", basename(home), "--include-repository"], here));
+    succeed(restic(other, ["backup", basename(home)], here));
     const trees = JSON.parse(succeed(holdfast(other, ["snapshots", "--json"]))) as { tree: string }[];
     expect(new Set(trees.map(({ tree }) => tree)).size).toBe(1);
     expect(trees).toHaveLength(2);

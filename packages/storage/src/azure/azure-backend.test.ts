@@ -51,6 +51,8 @@ describe.skipIf(isSkipped)("with Azurite", () => {
     const place = `place ${places++}/ü`;
     return {
       backend: await openBackend(`azure:backups:/${place}`, surroundings()),
+      // Azurite may be at an upload that was cut off for a moment longer, and answers neither yes nor no meanwhile.
+      clearsUpLate: true,
       async plantForeign(path) {
         const blob = [...place.split("/"), ...path.split("/")].map(encodeURIComponent).join("/");
         const headers = { "x-ms-blob-type": "BlockBlob", "content-type": "text/plain" };
