@@ -15,3 +15,5 @@ export { Secret } from "./secret.ts";
 export { splitWords } from "./split-words.ts";
 export { endingWithUs, findProgram } from "./find-program.ts";
 export { workerEntry } from "./worker-entry.ts";
+export { parseDuration } from "./duration.ts";
+export { printedBy } from "./printed-by.ts";

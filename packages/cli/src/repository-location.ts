@@ -37,9 +37,9 @@ export function ownPlaces({ variables }: Pick<Context, "variables">): Places {
  * @throws CLI_OPTIONS_CONFLICT, CLI_FILE_UNREADABLE, and what a configuration throws that cannot be used
  */
 export async function namedLocation(context: Context, whose: Whose = "own", nth = 0): Promise<string | undefined> {
-  if (whose === "from") return givenLocation(context, whose, nth);
-  const chosen = context.chosen ?? (await impliedChoice(context, await givenLocation(context, whose, nth)));
-  return chosen?.location ?? (await givenLocation(context, whose, nth));
+  if (whose === "own" && context.chosen !== undefined) return context.chosen.location;
+  const given = await givenLocation(context, whose, nth);
+  return whose === "own" ? ((await impliedChoice(context, given))?.location ?? given) : given;
 }
 
 async function givenLocation(context: Context, whose: Whose, nth: number): Promise<string | undefined> {

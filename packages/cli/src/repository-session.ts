@@ -4,7 +4,7 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { isHoldfastError, messageOf, type Secret } from "@holdfast/base";
+import { isHoldfastError, messageOf, type Secret, parseDuration } from "@holdfast/base";
 import {
   type BlobIndex,
   type Id,
@@ -36,7 +36,6 @@ import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { noticeKeys } from "./seen/keys.ts";
 import { surroundingsOf } from "./surroundings.ts";
-import { parseDuration } from "./values/duration.ts";
 
 /** How long a call that fails for now is repeated. */
 const PATIENCE_MS = 15 * 60_000;

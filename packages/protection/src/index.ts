@@ -6,6 +6,7 @@ export { requireRoom } from "./room.ts";
 export type { RestoreProof } from "./proof.ts";
 export { type ProtectOptions, type ProtectResult, type ProtectStep, protect } from "./protect.ts";
 export { readPasswordFile } from "./password-file.ts";
+export { passwordInFile, trimPassword } from "./password-text.ts";
 
 // Retention: what is kept, and why
 export { planRetention } from "./retention/decide.ts";

@@ -1,5 +1,5 @@
 /** `holdfast forget`: removes snapshots, by rules or by name, in a way that can be undone. */
-import { isHoldfastError } from "@holdfast/base";
+import { isHoldfastError, parseDuration } from "@holdfast/base";
 import { type Id, type Repository, forgetSnapshots } from "@holdfast/engine";
 import type { RetentionStop } from "@holdfast/protection";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -20,7 +20,6 @@ import { forgetByPlans } from "../removal/forget-by-plans.ts";
 import { stepProgress } from "../repair/step-progress.ts";
 import { withSession } from "../repository-session.ts";
 import { findWholeSnapshot, snapshotFilter } from "../snapshot-choice.ts";
-import { parseDuration } from "../values/duration.ts";
 
 /** How far a run goes. */
 type Extent = "plan" | "dry-run" | "execute";

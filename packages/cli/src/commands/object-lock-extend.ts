@@ -1,4 +1,5 @@
 /** `holdfast object-lock extend`: extends the locks of all that snapshots need. */
+import { parseDuration } from "@holdfast/base";
 import { hostname } from "node:os";
 import { DEFAULT_EVERY_MS, type ExtendOptions, type FailedLock, extendLocks } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -9,7 +10,6 @@ import { type LockProgress, lockProgress } from "../object-lock/progress.ts";
 import { reportExtended } from "../object-lock/report.ts";
 import { showProgress } from "../output/progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
-import { parseDuration } from "../values/duration.ts";
 import { programVersion } from "../version.ts";
 
 const DAY_MS = 86_400_000;

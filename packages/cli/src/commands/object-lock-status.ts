@@ -1,4 +1,5 @@
 /** `holdfast object-lock status`: whether all that snapshots need is locked, and the job that extends locks is in time. */
+import { parseDuration } from "@holdfast/base";
 import { type LockStatus, lockStatus, type ProtectionDue, protectionDue } from "@holdfast/engine";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
@@ -8,7 +9,6 @@ import { type LockProgress, lockProgress } from "../object-lock/progress.ts";
 import { reportStatus } from "../object-lock/report.ts";
 import { showProgress } from "../output/progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
-import { parseDuration } from "../values/duration.ts";
 
 const WEEK_MS = 7 * 86_400_000;
 

@@ -1,10 +1,10 @@
 /** `holdfast prune`: removes data that no snapshot needs. */
+import { parseDuration } from "@holdfast/base";
 import type { RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { pruneSettings } from "../prune/options.ts";
 import { runPrune } from "../prune/run-prune.ts";
 import { withSession } from "../repository-session.ts";
-import { parseDuration } from "../values/duration.ts";
 
 export const run: RunCommand = (context) => {
   const { options } = context;

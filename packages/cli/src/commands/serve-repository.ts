@@ -10,14 +10,13 @@ import {
   fileLog,
   parseListenAddress,
 } from "@holdfast/server";
-import { messageOf } from "@holdfast/base";
+import { messageOf, parseDuration } from "@holdfast/base";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { clientsPath } from "../serve/clients-path.ts";
 import { surroundingsOf } from "../surroundings.ts";
-import { parseDuration } from "../values/duration.ts";
 
 const ADDRESS = "give an address and a port, such as 127.0.0.1:8000 or [::1]:8000";
 const DURATION = "give a duration such as 12h or 14d";

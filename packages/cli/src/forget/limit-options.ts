@@ -1,9 +1,9 @@
 /** Where `forget` stops, as it is typed. */
+import { parseDuration } from "@holdfast/base";
 import { DEFAULT_LIMITS, type StopLimits } from "@holdfast/protection";
 import { cliError } from "../errors.ts";
 import type { GivenOptions } from "../given-options.ts";
 import { parseCount } from "../values/count.ts";
-import { parseDuration } from "../values/duration.ts";
 import { parsePercent } from "../values/percent.ts";
 import { parseTime } from "../values/time.ts";
 

@@ -1,4 +1,5 @@
 /** What the options of `forget` say: rules, floors, limits, stops that are allowed. */
+import { parseDuration } from "@holdfast/base";
 import type { SnapshotGrouping } from "@holdfast/engine";
 import {
   DEFAULT_FLOORS,
@@ -12,7 +13,6 @@ import {
 } from "@holdfast/protection";
 import type { GivenOptions } from "../given-options.ts";
 import { groupByOption } from "../snapshot-choice.ts";
-import { parseDuration } from "../values/duration.ts";
 import { stopLimits } from "./limit-options.ts";
 
 /** As restic groups. */

@@ -9,7 +9,7 @@ import { choiceMadeBefore } from "../configured/implied-choice.ts";
 import { cliError } from "../errors.ts";
 import { Variables } from "../variables.ts";
 import { passwordFromCommand } from "./password-command.ts";
-import { passwordInFile, trimPassword } from "./password-text.ts";
+import { passwordInFile, trimPassword } from "@holdfast/protection";
 
 /** Whose password: that of the repository, or of the one that --from-repo names. */
 export type Whose = "own" | "from";

@@ -1,9 +1,9 @@
 /** Fetches secrets from where a configuration says that they are. */
-import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
-import { Secret, endingWithUs, findProgram, messageOf } from "@holdfast/base";
+import { Secret, messageOf, printedBy } from "@holdfast/base";
 import type { SecretReference } from "@holdfast/sources";
 import { protectionError } from "../errors.ts";
+import { passwordInFile, trimPassword } from "../password-text.ts";
 
 const MAX_BYTES = 64 * 1024;
 const READABLE_BY_OTHERS = 0o007;
@@ -14,36 +14,37 @@ export interface SecretsOptions {
 }
 
 /**
- * The secret, without the line end behind it.
+ * The secret. What a file holds or a command prints is read as that of --password-file and --password-command is, so that the same
+ * file opens the same repository either way.
  * @param what whose it is, for messages
  * @throws PROTECTION_SECRET; what a command printed is never part of the message
  */
 export async function fetchSecret(reference: SecretReference, what: string, options: SecretsOptions): Promise<Secret> {
-  const shown =
-    "env" in reference
-      ? `the variable ${reference.env}`
-      : "file" in reference
-        ? `the file ${reference.file}`
-        : `the command ${reference.command[0] ?? ""}`;
   const fail = (reason: string, cause?: unknown): Error =>
-    protectionError("PROTECTION_SECRET", { what, reference: shown, reason }, cause);
+    protectionError("PROTECTION_SECRET", { what, reference: shown(reference), reason }, cause);
   let text: string | undefined;
   try {
-    if ("env" in reference) text = options.environment[reference.env];
-    else if ("file" in reference) text = await contentOf(reference.file);
-    else text = await outputOf(reference.command, options);
+    text = await textOf(reference, options);
   } catch (error) {
     options.signal.throwIfAborted();
     throw fail(messageOf(error), error);
   }
   if (text === undefined) throw fail("it is not set");
-  const secret = text.replace(/\r?\n$/, "");
-  if (secret === "") throw fail("it is empty");
-  if (/[\r\n\0]/.test(secret)) throw fail("it has more than one line");
-  return new Secret(secret);
+  if (text === "") throw fail("it is empty");
+  return new Secret(text);
 }
 
-async function contentOf(path: string): Promise<string> {
+async function textOf(
+  reference: SecretReference,
+  { environment, signal }: SecretsOptions,
+): Promise<string | undefined> {
+  if ("env" in reference) return environment[reference.env];
+  if ("file" in reference) return passwordInFile(await contentOf(reference.file));
+  const words = reference.command as readonly [string, ...string[]];
+  return trimPassword((await printedBy(words, { environment, maxBytes: MAX_BYTES, signal })).toString("utf8"));
+}
+
+async function contentOf(path: string): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
     const { mode, size } = await file.stat();
@@ -52,37 +53,13 @@ async function contentOf(path: string): Promise<string> {
       throw new Error(`everybody can read it (mode ${(mode & 0o777).toString(8)}): run chmod o-rwx on it`);
     }
     if (size > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
-    return await file.readFile("utf8");
+    return await file.readFile();
   } finally {
     await file.close();
   }
 }
 
-async function outputOf(words: readonly string[], { environment, signal }: SecretsOptions): Promise<string> {
-  const path = environment["PATH"] ?? "";
-  const found = await findProgram(words[0] ?? "", path);
-  if (found === undefined) throw new Error("there is no such program");
-  const [program, ...before] = await endingWithUs(found, path);
-  const child = spawn(program, [...before, ...words.slice(1)], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: environment,
-    signal,
-  });
-  const ended = new Promise<string | undefined>((resolve) => {
-    child.on("error", (error) => resolve(messageOf(error)));
-    child.on("close", (code, by) =>
-      resolve(code === 0 ? undefined : by === null ? `exit code ${code}` : `ended by ${by}`),
-    );
-  });
-  const parts: Buffer[] = [];
-  let total = 0;
-  for await (const part of child.stdout as AsyncIterable<Buffer>) {
-    total += part.length;
-    if (total > MAX_BYTES) child.kill();
-    else parts.push(part);
-  }
-  const failure = await ended;
-  if (total > MAX_BYTES) throw new Error(`it printed more than ${MAX_BYTES} bytes`);
-  if (failure !== undefined) throw new Error(failure);
-  return Buffer.concat(parts).toString("utf8");
+function shown(reference: SecretReference): string {
+  if ("env" in reference) return `the variable ${reference.env}`;
+  return "file" in reference ? `the file ${reference.file}` : `the command ${reference.command[0] ?? ""}`;
 }
