@@ -18,6 +18,11 @@ export class GivenOptions {
     this.#variables = variables;
   }
 
+  /** The options that were typed; variables do not count. */
+  get typedNames(): string[] {
+    return [...this.#typed.keys()];
+  }
+
   /** How often an option was given. */
   count(name: string): number {
     this.#definition(name);

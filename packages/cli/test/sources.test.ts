@@ -121,6 +121,24 @@ describe("sources of a configuration", () => {
 });
 
 describe("what is wrong", () => {
+  test.for<[argv: string[], message: RegExp]>([
+    [["restore", "shop", "--dry-run", "--replace"], /--dry-run is about files/],
+    [["restore", "shop", "--include", "/x", "--replace"], /--include is about files/],
+    [["backup", "shop", "--exclude", "*.tmp"], /--exclude is about files/],
+  ])("an option that a source cannot follow is refused, and nothing done: %s", async ([argv, message]) => {
+    const before = readFileSync(database);
+    const { code, stderr } = await run(argv, second);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+    expect(readFileSync(database).equals(before)).toBe(true);
+  });
+
+  test("a configuration without sources is nothing to back up", async () => {
+    writeFileSync(file, "version: 1\n");
+    const { code, stderr } = await run(["backup"]);
+    writeFileSync(file, configuration());
+    expect([code, stderr]).toEqual([2, expect.stringContaining("has no sources")]);
+  });
+
   test("with one source keeps no other from being stored, and makes no snapshot of it", async () => {
     const broken = `  broken:
     kind: command

@@ -21,32 +21,43 @@ import { programVersion } from "../version.ts";
 import { commandOutput, standardInput } from "./source-stream.ts";
 import { backupTargets, listsUseStdin } from "./targets.ts";
 
+/** How something is stored, whatever it is. */
+export type BackupSettings = Omit<BackupRequest, "targets" | "given" | "cwd" | "excludes" | "rules">;
+
 /** Everything but what is known only when the repository is open. */
 export type BackupRequest = Omit<BackupOptions, "signal" | "onEvent">;
 
 /** @throws CLI_USAGE, CLI_INVALID_VALUE, CLI_FILE_UNREADABLE and the engine's errors for patterns, sizes and lists */
 export async function backupRequest(context: CommandContext): Promise<BackupRequest> {
-  const { options, output } = context;
+  const { options } = context;
   const stdin = streamSource(context);
   if (stdin?.isStandardInput === true || listsUseStdin(context)) context.passwords.claimStdin();
   const targets = stdin === undefined ? await backupTargets(context) : [];
   if (stdin === undefined && targets.length === 0) throw usage("nothing to back up: give at least one path");
+  return {
+    ...backupSettings(context),
+    targets,
+    cwd: process.cwd(),
+    ...(stdin === undefined ? {} : { given: givenStream(stdin.name, stdin.input), parent: { kind: "none" } }),
+    excludes: options.list("exclude"),
+    rules: await selectionRules(context),
+  };
+}
+
+/** @throws CLI_INVALID_VALUE, and the engine's errors for sizes */
+export function backupSettings(context: CommandContext): BackupSettings {
+  const { options, output } = context;
   const timeNs = options.parsed("time", "give a time such as '2026-11-01 22:08:41'", (text) => parseTime(text));
   const workers = options.number("read-concurrency", { min: 1, max: 256 });
   const verifyPresent = options.text("verify-present");
   return {
-    targets,
-    cwd: process.cwd(),
-    ...(stdin === undefined ? {} : { given: givenStream(stdin.name, stdin.input) }),
     hostname: options.text("host") ?? hostname(),
     username: currentUser(),
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     tags: [...new Set(options.list("tag").flatMap(splitTags))],
     ...(timeNs === undefined ? {} : { timeNs }),
-    excludes: options.list("exclude"),
-    parent: stdin === undefined ? parentChoice(context) : { kind: "none" },
-    rules: await selectionRules(context),
+    parent: parentChoice(context),
     reading: {
       withAtime: options.flag("with-atime"),
       ignoreInode: options.flag("ignore-inode"),

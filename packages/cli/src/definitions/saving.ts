@@ -222,12 +222,6 @@ const restore: CommandDefinition = {
       completes: "nothing",
     },
     {
-      flags: "--host-of-source <host>",
-      description: "of a source: snapshots of another machine",
-      defaultText: "this machine's",
-      completes: "nothing",
-    },
-    {
       flags: "--replace",
       description: "of a source: what is there already may be replaced; without it, the restore is refused",
     },

@@ -3,18 +3,22 @@ import { isHoldfastError, messageOf } from "@holdfast/base";
 import { Backup, type BackupResult } from "@holdfast/engine";
 import type { OpenedSource, SourceConfiguration } from "@holdfast/protection/configured";
 import type { SourceWarning } from "@holdfast/sources";
-import { type BackupRequest, backupRequest } from "../backup/options.ts";
+import { type BackupSettings, backupSettings } from "../backup/options.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportBackup } from "../backup/report.ts";
 import { tellBackup } from "../backup/tell.ts";
 import type { CommandContext } from "../context.ts";
+import { cliError } from "../errors.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { safeText } from "../output/safe-text.ts";
 import { withSession } from "../repository-session.ts";
 import type { MeantSources } from "./meant-sources.ts";
+import { refuseOptions } from "./refuse-options.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
+
+const HELP = "holdfast help backup";
 
 /** Each source into each of its repositories. One that fails keeps no other from being stored; the first failure is the exit code. */
 export async function backupSources(
@@ -23,7 +27,10 @@ export async function backupSources(
 ): Promise<number> {
   const { output, signal } = context;
   const { captureSource, withSource } = await import("@holdfast/protection/configured");
-  const request = await backupRequest({ ...context, args: ["/"] });
+  refuseOptions(context, ["tag", "host", "time", "dry-run", "skip-if-unchanged", "no-scan", "read-concurrency"], HELP);
+  if (sources.length === 0)
+    throw cliError("CLI_USAGE", { problem: `${configuration.path} has no sources`, help: HELP });
+  const request = backupSettings(context);
   let code: number = EXIT.ok;
   let warned = false;
   const onWarning = (source: SourceConfiguration, { message }: SourceWarning): void => {
@@ -61,7 +68,7 @@ export async function backupSources(
 interface Capturing {
   readonly opened: OpenedSource;
   readonly source: SourceConfiguration;
-  readonly request: BackupRequest;
+  readonly request: BackupSettings;
   readonly captureSource: typeof import("@holdfast/protection/configured").captureSource;
   onWarning(source: SourceConfiguration, warning: SourceWarning): void;
 }

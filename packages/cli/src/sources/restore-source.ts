@@ -12,6 +12,7 @@ import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
 import { findCapture } from "./captured-source.ts";
 import type { MeantSources } from "./meant-sources.ts";
+import { refuseOptions } from "./refuse-options.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
 
@@ -21,10 +22,11 @@ export async function restoreSource(
   { configuration, sources }: MeantSources,
 ): Promise<number> {
   const { options, output } = context;
+  refuseOptions(context, ["target", "as", "snapshot", "set", "host", "replace"], "holdfast help restore");
   const [source] = sources;
   if (source === undefined) throw cliError("CLI_USAGE", { problem: "name one source", help: "holdfast help restore" });
   const { withSource } = await import("@holdfast/protection/configured");
-  const host = options.text("host-of-source") ?? hostname();
+  const host = options.list("host").at(-1) ?? hostname();
   const target = options.text("target");
   const form = options.text("as") ?? (target === undefined ? undefined : "folder");
   const settings = givenSettings(options.list("set"));
