@@ -36,7 +36,6 @@ sources:
   shop:
     kind: sqlite
     path: ${database}
-    criticality: critical
     queries:
       - { sql: SELECT count(*) FROM item, expect: 3 }
   numbers:

@@ -8,11 +8,6 @@ export const SOURCES_ERRORS = {
     message: "{source} needs the program {tool}, which is not there",
     hint: "{how}",
   },
-  SOURCES_TOOL_TOO_OLD: {
-    kind: "external-tool",
-    message: "{tool} has version {version}, and {source} needs {needed} or newer",
-    hint: "{how}",
-  },
   SOURCES_TOOL_FAILED: {
     kind: "external-tool",
     message: "{tool} failed for {source}: {reason}",
@@ -32,11 +27,6 @@ export const SOURCES_ERRORS = {
     kind: "permission",
     message: "{source} refuses to let us in: {reason}",
     hint: "Check user and password in the configuration; the guide of this kind of source says which rights it needs.",
-  },
-  SOURCES_SECRET: {
-    kind: "not-found",
-    message: "the secret at {reference} of {source} cannot be had: {reason}",
-    hint: "Secrets are referred to by `env`, `file` or `command`.",
   },
   SOURCES_SETTINGS: {
     kind: "invalid-input",

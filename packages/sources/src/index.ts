@@ -2,7 +2,6 @@ export { SOURCES_ERRORS, sourcesError } from "./errors.ts";
 export { SOURCE_KINDS } from "./kinds.ts";
 export { captureFolder } from "./contract/capture-folder.ts";
 export type { CapturedEntry, CapturedTree } from "./contract/captured-tree.ts";
-export type { Candidate, Criticality, Host } from "./contract/discovery.ts";
 export {
   type CaptureFacts,
   type Consistency,
@@ -16,8 +15,6 @@ export { absolutePath, commandLine, duration, secretReference, size } from "./co
 export {
   type Capture,
   type CaptureOptions,
-  type CapturedContent,
-  type PointInTime,
   type ProofCheck,
   type ProofReport,
   type ProveOptions,

@@ -8,7 +8,7 @@ export const run: RunCommand = async (context) => {
   const { output } = context;
   const { path, repositories, sources } = await requireConfiguration(context);
   if (output.settings.json) {
-    const kinds = [...sources.values()].map(({ name, kind, criticality }) => ({ name, kind, criticality }));
+    const kinds = [...sources.values()].map(({ name, kind }) => ({ name, kind }));
     output.printJson({ message_type: "configuration", path, repositories: [...repositories.keys()], sources: kinds });
     return EXIT.ok;
   }
@@ -16,6 +16,6 @@ export const run: RunCommand = async (context) => {
     `${path} is good: ${plural(repositories.size, "repository", "repositories")}, ${plural(sources.size, "source")}`,
   );
   for (const [name, { location }] of repositories) output.print(`repository ${name}: ${location}`);
-  for (const { name, kind, criticality } of sources.values()) output.print(`source ${name}: ${kind}, ${criticality}`);
+  for (const { name, kind } of sources.values()) output.print(`source ${name}: ${kind}`);
   return EXIT.ok;
 };

@@ -30,7 +30,6 @@ sources:
     capture: [pg_dump, shop]
     time-limit: 2h
     minimum-size: 10k
-    criticality: critical
     repositories: [main]
 `);
     expect(repositories.get("main")).toEqual({
@@ -42,7 +41,6 @@ sources:
     expect(sources.get("shop")).toMatchObject({
       name: "shop",
       kind: "command",
-      criticality: "critical",
       tags: [],
       settings: { capture: ["pg_dump", "shop"], "time-limit": 7_200_000, "minimum-size": 10_240, output: "output" },
     });
@@ -124,5 +122,5 @@ sources:
 
 test("the JSON Schema has every kind with its settings", () => {
   const text = JSON.stringify(configurationJsonSchema());
-  for (const word of ['"const":"command"', '"time-limit"', '"location"', '"criticality"']) expect(text).toContain(word);
+  for (const word of ['"const":"command"', '"time-limit"', '"location"']) expect(text).toContain(word);
 });

@@ -38,10 +38,6 @@ const COMMON = {
     .array(z.string().regex(/^[^,\s]+$/, "a tag has no commas and spaces"))
     .default([])
     .describe("Tags of its snapshots."),
-  criticality: z
-    .enum(["critical", "important", "standard", "reproducible"])
-    .default("standard")
-    .describe("What its loss would mean."),
 };
 const common = z.object(COMMON);
 

@@ -42,15 +42,12 @@ export async function captureSource(
   const { name, kind, source } = opened;
   const capture = await source.capture({ signal, onWarning });
   try {
-    const { content, paths } = capture;
     const identity = { kind: kind.kind, name, hostname: options.hostname };
-    const what =
-      content.kind === "entries"
-        ? { targets: paths, given: givenCapture(capture, identity), rules: NO_RULES }
-        : { targets: content.targets, rules: content.rules };
     const backup = new Backup(repository, {
       ...options,
-      ...what,
+      targets: [],
+      given: givenCapture(capture, identity),
+      rules: NO_RULES,
       cwd: "/",
       tags: [...new Set([...options.tags, ...sourceTags(opened)])],
       excludes: [],

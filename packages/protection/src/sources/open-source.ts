@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SOURCE_KINDS, type Source, type SourceKind } from "@holdfast/sources";
-import { fetchSecret } from "../configuration/secrets.ts";
 import type { Configuration, SourceConfiguration } from "../configuration/schema.ts";
 import { protectionError } from "../errors.ts";
 
@@ -13,7 +12,6 @@ export interface SourceRun {
   readonly hostname: string;
   /** A folder for scratch files when the configuration names none. */
   readonly temporary: string;
-  readonly signal: AbortSignal;
 }
 
 export interface OpenedSource {
@@ -52,8 +50,6 @@ export async function withSource<T>(
       environment: run.environment,
       hostname: run.hostname,
       temporary,
-      secret: (reference, { signal }) =>
-        fetchSecret(reference, `source ${name}`, { environment: run.environment, signal }),
     });
     return await work({ name, kind, source, temporary });
   } finally {

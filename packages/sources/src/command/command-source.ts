@@ -1,12 +1,12 @@
 /** A source that programs of the user make: the way to protect a workload that Holdfast does not know. */
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "@holdfast/base";
 import type { GivenEntry } from "@holdfast/engine";
 import { atLeast } from "../content/plausible.ts";
 import { limitTime, withinLimit } from "../content/time-limit.ts";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
+import { chosenForm } from "../contract/forms.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import type {
   CallOptions,
@@ -20,7 +20,9 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
+import { lookAt } from "../proofs/look-at.ts";
 import type { CommandSettings } from "./settings.ts";
 
 /** The name of the folder that is stored, in the capture. */
@@ -59,29 +61,26 @@ export class CommandSource implements Source {
     }
     return {
       paths: [captureFolder("command", this.#name)],
-      content: { kind: "entries", entries: this.#entries(signal) },
+      entries: this.#entries(signal),
       facts: () => this.#facts(startedAtMs),
       close,
     };
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, onStep } = options;
-    const form = options.form ?? this.forms[0]?.name;
+    const { signal, folder, overwrite = false, onStep } = options;
+    const form = chosenForm(this.forms, options.form, this.#title);
     if (form === "folder") {
       if (folder === undefined) throw this.#unsupported("restoring as files", "no folder was named");
-      await this.#requireEmpty(folder, options);
+      await requireEmptyFolder(folder, { overwrite });
       onStep(`writing files to ${folder}`);
       await captured.extract(undefined, folder, { signal });
       return { restored: ["all files of the capture"], place: folder, remaining: [] };
     }
     const { restore } = this.#settings;
-    if (form !== "command" || restore === undefined) {
-      const forms = this.forms.map(({ name }) => name).join(", ");
-      throw sourcesError("SOURCES_FORM_UNKNOWN", { source: this.#title, form, forms });
-    }
+    if (restore === undefined) throw new Error("there is no such form without a command");
     if (folder === undefined) throw this.#unsupported("restoring", "there is no folder for what was captured");
-    await this.#requireEmpty(folder, options);
+    await requireEmptyFolder(folder, { overwrite });
     await captured.extract(undefined, folder, { signal });
     onStep(`running ${restore[0]}`);
     await this.#runOn(captured, restore, folder, { signal });
@@ -92,25 +91,16 @@ export class CommandSource implements Source {
     const beganMs = performance.now();
     onStep("restoring to a temporary folder");
     await captured.extract(undefined, scratch, { signal });
-    const extractedMs = performance.now() - beganMs;
-    const checks = [
-      { name: "restored", passed: true, detail: "every byte read again and compared", elapsedMs: extractedMs },
-    ];
+    const detail = "every byte read again and compared";
+    const restored = { name: "restored", passed: true, detail, elapsedMs: performance.now() - beganMs };
     const { prove } = this.#settings;
-    if (prove === undefined) return { checks, usableAfterMs: extractedMs };
+    if (prove === undefined) return { checks: [restored], usableAfterMs: performance.now() - beganMs };
     onStep(`running ${prove[0]}`);
-    const startedMs = performance.now();
-    let passed = true;
-    let detail: string;
-    try {
-      detail = lastLine(await this.#runOn(captured, prove, scratch, { signal }));
-    } catch (error) {
-      signal.throwIfAborted();
-      passed = false;
-      detail = error instanceof Error ? error.message : String(error);
-    }
-    checks.push({ name: prove[0] as string, passed, detail, elapsedMs: performance.now() - startedMs });
-    return { checks, usableAfterMs: passed ? performance.now() - beganMs : undefined };
+    const proven = await lookAt(prove[0] as string, { signal }, async () => ({
+      passed: true,
+      detail: lastLine(await this.#runOn(captured, prove, scratch, { signal })),
+    }));
+    return { checks: [restored, proven], usableAfterMs: proven.passed ? performance.now() - beganMs : undefined };
   }
 
   /** What ends the capture in order; should we be killed, another process does it. */
@@ -168,15 +158,6 @@ export class CommandSource implements Source {
       () => false,
     );
     if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${folder} is no folder` });
-  }
-
-  async #requireEmpty(folder: string, { overwrite = false }: RestoreOptions): Promise<void> {
-    const names = await readdir(folder).catch((error: unknown) => {
-      if (systemCode(error) === "ENOENT") return [];
-      throw error;
-    });
-    if (names.length > 0 && !overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
-    if (names.length === 0) await mkdir(folder, { recursive: true, mode: 0o700 });
   }
 
   #run(what: string, words: readonly string[], { signal }: CallOptions): Promise<string> {

@@ -1,23 +1,26 @@
 /** Types of settings that several kinds have. Each says in its own words what is wrong. */
+import { parseDuration } from "@holdfast/base";
+import { parseSizeBytes } from "@holdfast/engine";
 import { z } from "zod";
 
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const UNITS_BYTES: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
-
-/** A time such as `30s`, `5m`, `2h` or `1d`, in milliseconds. */
-export const duration = z
-  .string()
-  .regex(/^\d{1,6}[smhd]$/, "give a time such as 30s, 5m, 2h or 1d")
-  .transform((text) => Number(text.slice(0, -1)) * (UNITS_MS[text.slice(-1)] as number));
+/** A time such as `30s`, `5m`, `1h30m` or `1d`, in milliseconds. */
+export const duration = z.string().transform((text, context) => {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  context.addIssue("give a time such as 30s, 5m, 1h30m or 1d");
+  return z.NEVER;
+});
 
 /** A size such as `512`, `10k`, `5M` or `2G`, in bytes. */
-export const size = z
-  .union([z.int().nonnegative(), z.string().regex(/^\d{1,12}[kmgt]?$/i, "give a size such as 512, 10k, 5M or 2G")])
-  .transform((value) => {
-    if (typeof value === "number") return value;
-    const unit = /[a-z]$/i.exec(value)?.[0]?.toLowerCase() ?? "";
-    return Number.parseInt(value, 10) * (UNITS_BYTES[unit] as number);
-  });
+export const size = z.union([z.int().nonnegative(), z.string()]).transform((value, context) => {
+  if (typeof value === "number") return value;
+  try {
+    return parseSizeBytes(value);
+  } catch {
+    context.addIssue("give a size such as 512, 10k, 5M or 2G");
+    return z.NEVER;
+  }
+});
 
 /** A program and its arguments, run without a shell. */
 export const commandLine = z

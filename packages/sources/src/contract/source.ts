@@ -1,8 +1,7 @@
 /**
  * What can be protected: the contract of every kind of source.
  *
- * A kind (files, a database server, a virtual machine …) finds what there is of it on a host, and opens what the configuration
- * names. An opened source is captured into a snapshot, restored from one, and proven: the restored copy is started, or opened, in
+ * A kind (a database, what a program exports …) opens what the configuration names. An opened source is captured into a snapshot, restored from one, and proven: the restored copy is started, or opened, in
  * isolation and examined. No kind knows repositories, schedules or the command line.
  *
  * Every kind keeps these promises, and the conformance suite (`testing/`) asks them of the real thing:
@@ -13,10 +12,9 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntry, SelectionRules } from "@holdfast/engine";
+import type { GivenEntry } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
-import type { Candidate, Host } from "./discovery.ts";
 import type { CaptureFacts } from "./facts.ts";
 import type { SourceSurroundings } from "./surroundings.ts";
 
@@ -28,12 +26,8 @@ export interface CallOptions {
 export interface SourceKind<Settings = unknown> {
   /** As the configuration names it. */
   readonly kind: string;
-  /** `experimental` where it was never tried against the real thing; commands say so. */
-  readonly maturity: "stable" | "experimental";
   /** What the configuration says of such a source, besides what all sources have; a strict object. */
   readonly settings: z.ZodType<Settings>;
-  /** Looks for such sources, changes nothing, takes seconds. What may not be looked at is left out. */
-  discover(host: Host, options: CallOptions): AsyncIterable<Candidate>;
   /** @param name as the configuration calls it: part of paths in snapshots */
   open(name: string, settings: Settings, surroundings: SourceSurroundings): Source;
 }
@@ -69,18 +63,13 @@ export interface SourceWarning {
 export interface Capture {
   /** What the snapshot names as its paths. The same for every capture of a source, as snapshots are grouped by them. */
   readonly paths: readonly string[];
-  readonly content: CapturedContent;
-  /** What was found out about the capture. To be asked once the content was taken to its end. */
+  /** Made by the source. The path of each is below the path of the capture. */
+  readonly entries: AsyncIterable<GivenEntry>;
+  /** What was found out about the capture. To be asked once the entries were taken to their end. */
   facts(): CaptureFacts;
   /** Thaws, ends and removes what the capture has frozen, started and made. May be called twice. */
   close(): Promise<void>;
 }
-
-export type CapturedContent =
-  /** Made by the source. The path of each entry is below the path of the capture. */
-  | { readonly kind: "entries"; readonly entries: AsyncIterable<GivenEntry> }
-  /** Files of this machine as they lie. */
-  | { readonly kind: "files"; readonly targets: readonly string[]; readonly rules: SelectionRules };
 
 export interface RestoreForm {
   /** `server`, `folder`, `cluster` … */
@@ -96,19 +85,11 @@ export interface RestoreOptions extends CallOptions {
   readonly folder?: string;
   /** Settings that take the place of the source's own, such as another host or port; checked by the kind's schema. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** How far a source with a journal is to be taken: not beyond this. Default: as far as it goes. */
-  readonly until?: PointInTime;
   /** What is there may be replaced. Default: it is refused. */
   readonly overwrite?: boolean;
   readonly onWarning: (warning: SourceWarning) => void;
   readonly onStep: (step: string) => void;
 }
-
-export type PointInTime =
-  | { readonly kind: "time"; readonly atMs: number }
-  /** LSN, GTID, revision: what the kind counts in. */
-  | { readonly kind: "position"; readonly position: string }
-  | { readonly kind: "name"; readonly name: string };
 
 export interface RestoreReport {
   /** What was made, one line each: `database shop: 14 tables, 1.2 GiB`. */
@@ -122,8 +103,6 @@ export interface RestoreReport {
 export interface ProveOptions extends CallOptions {
   /** An empty folder with room for the restored copy, which is removed by the caller. */
   readonly scratch: string;
-  /** As in a restore. */
-  readonly until?: PointInTime;
   readonly onStep: (step: string) => void;
 }
 

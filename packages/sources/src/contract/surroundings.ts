@@ -1,12 +1,9 @@
 /** What sources may know of the process that they run in: they read no environment of their own. */
-import type { Secret } from "@holdfast/base";
 
 export interface SourceSurroundings {
   /** What programs that are started get to see. Holds no password of Holdfast. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
-  /** The value of a secret that the settings refer to. @throws SOURCES_SECRET */
-  readonly secret: (reference: SecretReference, options: { signal: AbortSignal }) => Promise<Secret>;
   /** A folder for small things, such as sockets and files of passwords; empty, for the owner only. */
   readonly temporary: string;
 }

@@ -1,6 +1,6 @@
 /** Questions of the user to a restored database, as checks of a proof. */
 import { z } from "zod";
-import type { ProofCheck } from "../contract/source.ts";
+import type { Seen } from "./look-at.ts";
 
 /** As a setting: the answer is the first column of the first row. */
 export const proofQueries = z
@@ -28,25 +28,20 @@ export function sqlOf(query: ProofQuery): string {
 export type Answer = string | number | bigint | boolean | null | undefined;
 
 /** Whether the answer is what it should be. */
-export function judgeAnswer(query: ProofQuery, answer: Answer, elapsedMs: number): ProofCheck {
+export function judgeAnswer(query: ProofQuery, answer: Answer): Seen {
   const shown = answer === undefined ? "no row" : answer === null ? "NULL" : String(answer).slice(0, 200);
   if (typeof query === "string") {
     const isNothing = answer === undefined || answer === null || ["", "0", "f", "false"].includes(String(answer));
-    return { name: query, passed: !isNothing, detail: shown, elapsedMs };
+    return { passed: !isNothing, detail: shown };
   }
   const expected = String(query.expect);
   const passed = answer !== undefined && answer !== null && sameValue(String(answer), query.expect);
   const detail = passed ? shown : `${shown}, where ${expected} was expected`;
-  return { name: query.sql, passed, detail, elapsedMs };
+  return { passed, detail };
 }
 
 /** Databases print truth as t, 1 or true. */
 function sameValue(answer: string, expected: string | number | boolean): boolean {
   if (typeof expected !== "boolean") return answer === String(expected);
   return (expected ? ["t", "true", "1"] : ["f", "false", "0"]).includes(answer);
-}
-
-/** The check of something that could not even be asked. */
-export function failedCheck(name: string, error: unknown, elapsedMs: number): ProofCheck {
-  return { name, passed: false, detail: error instanceof Error ? error.message : String(error), elapsedMs };
 }

@@ -12,14 +12,12 @@ export interface CapturedSource {
   readonly hostname: string;
 }
 
-/** Only for a capture whose content is entries. */
 export function givenCapture(capture: Capture, source: CapturedSource): GivenEntries {
   return { paths: capture.paths, entries: entriesOf(capture, source) };
 }
 
 async function* entriesOf(capture: Capture, source: CapturedSource): AsyncGenerator<GivenEntry> {
-  if (capture.content.kind !== "entries") throw new Error("a capture of files has no entries");
-  yield* capture.content.entries;
+  yield* capture.entries;
   const path = join(captureFolder(source.kind, source.name), FACTS_FILE);
   const bytes = encodeFacts({ ...capture.facts(), ...source });
   async function* content(): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 /** Puts a restored database in its place: it is there whole or not at all, and what was there before is kept under another name. */
-import { lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "@holdfast/base";
 import type { CapturedTree } from "../contract/captured-tree.ts";
@@ -15,8 +15,6 @@ export interface Placing extends CallOptions {
   readonly file: string;
   readonly path: string;
   readonly overwrite: boolean;
-  /** Nothing at all may be in its folder. */
-  readonly mustBeEmpty?: boolean;
   readonly source: string;
 }
 
@@ -25,12 +23,9 @@ export interface Placing extends CallOptions {
  * @throws SOURCES_TARGET_NOT_EMPTY, SOURCES_TARGET_RUNNING, SOURCES_DAMAGED
  */
 export async function putInPlace(captured: CapturedTree, placing: Placing): Promise<string | undefined> {
-  const { file, path, overwrite, mustBeEmpty = false, signal } = placing;
+  const { file, path, overwrite, signal } = placing;
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (mustBeEmpty && !overwrite && (await readdir(folder)).length > 0) {
-    throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
-  }
   const present = await presentOf(path);
   if (present.length > 0) {
     if (!overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: path });

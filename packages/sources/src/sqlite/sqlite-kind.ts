@@ -5,8 +5,6 @@ import { SqliteSource } from "./sqlite-source.ts";
 
 export const sqliteKind: SourceKind<SqliteSettings> = {
   kind: "sqlite",
-  maturity: "stable",
   settings: sqliteSettings,
-  async *discover() {},
   open: (name, settings, surroundings) => new SqliteSource(name, settings, surroundings),
 };

@@ -5,7 +5,7 @@
 import { createReadStream } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { messageOf } from "@holdfast/base";
+import { messageOf, systemCode } from "@holdfast/base";
 import type { GivenEntry } from "@holdfast/engine";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
@@ -23,8 +23,10 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { requireRoom } from "../host/room.ts";
-import { failedCheck, judgeAnswer, sqlOf } from "../proofs/queries.ts";
+import { lookAt } from "../proofs/look-at.ts";
+import { type Answer, judgeAnswer, sqlOf } from "../proofs/queries.ts";
 import { putInPlace } from "./put-in-place.ts";
 import { runTask } from "./run-task.ts";
 import { type SqliteSettings, sqliteSettings } from "./settings.ts";
@@ -63,7 +65,7 @@ export class SqliteSource implements Source {
       }
       return {
         paths: [captureFolder("sqlite", this.#name)],
-        content: { kind: "entries", entries: this.#entries(copy, original) },
+        entries: this.#entries(copy, original),
         facts: () => ({
           consistentAt: new Date(copied.atMs).toISOString(),
           consistency: "application",
@@ -88,7 +90,8 @@ export class SqliteSource implements Source {
       if (folder === undefined) throw this.#unsupported("restoring into a folder", "none was named");
       const path = join(folder, file);
       onStep(`writing ${path}`);
-      await putInPlace(captured, { file, path, overwrite, mustBeEmpty: true, source: this.#title, signal });
+      await requireEmptyFolder(folder, { overwrite });
+      await putInPlace(captured, { file, path, overwrite, source: this.#title, signal });
       return { restored: [`the database ${file}`], place: path, remaining: [] };
     }
     const { path } = sqliteSettings.parse({ path: this.#settings.path, ...options.settings });
@@ -106,31 +109,23 @@ export class SqliteSource implements Source {
     await captured.extract(file, scratch, { signal });
     const path = join(scratch, file);
     onStep("examining every page");
+    const ask = async (sql: string): Promise<Answer> =>
+      (await runTask({ kind: "query", path, sql }, this.#title, { signal })).answer;
     const checks: ProofCheck[] = [
-      await this.#check("integrity and foreign keys", signal, async () => {
+      await lookAt("integrity and foreign keys", { signal }, async () => {
         const problems = await this.#problems(path, "full", { signal });
         return { passed: problems.length === 0, detail: problems.length === 0 ? "ok" : problems.join("; ") };
       }),
-      await this.#check("schema can be read", signal, async () => {
-        const sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
-        const { answer } = await runTask({ kind: "query", path, sql }, this.#title, { signal });
-        return { passed: true, detail: `tables: ${String(answer)}` };
+      await lookAt("schema can be read", { signal }, async () => {
+        const tables = await ask("SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+        return { passed: true, detail: `tables: ${String(tables)}` };
       }),
     ];
     const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;
     for (const query of this.#settings.queries) {
-      onStep(`asking ${sqlOf(query)}`);
-      const startedMs = performance.now();
-      const task = { kind: "query", path, sql: sqlOf(query) } as const;
-      checks.push(
-        await runTask(task, this.#title, { signal }).then(
-          ({ answer }) => judgeAnswer(query, answer, performance.now() - startedMs),
-          (error: unknown) => {
-            signal.throwIfAborted();
-            return failedCheck(sqlOf(query), error, performance.now() - startedMs);
-          },
-        ),
-      );
+      const sql = sqlOf(query);
+      onStep(`asking ${sql}`);
+      checks.push(await lookAt(sql, { signal }, async () => judgeAnswer(query, await ask(sql))));
     }
     return { checks, usableAfterMs };
   }
@@ -161,7 +156,7 @@ export class SqliteSource implements Source {
         await file.close();
       }
     } catch (error) {
-      const isRefused = /EACCES|EPERM/.test(messageOf(error));
+      const isRefused = ["EACCES", "EPERM"].includes(systemCode(error) ?? "");
       throw sourcesError(
         isRefused ? "SOURCES_CREDENTIALS" : "SOURCES_UNREACHABLE",
         { source, reason: messageOf(error) },
@@ -174,20 +169,6 @@ export class SqliteSource implements Source {
 
   async #problems(path: string, how: "quick" | "full", options: CallOptions): Promise<readonly string[]> {
     return (await runTask({ kind: "check", path, how }, this.#title, options)).problems;
-  }
-
-  async #check(
-    name: string,
-    signal: AbortSignal,
-    look: () => Promise<{ passed: boolean; detail: string }>,
-  ): Promise<ProofCheck> {
-    const startedMs = performance.now();
-    try {
-      return { name, ...(await look()), elapsedMs: performance.now() - startedMs };
-    } catch (error) {
-      signal.throwIfAborted();
-      return failedCheck(name, error, performance.now() - startedMs);
-    }
   }
 
   #unsupported(what: string, reason: string): Error {

@@ -50,15 +50,10 @@ export class SourceLab {
 
   /** What a source is told of its surroundings. */
   surroundings(): SourceSurroundings {
-    const environment = { ...process.env };
     return {
-      environment,
+      environment: { ...process.env },
       hostname: "lab",
       temporary: this.newFolder(),
-      secret: async (reference) => {
-        if (!("env" in reference)) throw new Error("the lab has secrets in variables only");
-        return new Secret(environment[reference.env] ?? "");
-      },
     };
   }
 
@@ -73,13 +68,10 @@ export class SourceLab {
     const within = signal ?? new AbortController().signal;
     const capture = await source.capture({ signal: within, onWarning: (warning) => warnings.push(warning) });
     try {
-      const { content } = capture;
-      const what =
-        content.kind === "entries"
-          ? { targets: [], given: givenCapture(capture, { ...identity, hostname: "lab" }), rules: NO_RULES }
-          : { targets: content.targets, rules: content.rules };
       const result = await new Backup(this.repository, {
-        ...what,
+        targets: [],
+        given: givenCapture(capture, { ...identity, hostname: "lab" }),
+        rules: NO_RULES,
         cwd: "/",
         hostname: "lab",
         username: "tester",

@@ -139,10 +139,9 @@ describe("a command source", () => {
   test("a snapshot that holds no capture is refused", async () => {
     const files = commandKind.open("x", commandKind.settings.parse({ folder: lab.folder }), lab.surroundings());
     const bare = await files.capture({ signal: never, onWarning: () => {} });
-    const content = { kind: "files", targets: ["/etc/hostname"], rules: NOTHING } as const;
     const withoutFacts: Source = {
       forms: [],
-      capture: async () => ({ ...bare, content }),
+      capture: async () => ({ ...bare, paths: ["/elsewhere"] }),
       restore: () => Promise.reject(new Error("not asked for")),
       prove: () => Promise.reject(new Error("not asked for")),
     };
@@ -153,8 +152,6 @@ describe("a command source", () => {
     await expect(lab.captured()).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
   });
 });
-
-const NOTHING = { excludes: [], ifPresent: [], largerThanBytes: undefined, oneFileSystem: false } as const;
 
 async function waitUntilGone(pid: number): Promise<void> {
   for (let n = 0; n < 500; n++) {
