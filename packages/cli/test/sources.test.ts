@@ -131,6 +131,39 @@ describe("what is wrong", () => {
     expect(readFileSync(database).equals(before)).toBe(true);
   });
 
+  test("names that also lie here are not guessed at", async () => {
+    const here = temporaryFolder();
+    for (const name of ["main", "shop"]) writeFileSync(join(here, name), "mine");
+    const variables = { ...second, XDG_CONFIG_HOME: config, XDG_STATE_HOME: join(folder, "state"), HOME: folder };
+    for (const argv of [
+      ["-r", "main", "snapshots"],
+      ["backup", "shop"],
+      ["restore", "shop"],
+    ]) {
+      const { code, stderr } = await holdfast(argv, { variables, cwd: here });
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/'(main|shop)' is a .* of the configuration, and also/),
+      ]);
+    }
+  });
+
+  test("what has no snapshot, no repository or no configuration says so, with the next step", async () => {
+    const host = await run(["prove", "shop", "--host", "another"], second);
+    expect([host.code, host.stderr]).toEqual([
+      1,
+      expect.stringMatching(/no snapshot of the source shop .*holdfast backup shop/),
+    ]);
+    writeFileSync(file, "version: 1\nsources: { a: { kind: command, capture: [seq, '3'] } }\n");
+    const nowhere = await run(["backup", "a"]);
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining("the source a has no repository")]);
+    writeFileSync(file, configuration());
+    const none = await run(["prove"], { XDG_CONFIG_HOME: join(folder, "nothing") });
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("there is no configuration")]);
+    const unreadable = await run(["--config", folder, "config", "check"]);
+    expect([unreadable.code, unreadable.stderr]).toEqual([1, expect.stringContaining("it is no file")]);
+  });
+
   test("a configuration without sources is nothing to back up", async () => {
     writeFileSync(file, "version: 1\n");
     const { code, stderr } = await run(["backup"]);
