@@ -17,3 +17,4 @@ export { endingWithUs, findProgram } from "./find-program.ts";
 export { workerEntry } from "./worker-entry.ts";
 export { parseDuration } from "./duration.ts";
 export { printedBy } from "./printed-by.ts";
+export { orAborted } from "./or-aborted.ts";

@@ -12,7 +12,8 @@ import type { CopyChange } from "./copies.ts";
 import type { OpenedCopy, StandbyCopy } from "./copy-reader.ts";
 
 const FILES = 12;
-const LARGE_PARTS = 8;
+/** So many that no restore gets by with five reads, however its workers put them together. */
+const LARGE_PARTS = 16;
 
 /** What does not get smaller, so that a restore needs many reads. */
 function part(n: number): Uint8Array {

@@ -3,7 +3,7 @@
  * is taken from another. When the one is out of reach, comes to a halt, becomes far slower than it was, or has lost much, the restore
  * goes on from another, in the middle of what it is doing: nothing that was restored is touched again.
  */
-import { isHoldfastError, messageOf } from "@holdfast/base";
+import { isHoldfastError, messageOf, orAborted } from "@holdfast/base";
 import { systemClock } from "@holdfast/storage";
 import { engineError } from "../errors.ts";
 import { idToBytes, type BlobType, type Id } from "../format/id.ts";
@@ -169,19 +169,8 @@ export class Copies {
   }
 
   /** A read that hangs in a system call is not waited for once its copy is left. */
-  async #unlessLeft<T>(reader: CopyReader, work: Promise<T>): Promise<T> {
-    if (this.#isAlone) return work;
-    const left = Promise.withResolvers<never>();
-    const onAbort = (): void => left.reject(reader.signal.reason);
-    if (reader.signal.aborted) onAbort();
-    reader.signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([work, left.promise]);
-    } finally {
-      reader.signal.removeEventListener("abort", onAbort);
-      work.catch(() => {});
-      left.promise.catch(() => {});
-    }
+  #unlessLeft<T>(reader: CopyReader, work: Promise<T>): Promise<T> {
+    return this.#isAlone ? work : orAborted(work, reader.signal);
   }
 
   /** Goes over to another copy; resolves once that is done. @throws `error` when there is none */

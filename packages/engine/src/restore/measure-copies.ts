@@ -1,5 +1,5 @@
 /** Measures copies of a repository by reading a little of the snapshot that is to be restored from each of them at once. */
-import { isHoldfastError } from "@holdfast/base";
+import { isHoldfastError, orAborted } from "@holdfast/base";
 import { systemClock } from "@holdfast/storage";
 import type { Id } from "../format/id.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
@@ -77,12 +77,12 @@ async function measure(
   });
   let error: unknown;
   try {
-    const ids = await untilAborted(sampleOf(reader, root), reader.signal);
+    const ids = await orAborted(sampleOf(reader, root), reader.signal);
     // Folders may have come from a cache on this machine; what counts is what comes from the place.
     began = performance.now();
     bytes = 0;
     firstMs = undefined;
-    await untilAborted(readBlobs(reader, ids), reader.signal);
+    await orAborted(readBlobs(reader, ids), reader.signal);
     onDone(performance.now() - began);
   } catch (failure) {
     error = failure;
@@ -94,20 +94,6 @@ async function measure(
   const isUsable = firstMs !== undefined && bytes > 0 && (error === undefined || signal.aborted);
   const pace = isUsable ? { latencyMs: firstMs as number, bytesPerSecond: (bytes * 1000) / elapsedMs } : undefined;
   return { bytes, elapsedMs, pace, error: pace === undefined ? error : undefined };
-}
-
-/** A read that hangs in a system call is not waited for. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    work.catch(() => {});
-    aborted.promise.catch(() => {});
-  }
 }
 
 async function readBlobs(reader: CopyReader, ids: readonly Id[]): Promise<void> {

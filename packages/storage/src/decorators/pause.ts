@@ -1,4 +1,5 @@
 /** A gate that calls pass, and at which they wait while anybody keeps it shut. */
+import { orAborted } from "@holdfast/base";
 
 export class Pause {
   #keepers = 0;
@@ -25,18 +26,5 @@ export class Pause {
   async pass({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted();
     while (this.isShut) await orAborted(this.#opened.promise, signal);
-  }
-}
-
-/** What `promise` gives, or the reason of an abort as soon as there is one. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -1,5 +1,5 @@
 /** Turns for calls, of which so many may be had at once as a limit says that may change meanwhile. */
-import { orAborted } from "./pause.ts";
+import { orAborted } from "@holdfast/base";
 
 export class Turns {
   readonly #limit: () => number;
