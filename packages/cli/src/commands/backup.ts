@@ -1,7 +1,7 @@
 /** `holdfast backup`: makes a snapshot. */
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { Backup, type BackupResult, fsPath, type SelectionRules, type StoredSnapshot } from "@holdfast/engine";
+import { Backup, type BackupOptions, type BackupResult, fsPath, type SelectionRules, type StoredSnapshot } from "@holdfast/engine";
 import { type BackupRequest, backupRequest } from "../backup/options.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportPresent, recordPresent } from "../backup/present.ts";
@@ -35,14 +35,18 @@ async function backupPaths(context: CommandContext): Promise<number> {
   const request = await backupRequest(context);
   const { dryRun } = request;
   const { options, output } = context;
+  // What comes from elsewhere is not taken before the repository is locked for it; a parent by its name has to be found.
+  const mayBeFirst = !dryRun && request.given === undefined && request.parent.kind !== "id";
   const maxShrinkPercent = options.parsed("max-shrink", SHRINK_EXPECTED, parsePercent);
   const result = await withSession(
     context,
     (session) => {
-      const work = (signal: AbortSignal): Promise<BackupResult> => backUp(context, session, request, signal);
-      return dryRun ? work(context.signal) : session.locked("append", work);
+      const work = (signal: AbortSignal, asFirst?: BackupOptions["asFirst"]): Promise<BackupResult> =>
+        backUp(context, session, { ...request, asFirst }, signal);
+      if (dryRun) return work(context.signal);
+      return mayBeFirst ? session.lockedAhead(work) : session.locked("append", (signal) => work(signal));
     },
-    { whileOpening: () => Backup.startThreads(request.workers) },
+    { whileOpening: () => Backup.startThreads(request.workers), mayBeFirst },
   );
   const shrinkage = shrinkageOf(result, maxShrinkPercent === undefined ? undefined : maxShrinkPercent / 100);
   reportBackup(result, output, { dryRun, shrinkage });
@@ -56,7 +60,7 @@ async function backupPaths(context: CommandContext): Promise<number> {
 async function backUp(
   context: CommandContext,
   session: Session,
-  request: BackupRequest,
+  request: BackupRequest & Pick<BackupOptions, "asFirst">,
   signal: AbortSignal,
 ): Promise<BackupResult> {
   const { repository } = session;

@@ -15,7 +15,7 @@ import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
 import { formatGoTime } from "../format/go-time.ts";
 import type { SnapshotFields } from "../format/snapshot.ts";
-import type { BlobIndex } from "../index/blob-index.ts";
+import { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool } from "../packs/pack-pool.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
@@ -43,6 +43,11 @@ const PARENT_CACHE_BYTES = 80 * 1024 * 1024;
 const LEAST_PARENT_CACHE_BYTES = 20 * 1024 * 1024;
 /** How long an interrupted run may take to record what it has stored. */
 const RECORD_MS = 700;
+
+interface WhatIsThere {
+  readonly found: EarlierSnapshots;
+  readonly index: BlobIndex;
+}
 
 export class Backup {
   readonly #repository: Repository;
@@ -92,7 +97,7 @@ export class Backup {
   }
 
   /**
-   * The repository must be locked by the caller (shared).
+   * The repository must be locked by the caller (shared), or be about to be (`BackupOptions.asFirst`).
    * @throws ENGINE_NOTHING_TO_BACK_UP, damage found in the repository's index, and what the backend throws; on abort the
    * signal's reason, after what is stored so far was recorded in an index
    */
@@ -102,11 +107,7 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const { found, index } = await withIndexBeside(
-      this.#repository,
-      (onListed, both) => this.#lookBack(onListed, both),
-      { signal },
-    );
+    const { found, index } = this.#options.asFirst === undefined ? await this.#readWhatIsThere() : this.#nothingThere();
     const { parent, comparable } = found;
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
@@ -116,7 +117,8 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
-      const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      const isNothingThere = intake === undefined || this.#options.asFirst !== undefined;
+      const packs = isNothingThere ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
       this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
@@ -124,6 +126,7 @@ export class Backup {
       this.#enter("finishing");
       if (!dryRun) await coordinator.flush();
       await coordinator.stop();
+      await this.#options.asFirst?.locked;
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
       const present = await this.#verifyPresent(index);
@@ -140,12 +143,30 @@ export class Backup {
     }
   }
 
+  #readWhatIsThere(): Promise<WhatIsThere> {
+    const { signal } = this.#options;
+    const look = (onListed: () => void, both: AbortSignal): Promise<EarlierSnapshots> => this.#lookBack(onListed, both);
+    return withIndexBeside(this.#repository, look, { signal });
+  }
+
+  #nothingThere(): WhatIsThere {
+    const index = BlobIndex.create();
+    this.#repository.onIndex?.(index);
+    const found = { parent: undefined, comparable: undefined, all: [] };
+    this.#tellFound(found);
+    return { found, index };
+  }
+
   async #lookBack(onListed: () => void, signal: AbortSignal): Promise<EarlierSnapshots> {
     const onProblem = (problem: Problem): void => this.#problem(problem);
     const found = await lookBack(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
-    this.#options.onEvent({ kind: "snapshots", snapshots: found.all });
-    this.#options.onEvent({ kind: "parent", id: found.parent?.id });
+    this.#tellFound(found);
     return found;
+  }
+
+  #tellFound({ all, parent }: EarlierSnapshots): void {
+    this.#options.onEvent({ kind: "snapshots", snapshots: all });
+    this.#options.onEvent({ kind: "parent", id: parent?.id });
   }
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */
@@ -208,6 +229,7 @@ export class Backup {
         index,
         pool,
         signal: options.signal,
+        mayWrite: options.asFirst?.locked,
         onFailure: (error) => coordinator.fail(error),
       });
     }

@@ -16,6 +16,10 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Id, or its beginning, of the key file to try first. */
   readonly keyHint?: string | undefined;
+  /** Where the first question goes, for the config: one that does not repeat it tells sooner that nobody answers. Default: the backend. */
+  readonly askFirst?: Backend | undefined;
+  /** Called once there is a config, while keys are still being looked for. */
+  readonly onFound?: (() => void) | undefined;
 }
 
 /**
@@ -25,17 +29,18 @@ export interface OpenOptions {
 export async function openRepository(
   backend: Backend,
   password: Secret,
-  { signal, keyHint }: OpenOptions,
+  { signal, keyHint, askFirst = backend, onFound }: OpenOptions,
 ): Promise<Repository> {
   // Keys are looked for meanwhile, as each file is several ways there and back on a long line.
   const search = new AbortController();
   const finding = findKey(backend, password, { signal: AbortSignal.any([signal, search.signal]), hint: keyHint });
   const found = finding.catch(() => undefined); // what is wrong with the config says more
-  const sealed = await loadConfig(backend, signal).catch(async (error: unknown) => {
+  const sealed = await loadConfig(askFirst, signal).catch(async (error: unknown) => {
     search.abort(error);
     await found;
     throw error;
   });
+  onFound?.();
   const { id, masterKey, all } = await finding;
   const config = openConfig(new Sealer(masterKey), sealed);
   return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
