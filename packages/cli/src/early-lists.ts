@@ -14,11 +14,16 @@ export interface EarlyListsOptions {
   readonly signal: AbortSignal;
   /** The run takes a lock. */
   readonly locks: boolean;
-  /** The run is done sooner where nothing was stored yet. */
-  readonly data: boolean;
+  /** What the run does with snapshots: reads data of theirs, or makes one, which takes less where nothing was stored yet. */
+  readonly use: "reads" | "adds" | undefined;
 }
 
+/** More names are not kept. */
+const MOST_SNAPSHOTS = 10_000;
+
 export class EarlyLists {
+  /** Those that were there. */
+  readonly snapshots: Names;
   readonly #backend: Backend;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
@@ -26,11 +31,12 @@ export class EarlyLists {
   readonly #empty: Promise<boolean>;
   #locks = NOT_ASKED;
 
-  constructor(backend: Backend, { signal, locks, data }: EarlyListsOptions) {
+  constructor(backend: Backend, { signal, locks, use }: EarlyListsOptions) {
     this.#backend = backend;
     this.#signal = AbortSignal.any([signal, this.#closed.signal]);
     this.#asksForLocks = locks;
-    this.#empty = data ? this.#areAllEmpty() : Promise.resolve(false);
+    this.snapshots = use === undefined ? NOT_ASKED : this.#list("snapshot", MOST_SNAPSHOTS);
+    this.#empty = use === "adds" ? this.#areAllEmpty() : Promise.resolve(false);
   }
 
   /** There is a repository. Locks are not asked for sooner, so that what they say is as young as can be. */
@@ -53,16 +59,16 @@ export class EarlyLists {
   /** Gives up what is still being asked, and waits for its end. */
   async close(): Promise<void> {
     this.#closed.abort();
-    await Promise.all([this.#locks, this.#empty]);
+    await Promise.all([this.#locks, this.snapshots, this.#empty]);
   }
 
   async #areAllEmpty(): Promise<boolean> {
-    const [snapshots, indexes] = await Promise.all([this.#list("snapshot"), this.#list("index")]);
+    const [snapshots, indexes] = await Promise.all([this.snapshots, this.#list("index")]);
     // Packs may be many, and nobody needs to know where there is an index.
     return snapshots?.size === 0 && indexes?.size === 0 && (await this.#list("pack"))?.size === 0;
   }
 
-  #list(type: "lock" | "snapshot" | "index" | "pack"): Names {
-    return listEarly(this.#backend, type, { signal: this.#signal, most: 0 });
+  #list(type: "lock" | "snapshot" | "index" | "pack", most = 0): Names {
+    return listEarly(this.#backend, type, { signal: this.#signal, most });
   }
 }

@@ -103,8 +103,8 @@ export class Session {
 
   /**
    * As `locked("append")`. Where nothing was stored when the repository was opened, and nobody had locked it, `work` begins while the
-   * lock is still being taken, and gets the promise of it; see `BackupOptions.asFirst` for what it has to keep to. This needs
-   * `SessionOptions.mayBeFirst`.
+   * lock is still being taken, and gets the promise of it; see `BackupOptions.asFirst` for what it has to keep to. That
+   * is found out for `use: "adds"`.
    */
   async lockedAhead<T>(work: (signal: AbortSignal, first?: { locked: Promise<void> }) => Promise<T>): Promise<T> {
     this.#refusePast();
@@ -157,8 +157,8 @@ export interface SessionOptions {
   readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
-  /** True for a run that is done sooner where nothing was stored yet (`Session.lockedAhead`). */
-  readonly mayBeFirst?: boolean;
+  /** What is done with snapshots: `reads` data of theirs, or `adds` one (`Session.lockedAhead`). More is asked while opening then. */
+  readonly use?: "reads" | "adds" | undefined;
 }
 
 /** Opens the repository, runs `work`, and closes it. @throws what opening throws: exit codes 10 and 12 */
@@ -186,7 +186,7 @@ export interface PreparedSession {
 /** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY before that, and what the password's source throws */
 export async function prepareSession(
   context: CommandContext,
-  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening, mayBeFirst = false }: SessionOptions = {},
+  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening, use }: SessionOptions = {},
 ): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose, nth);
   const raw = await openBackend(location, surroundingsOf(context));
@@ -201,7 +201,7 @@ export async function prepareSession(
     const open = (): Promise<Session> => {
       whileOpening?.();
       const locks = !context.options.flag("no-lock");
-      early = new EarlyLists(backend, { signal: context.signal, locks, data: mayBeFirst });
+      early = new EarlyLists(backend, { signal: context.signal, locks, use });
       return openSession(context, { raw, backend, askFirst, early, location, password, whose, trustCache, patienceMs });
     };
     const close = async (): Promise<void> => {
@@ -267,7 +267,9 @@ async function openSession(
   await noteUse(context, location, raw, opened.config.id);
   await noticeKeys(context, opened);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
-  if (cache === undefined) return new Session(opened, { context, early });
+  const { config, masterKey, keyId, keyIds } = opened;
+  const parts = { config, masterKey, keyId, keyIds, seenSnapshots: early.snapshots };
+  if (cache === undefined) return new Session(new Repository({ ...parts, backend }), { context, early });
   // The index that was loaded last. Packs are not read before there is one.
   let index: BlobIndex | undefined;
   const cached = composeBackend(raw, {
@@ -278,11 +280,10 @@ async function openSession(
       onProblem: (error) => warnOfCache(context, error),
     },
   });
-  const { config, masterKey, keyId, keyIds } = opened;
   const onIndex = (loaded: BlobIndex): void => {
     index = loaded;
   };
-  const repository = new Repository({ backend: cached, config, masterKey, keyId, keyIds, onIndex });
+  const repository = new Repository({ ...parts, backend: cached, onIndex });
   return new Session(repository, { context, early, hasCache: true });
 }
 

@@ -1,7 +1,14 @@
 /** `holdfast backup`: makes a snapshot. */
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { Backup, type BackupOptions, type BackupResult, fsPath, type SelectionRules, type StoredSnapshot } from "@holdfast/engine";
+import {
+  Backup,
+  type BackupOptions,
+  type BackupResult,
+  fsPath,
+  type SelectionRules,
+  type StoredSnapshot,
+} from "@holdfast/engine";
 import { type BackupRequest, backupRequest } from "../backup/options.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportPresent, recordPresent } from "../backup/present.ts";
@@ -46,7 +53,7 @@ async function backupPaths(context: CommandContext): Promise<number> {
       if (dryRun) return work(context.signal);
       return mayBeFirst ? session.lockedAhead(work) : session.locked("append", (signal) => work(signal));
     },
-    { whileOpening: () => Backup.startThreads(request.workers), mayBeFirst },
+    { whileOpening: () => Backup.startThreads(request.workers), use: mayBeFirst ? "adds" : "reads" },
   );
   const shrinkage = shrinkageOf(result, maxShrinkPercent === undefined ? undefined : maxShrinkPercent / 100);
   reportBackup(result, output, { dryRun, shrinkage });

@@ -93,6 +93,6 @@ function intoRepository(context: CommandContext, capturing: Capturing): Promise<
         }).finally(() => shown?.stop());
       return request.dryRun ? work(context.signal) : session.locked("append", work);
     },
-    { whileOpening: () => Backup.startThreads(request.workers) },
+    { whileOpening: () => Backup.startThreads(request.workers), use: "reads" },
   );
 }

@@ -8,7 +8,7 @@ import { posix } from "node:path";
 import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
-import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
+import { adoptPacks, type AdoptResult, listPacks, type PackFile } from "../repository/adopt-packs.ts";
 import { withIndexBeside } from "../repository/index-beside.ts";
 import { engineError } from "../errors.ts";
 import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
@@ -21,7 +21,7 @@ import { PackPool } from "../packs/pack-pool.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import type { Repository } from "../repository/repository.ts";
-import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
+import { type OnListed, saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { TreeReader } from "../repository/tree-reader.ts";
 import { Counters } from "../workers/counters.ts";
 import { startAhead } from "../workers/started-threads.ts";
@@ -47,6 +47,8 @@ const RECORD_MS = 700;
 interface WhatIsThere {
   readonly found: EarlierSnapshots;
   readonly index: BlobIndex;
+  /** The packs, where they were listed with the rest. */
+  readonly listed: readonly PackFile[] | undefined;
 }
 
 export class Backup {
@@ -107,7 +109,8 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const { found, index } = this.#options.asFirst === undefined ? await this.#readWhatIsThere() : this.#nothingThere();
+    const there = this.#options.asFirst === undefined ? await this.#readWhatIsThere() : this.#nothingThere();
+    const { found, index } = there;
     const { parent, comparable } = found;
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
@@ -117,8 +120,7 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
-      const isNothingThere = intake === undefined || this.#options.asFirst !== undefined;
-      const packs = isNothingThere ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      const packs = await this.#adopt(there, intake);
       this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
@@ -143,10 +145,19 @@ export class Backup {
     }
   }
 
-  #readWhatIsThere(): Promise<WhatIsThere> {
-    const { signal } = this.#options;
-    const look = (onListed: () => void, both: AbortSignal): Promise<EarlierSnapshots> => this.#lookBack(onListed, both);
-    return withIndexBeside(this.#repository, look, { signal });
+  /** Snapshots, index and packs are listed at once. */
+  async #readWhatIsThere(): Promise<WhatIsThere> {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, failed.signal]);
+    const listing = this.#options.dryRun ? undefined : listPacks(this.#repository, { signal });
+    const look = (onListed: OnListed, both: AbortSignal): Promise<EarlierSnapshots> => this.#lookBack(onListed, both);
+    try {
+      return { ...(await withIndexBeside(this.#repository, look, { signal })), listed: await listing };
+    } catch (error) {
+      failed.abort(error);
+      await listing;
+      throw error;
+    }
   }
 
   #nothingThere(): WhatIsThere {
@@ -154,10 +165,10 @@ export class Backup {
     this.#repository.onIndex?.(index);
     const found = { parent: undefined, comparable: undefined, all: [] };
     this.#tellFound(found);
-    return { found, index };
+    return { found, index, listed: [] };
   }
 
-  async #lookBack(onListed: () => void, signal: AbortSignal): Promise<EarlierSnapshots> {
+  async #lookBack(onListed: OnListed, signal: AbortSignal): Promise<EarlierSnapshots> {
     const onProblem = (problem: Problem): void => this.#problem(problem);
     const found = await lookBack(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
     this.#tellFound(found);
@@ -254,8 +265,10 @@ export class Backup {
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
-  #adopt(index: BlobIndex, intake: PackIntake): Promise<AdoptResult> {
-    return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
+  async #adopt({ index, listed }: WhatIsThere, intake: PackIntake | undefined): Promise<AdoptResult> {
+    if (intake === undefined) return { adopted: 0, missing: 0 };
+    const { signal } = this.#options;
+    return adoptPacks(this.#repository, index, { signal, listed, take: (pack) => intake.adopt(pack) });
   }
 
   /** Only when the snapshot is stored: whatever this finds, a backup with a fault is better than none. */

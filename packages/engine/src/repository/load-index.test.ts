@@ -10,15 +10,25 @@ import { encodeIndexFile } from "../index/index-file.ts";
 import { withIndexBeside } from "./index-beside.ts";
 import { loadIndex } from "./load-index.ts";
 import { Repository } from "./repository.ts";
-import { listSnapshots } from "./snapshots.ts";
+import { listSnapshots, type OnListed } from "./snapshots.ts";
 
 const { signal } = new AbortController();
 const blob = (name: string): Id => idOf(Buffer.from(name));
 
-function repository(onIndex: (index: BlobIndex) => void = () => {}): Repository {
+function repository(
+  onIndex: (index: BlobIndex) => void = () => {},
+  seenSnapshots?: Promise<ReadonlySet<Id> | undefined>,
+): Repository {
   const keyId = blob("key");
   const config = { version: 2, id: keyId, chunkerPolynomial: 0n } as const;
-  return new Repository({ backend: new MemoryBackend(), config, masterKey: newMasterKey(), keyId, onIndex });
+  return new Repository({
+    backend: new MemoryBackend(),
+    config,
+    masterKey: newMasterKey(),
+    keyId,
+    onIndex,
+    seenSnapshots,
+  });
 }
 
 function saveIndex(to: Repository, pack: string, blobs: readonly string[]): Promise<Id> {
@@ -146,7 +156,7 @@ describe("loading the index beside snapshots", () => {
 
   test("does not wait for them to be read, but for them to be listed", async () => {
     const { repo, calls } = await slowReading();
-    const find = (onListed: () => void, inner: AbortSignal): Promise<unknown> =>
+    const find = (onListed: OnListed, inner: AbortSignal): Promise<unknown> =>
       listSnapshots(repo, { signal: inner, onListed, onDamaged: () => {} });
     const { index } = await withIndexBeside(repo, find, { signal });
     expect(index.count).toBe(1);
@@ -168,8 +178,8 @@ describe("loading the index beside snapshots", () => {
     await repo.backend.remove({ type: "index", name: id }, { signal });
     await repo.backend.save({ type: "index", name: id }, bytesSource(Buffer.alloc(100)), { signal });
     let wasAborted = false;
-    const find = async (onListed: () => void, inner: AbortSignal): Promise<void> => {
-      onListed();
+    const find = async (onListed: OnListed, inner: AbortSignal): Promise<void> => {
+      onListed([]);
       await sleep(60_000, undefined, { signal: inner }).catch(() => {
         wasAborted = true;
         throw inner.reason;

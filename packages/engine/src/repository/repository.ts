@@ -33,6 +33,8 @@ export class Repository {
   /** The key files that there were when it was opened. Empty for one that was made just now. */
   readonly keyIds: readonly Id[];
   readonly sealer: Sealer;
+  /** Snapshots that were listed while it was being opened; absent, or `undefined`, where that is not known. */
+  readonly seenSnapshots: Promise<ReadonlySet<Id> | undefined> | undefined;
   /** Gets every index that is loaded, before anything is read by it. A cache learns from it which packs hold trees. */
   readonly onIndex: ((index: BlobIndex) => void) | undefined;
 
@@ -42,7 +44,8 @@ export class Repository {
     masterKey: MasterKey;
     keyId: Id;
     keyIds?: readonly Id[];
-    onIndex?: (index: BlobIndex) => void;
+    seenSnapshots?: Promise<ReadonlySet<Id> | undefined> | undefined;
+    onIndex?: ((index: BlobIndex) => void) | undefined;
   }) {
     this.backend = parts.backend;
     this.config = parts.config;
@@ -50,6 +53,7 @@ export class Repository {
     this.keyId = parts.keyId;
     this.keyIds = parts.keyIds ?? [];
     this.sealer = new Sealer(parts.masterKey);
+    this.seenSnapshots = parts.seenSnapshots;
     this.onIndex = parts.onIndex;
   }
 

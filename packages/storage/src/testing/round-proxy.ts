@@ -103,6 +103,10 @@ function textOf({ method, url = "" }: IncomingMessage): string {
 }
 
 /** What is said of the connection behind the proxy is not true of the one before it. */
-function cleared({ connection: _connection, "keep-alive": _keepAlive, ...headers }: OutgoingHttpHeaders): OutgoingHttpHeaders {
+function cleared({
+  connection: _connection,
+  "keep-alive": _keepAlive,
+  ...headers
+}: OutgoingHttpHeaders): OutgoingHttpHeaders {
   return headers;
 }
