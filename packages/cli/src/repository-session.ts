@@ -115,6 +115,7 @@ export class Session {
         const locked = held.then(() => {
           this.#isLocked = true;
         });
+        locked.catch(() => {});
         if (!isFirst) await locked;
         return work(signal, isFirst ? { locked } : undefined);
       });

@@ -18,7 +18,7 @@ import { reportShrinkage, shrinkageOf } from "../backup/shrinkage.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { SHRINK_EXPECTED } from "../forget/limit-options.ts";
-import { warnIfLate } from "../object-lock/lateness.ts";
+import { findLateness } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { noteSnapshot, noticeLostHistory } from "../seen/history.ts";
@@ -82,13 +82,25 @@ async function backUp(
       else tellBackup(context, event);
     },
   });
-  const made = await runBackup(context, backup);
+  // It has to do with what was there before, and is not waited for at the end.
+  const over = new AbortController();
+  const late = findLateness(context, repository, {
+    signal: AbortSignal.any([signal, over.signal]),
+    during: "backup",
+  });
+  late.catch(() => {});
+  const made = await runBackup(context, backup).catch(async (error: unknown) => {
+    over.abort(error);
+    await late.catch(() => {});
+    throw error;
+  });
   const { source, snapshotId: id } = made;
   const timeNs = request.timeNs ?? made.startedAtNs;
   await noticeLostHistory(context, repository, there);
   if (id !== undefined) await noteSnapshot(context, repository, { source, id, timeNs }, there);
   await recordPresent(context, session, made, { signal, beganAtMs });
-  await warnIfLate(context, repository, { signal, during: "backup" });
+  const tellIfLate = await late;
+  tellIfLate();
   return made;
 }
 

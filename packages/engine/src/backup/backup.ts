@@ -109,6 +109,8 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
+    // Who fails for want of a lock is told by the signal as well, perhaps before anybody waits for it.
+    this.#options.asFirst?.locked.catch(() => {});
     const there = this.#options.asFirst === undefined ? await this.#readWhatIsThere() : this.#nothingThere();
     const { found, index } = there;
     const { parent, comparable } = found;

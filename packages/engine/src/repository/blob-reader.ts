@@ -9,6 +9,8 @@ import { openSealed, type Repository } from "./repository.ts";
 
 /** Neighbouring trees are read with the one that is asked for: a pack's trees are mostly wanted together. */
 const READ_AROUND_BYTES = 1024 * 1024;
+/** The trees of a snapshot lie in the packs of several runs, and going through it leads from one to the other and back. */
+const HELD_PACKS = 4;
 
 /** Reads the sealed bytes at a place. @throws what the backend throws */
 interface SealedReader {
@@ -21,7 +23,8 @@ export class BlobReader {
   readonly #decompressor = new Decompressor();
   readonly #maxBytes: number;
   readonly #blocks: SealedReader | undefined;
-  #held: { pack: number; offset: number; bytes: Uint8Array } | undefined;
+  /** Of each of the last few packs, what was read of it last. */
+  readonly #held = new Map<number, { readonly offset: number; readonly bytes: Uint8Array }>();
 
   /**
    * @param options `maxBytes`: refuse blobs that claim to be larger; protects against hostile repositories. `blocks`: reads what is
@@ -89,7 +92,7 @@ export class BlobReader {
     const found = this.#cut(place);
     if (found !== undefined) return found;
     const { pack, offset, lengthBytes } = place;
-    const isFirst = this.#held?.pack !== pack;
+    const isFirst = !this.#held.has(pack);
     const end = offset + lengthBytes;
     if (isFirst && offset > 0) return this.#keep(place, Math.max(0, end - READ_AROUND_BYTES), end, signal);
     const info = await this.#repository.backend.stat({ type: "pack", name: this.#index.packId(pack) }, { signal });
@@ -104,13 +107,16 @@ export class BlobReader {
     const key = { type: "pack", name: this.#index.packId(pack) } as const;
     const range = { offset: start, length: end - start };
     const bytes = await loadBytes(this.#repository.backend, key, range, { signal });
-    this.#held = { pack, offset: start, bytes };
+    this.#held.delete(pack);
+    this.#held.set(pack, { offset: start, bytes });
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > HELD_PACKS && oldest !== undefined) this.#held.delete(oldest);
     return bytes.subarray(offset - start, offset - start + lengthBytes);
   }
 
   #cut({ pack, offset, lengthBytes }: BlobLocation): Uint8Array | undefined {
-    const held = this.#held;
-    if (held === undefined || held.pack !== pack || offset < held.offset) return undefined;
+    const held = this.#held.get(pack);
+    if (held === undefined || offset < held.offset) return undefined;
     const start = offset - held.offset;
     return start + lengthBytes <= held.bytes.length ? held.bytes.subarray(start, start + lengthBytes) : undefined;
   }

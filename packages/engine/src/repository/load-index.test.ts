@@ -192,4 +192,63 @@ describe("loading the index beside snapshots", () => {
     const ended = withIndexBeside(repo, find, { signal: AbortSignal.abort(new Error("enough")) });
     await expect(ended).rejects.toThrow("enough");
   });
+
+  describe("where they were seen before", () => {
+    const snapshot = idOf(Buffer.from("snapshot"));
+
+    /** Finds a snapshot after a while, in which somebody else may have made one. */
+    const finding =
+      (meanwhile: () => Promise<unknown>) =>
+      async (onListed: OnListed): Promise<string> => {
+        await sleep(20);
+        await meanwhile();
+        onListed([snapshot]);
+        return "found";
+      };
+
+    test("does not wait for them to be listed again", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(new Set([snapshot])));
+      await saveIndex(repo, "pack", ["a"]);
+      const before = finding(() => Promise.resolve(expect(loaded).toEqual([1])));
+      const { found, index } = await withIndexBeside(repo, before, { signal });
+      expect([found, index.count, loaded]).toEqual(["found", 1, [1]]);
+    });
+
+    test("begins again when there is a new one: its index may have come since", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(new Set()));
+      await saveIndex(repo, "pack", ["a"]);
+      const damaged = Buffer.alloc(100);
+      await repo.backend.save({ type: "index", name: idOf(damaged) }, bytesSource(damaged), { signal });
+      const told: Id[] = [];
+      const onDamaged = (id: Id): void => void told.push(id);
+      const made = finding(() => saveIndex(repo, "pack 2", ["b"]));
+      const { index } = await withIndexBeside(repo, made, { signal, onDamaged });
+      expect([index.count, loaded, told]).toEqual([2, [1, 2], [idOf(damaged)]]);
+    });
+
+    test("waits as ever when it is not known what was there", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(undefined));
+      const made = finding(() => saveIndex(repo, "pack", ["a"]));
+      expect((await withIndexBeside(repo, made, { signal })).index.count).toBe(1);
+      expect(loaded).toEqual([1]);
+    });
+
+    test("ends with the failure of either", async () => {
+      const repo = repository(() => {}, Promise.resolve(new Set()));
+      const failing = withIndexBeside(repo, () => Promise.reject(new Error("no such snapshot")), { signal });
+      await expect(failing).rejects.toThrow("no such snapshot");
+      const damaged = Buffer.alloc(100);
+      await repo.backend.save({ type: "index", name: idOf(damaged) }, bytesSource(damaged), { signal });
+      await expect(
+        withIndexBeside(
+          repo,
+          finding(() => Promise.resolve()),
+          { signal },
+        ),
+      ).rejects.toSatisfy((error) => isHoldfastError(error, "ENGINE_INDEX_DAMAGED"));
+    });
+  });
 });

@@ -314,7 +314,7 @@ function newLock(exclusive: boolean, atMs: number): LockFile {
 async function removeQuietly(repository: Repository, id: Id): Promise<void> {
   const signal = AbortSignal.timeout(REMOVE_MS);
   try {
-    await repository.removeFile("lock", id, { signal });
+    await repository.removeFile("lock", id, { signal, mayBeAbsent: true });
   } catch (error) {
     // Gone already is as good; anything else leaves a lock that turns stale by itself, and must not hide the run's result.
     if (!isHoldfastError(error) && !signal.aborted) throw error;

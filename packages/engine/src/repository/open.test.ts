@@ -116,6 +116,30 @@ describe("opening", () => {
     expect((await openRepository(backend, password, { signal })).config.version).toBe(2);
   });
 
+  test("tells that there is a config before a key was found", async () => {
+    const { backend } = await made();
+    const found = Promise.withResolvers<void>();
+    const load = backend.load.bind(backend);
+    backend.load = async (file, ...rest) => {
+      if (file.type === "key") await found.promise;
+      return load(file, ...rest);
+    };
+    const opened = await openRepository(backend, password, { signal, onFound: found.resolve });
+    expect(opened.config.version).toBe(2);
+  });
+
+  test("asks whom it is told to first for the config alone, and ends when that fails", async () => {
+    const { backend } = await made();
+    const first = new MemoryBackend();
+    first.load = () => Promise.reject(new Error("nobody there"));
+    first.list = () => {
+      throw new Error("asked for more");
+    };
+    await expect(openRepository(backend, password, { signal, askFirst: first })).rejects.toThrow("nobody there");
+    first.load = backend.load.bind(backend);
+    expect((await openRepository(backend, password, { signal, askFirst: first })).backend).toBe(backend);
+  });
+
   test("names what is wrong with the config, also when there is no key either", async () => {
     const { backend, key } = await made();
     await backend.remove({ type: "key", name: key }, { signal });

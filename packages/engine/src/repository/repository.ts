@@ -2,7 +2,14 @@
  * An opened repository: the backend, the master key, and the encrypted JSON files (snapshots, indexes, locks). Blobs and
  * packs are read by `blob-reader.ts` and written by the pipelines; this class knows nothing of them.
  */
-import { loadBytes, bytesSource, type Backend, type FileInfo, type FileType } from "@holdfast/storage";
+import {
+  loadBytes,
+  bytesSource,
+  type Backend,
+  type FileInfo,
+  type FileType,
+  type RemoveOptions,
+} from "@holdfast/storage";
 import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import type { RepositoryConfig } from "../format/config.ts";
@@ -92,8 +99,8 @@ export class Repository {
     return { id: idOf(sealed), sealed };
   }
 
-  async removeFile(type: FileType, id: Id, { signal }: CallOptions): Promise<void> {
-    await this.backend.remove({ type, name: id }, { signal });
+  async removeFile(type: FileType, id: Id, options: RemoveOptions): Promise<void> {
+    await this.backend.remove({ type, name: id }, options);
   }
 
   /** Every file of a type whose name is an id. */

@@ -14,7 +14,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 
 /** Without another question for so long, those that there are get their answers. */
-const QUIET_MS = 150;
+const QUIET_MS = 250;
 
 interface Question {
   /** Such as `GET keys`. */
