@@ -38,6 +38,7 @@ import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { noticeKeys } from "./seen/keys.ts";
+import { lastKey, noteLastKey } from "./seen/last-key.ts";
 import { surroundingsOf } from "./surroundings.ts";
 
 /** How long a call that fails for now is repeated. */
@@ -260,13 +261,15 @@ async function openSession(
   { raw, backend, askFirst, early, location, password, whose, trustCache, patienceMs }: Opening,
 ): Promise<Session> {
   const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
-  const opening = { signal: context.signal, keyHint, askFirst, onFound: () => early.found() };
+  const keyGuess = keyHint === undefined ? await lastKey(context, raw.location) : undefined;
+  const opening = { signal: context.signal, keyHint, keyGuess, askFirst, onFound: () => early.found() };
   const opened = await openRepository(backend, password, opening).catch(async (error: unknown) => {
     if (isHoldfastError(error, "ENGINE_NO_REPOSITORY")) await refuseUnmounted(context, location, raw);
     throw error;
   });
   await noteUse(context, location, raw, opened.config.id);
   await noticeKeys(context, opened);
+  await noteLastKey(context, raw.location, opened.keyId);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   const { config, masterKey, keyId, keyIds } = opened;
   const parts = { config, masterKey, keyId, keyIds, seenSnapshots: early.snapshots };
