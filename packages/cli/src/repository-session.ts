@@ -195,16 +195,18 @@ export async function prepareSession(
   try {
     // Nobody waits a quarter of an hour to learn of a typing error, unless told to.
     const isPatient = context.options.text("retry-for") !== undefined;
-    const first = isPatient ? composeBackend(raw, composeSettings(context, patienceMs)) : raw;
+    const settings = composeSettings(context, patienceMs);
+    const backend = composeBackend(raw, settings);
+    const first = isPatient ? backend : raw;
     const { password, hasAnswered } = await passwordOf(first, location, context, { whose, nth });
     const askFirst = hasAnswered ? undefined : first;
-    const backend = composeBackend(raw, composeSettings(context, patienceMs));
     let early: EarlyLists | undefined;
     const open = (): Promise<Session> => {
       whileOpening?.();
       const locks = !context.options.flag("no-lock");
-      early = new EarlyLists(backend, { signal: context.signal, locks, use });
-      return openSession(context, { raw, backend, askFirst, early, location, password, whose, trustCache, patienceMs });
+      // Without repeating: what is not known soon is of no use.
+      early = new EarlyLists(raw, { signal: context.signal, locks, use });
+      return openSession(context, { raw, backend, settings, askFirst, early, location, password, whose, trustCache });
     };
     const close = async (): Promise<void> => {
       await early?.close();
@@ -246,19 +248,19 @@ interface Opening {
   readonly raw: Backend;
   /** With all but a cache. */
   readonly backend: Backend;
-  /** What the first question goes to, where nothing has answered yet. */
+  readonly settings: ComposeOptions;
+  /** What the first questions go to, where nothing has answered yet. */
   readonly askFirst: Backend | undefined;
   readonly early: EarlyLists;
   readonly location: string;
   readonly password: Secret;
   readonly whose: Whose;
   readonly trustCache: boolean;
-  readonly patienceMs: number | undefined;
 }
 
 async function openSession(
   context: CommandContext,
-  { raw, backend, askFirst, early, location, password, whose, trustCache, patienceMs }: Opening,
+  { raw, backend, settings, askFirst, early, location, password, whose, trustCache }: Opening,
 ): Promise<Session> {
   const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
   const keyGuess = keyHint === undefined ? await lastKey(context, raw.location) : undefined;
@@ -277,7 +279,7 @@ async function openSession(
   // The index that was loaded last. Packs are not read before there is one.
   let index: BlobIndex | undefined;
   const cached = composeBackend(raw, {
-    ...composeSettings(context, patienceMs),
+    ...settings,
     cache: {
       folder: cache,
       cachePack: (name) => isId(name) && index?.isTreePack(name) === true,

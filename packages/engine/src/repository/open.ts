@@ -19,7 +19,10 @@ export interface OpenOptions {
   readonly keyHint?: string | undefined;
   /** The key that this password probably opens, such as the one that it opened last: spares a wait, and the time to try others. */
   readonly keyGuess?: Id | undefined;
-  /** Where the first question goes, for the config: one that does not repeat it tells sooner that nobody answers. Default: the backend. */
+  /**
+   * The same place, for the first questions: one that does not repeat them tells sooner that nobody answers. Once there is a config,
+   * what failed for now is asked again of the backend. Default: the backend.
+   */
   readonly askFirst?: Backend | undefined;
   /** Called once there is a config, while keys are still being looked for. */
   readonly onFound?: (() => void) | undefined;
@@ -37,7 +40,7 @@ export async function openRepository(
   // Keys are looked for meanwhile, as each file is several ways there and back on a long line.
   const search = new AbortController();
   const looking = { signal: AbortSignal.any([signal, search.signal]), hint: keyHint, guess: keyGuess };
-  const finding = findKey(backend, password, looking);
+  const finding = findKey(askFirst, password, looking);
   const found = finding.catch(() => undefined); // what is wrong with the config says more
   const sealed = await loadConfig(askFirst, signal).catch(async (error: unknown) => {
     search.abort(error);
@@ -45,7 +48,10 @@ export async function openRepository(
     throw error;
   });
   onFound?.();
-  const { id, masterKey, all } = await finding;
+  const { id, masterKey, all } = await finding.catch((error: unknown) => {
+    if (askFirst === backend || !isHoldfastError(error) || !error.transient || signal.aborted) throw error;
+    return findKey(backend, password, looking);
+  });
   const config = openConfig(new Sealer(masterKey), sealed);
   return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
 }
