@@ -62,7 +62,7 @@ export type {
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
 export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
-export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
+export { NO_RULES, Selection, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";
 
@@ -198,3 +198,7 @@ export { type BlobPlace, placesOfBlob, queryForBlobs, queryForPacks } from "./fi
 // Copy
 export { Copy } from "./copy/copy.ts";
 export type { CopyEvent, CopyOptions, CopyProgress, CopyResult } from "./copy/options.ts";
+
+// Spot check
+export type { SampleSize } from "./spot-check/sample.ts";
+export { spotCheck, type SpotCheckOptions, type SpotCheckResult } from "./spot-check/spot-check.ts";
