@@ -62,7 +62,9 @@ export type {
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
 export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
-export { NO_RULES, Selection, type SelectionRules } from "./backup/selection.ts";
+export { listFolder } from "./backup/list-folder.ts";
+export { realMetadata } from "./backup/real-metadata.ts";
+export { type FolderAlias, NO_RULES, repositoryFolder, Selection, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";
 
