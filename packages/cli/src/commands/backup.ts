@@ -1,11 +1,9 @@
 /** `holdfast backup`: makes a snapshot. */
-import { statSync } from "node:fs";
-import { isAbsolute } from "node:path";
 import {
   Backup,
   type BackupOptions,
   type BackupResult,
-  fsPath,
+  repositoryFolder,
   type SelectionRules,
   type StoredSnapshot,
 } from "@holdfast/engine";
@@ -115,7 +113,5 @@ async function runBackup({ output, variables }: CommandContext, backup: Backup):
 
 /** The folder of a repository of this machine, which a backup leaves out unless it is asked not to. */
 function leftOut({ options }: CommandContext, location: string): SelectionRules["repository"] {
-  if (options.flag("include-repository") || !isAbsolute(location)) return undefined;
-  const { dev, ino } = statSync(fsPath(location), { bigint: true });
-  return { deviceId: dev, inode: ino };
+  return options.flag("include-repository") ? undefined : repositoryFolder(location);
 }
