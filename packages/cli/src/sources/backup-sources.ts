@@ -26,8 +26,15 @@ import { sourceRun } from "./source-run.ts";
 const HELP = "holdfast help backup";
 /** What a backup of sources takes of the options for files. */
 const TAKEN = [
-  ...["tag", "host", "time", "dry-run", "skip-if-unchanged", "no-scan", "read-concurrency"],
-  ...["max-shrink", "fail-if-shrunk"],
+  "tag",
+  "host",
+  "time",
+  "dry-run",
+  "skip-if-unchanged",
+  "no-scan",
+  "read-concurrency",
+  "max-shrink",
+  "fail-if-shrunk",
 ];
 
 /**
