@@ -7,7 +7,6 @@ import type { CaptureFacts, Consistency } from "../contract/facts.ts";
 import type { Capture, CaptureOptions } from "../contract/source.ts";
 import { type ChosenBind, type ChosenVolume, chooseBinds, chooseVolumes } from "./chosen-data.ts";
 import type { EngineImage } from "./engine/answers.ts";
-import type { EngineClient } from "./engine/engine-client.ts";
 import { hasRegistryDigest, imageArchive, imageFile } from "./image-archive.ts";
 import { type ChosenContainer, type Inventory, takeInventory, volumesOf } from "./inventory.ts";
 import { knownDatabase } from "./known-databases.ts";
