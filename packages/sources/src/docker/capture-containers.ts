@@ -86,7 +86,8 @@ class ContainerCapture {
   async *#entries(): AsyncGenerator<GivenEntry> {
     const { engine, settings } = this.#parts;
     const { inventory, volumes, binds } = this.#chosen;
-    for (const { name, inspected } of inventory.containers) yield this.#json(`${PLACES.containers}/${name}.json`, inspected);
+    for (const { name, inspected } of inventory.containers)
+      yield this.#json(`${PLACES.containers}/${name}.json`, inspected);
     yield this.#json(PLACES.networks, inventory.networks);
     // While everything runs: nothing waits for an image.
     for (const image of inventory.images.filter((each) => isSaved(each, settings))) {
@@ -149,7 +150,10 @@ class ContainerCapture {
     };
     return {
       consistentAt: new Date(this.#consistentAtMs).toISOString(),
-      consistency: worst([...this.#plans.map((plan) => plan.consistency), ...detail.volumes.map((each) => each.consistency)]),
+      consistency: worst([
+        ...this.#plans.map((plan) => plan.consistency),
+        ...detail.volumes.map((each) => each.consistency),
+      ]),
       tools: { api: engine.api },
       server: { product: engine.name, version: engine.version },
       position: {},

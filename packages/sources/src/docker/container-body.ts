@@ -10,8 +10,19 @@ export interface BodyChanges {
   readonly network: (name: string) => string;
 }
 
+/** Networks that every engine has by itself. */
+export const BUILT_IN_NETWORKS: ReadonlySet<string> = new Set(["bridge", "host", "none", "podman"]);
+
 /** What only says how things are, or would tie the new one to the old. */
-const NOT_GIVEN = new Set(["Binds", "Mounts", "VolumesFrom", "ContainerIDFile", "ConsoleSize", "Links", "IOMaximumIOps"]);
+const NOT_GIVEN = new Set([
+  "Binds",
+  "Mounts",
+  "VolumesFrom",
+  "ContainerIDFile",
+  "ConsoleSize",
+  "Links",
+  "IOMaximumIOps",
+]);
 
 export interface ContainerBody {
   readonly body: Readonly<Record<string, unknown>>;
@@ -25,23 +36,30 @@ export function containerBody(inspected: EngineContainer, { image, source, netwo
     const from = mount.Type === "volume" || mount.Type === "bind" ? source(mount) : undefined;
     return from === undefined ? [] : [`${from}:${mount.Destination}${mount.RW ? "" : ":ro"}`];
   });
-  const mode = HostConfig.NetworkMode;
-  const isCustom = mode in NetworkSettings.Networks;
-  const endpoints = Object.entries(NetworkSettings.Networks).map(
-    ([name, settings]) => [network(name), endpointOf(settings, inspected.Id)] as const,
-  );
-  const [first, ...others] = isCustom ? endpoints.toSorted(([a]) => (a === network(mode) ? -1 : 1)) : [];
+  const [mode, ...others] = networksInOrder(inspected);
+  const endpoint = (name: string) =>
+    [network(name), endpointOf(NetworkSettings.Networks[name] ?? {}, inspected.Id)] as const;
+  // The engine's own network takes no names.
+  const first = mode in NetworkSettings.Networks && !BUILT_IN_NETWORKS.has(mode) ? endpoint(mode) : undefined;
   const host = {
     ...givenOnly(HostConfig),
     Binds: binds,
-    NetworkMode: isCustom ? network(mode) : mode,
+    NetworkMode: network(mode),
     Ulimits: ulimitsOf(HostConfig["Ulimits"]),
   };
   const networking = first === undefined ? {} : { NetworkingConfig: { EndpointsConfig: { [first[0]]: first[1] } } };
   const { Hostname, ...config } = Config;
   const isOwnName = typeof Hostname === "string" && inspected.Id.startsWith(Hostname);
   const named = isOwnName ? config : { ...config, Hostname };
-  return { body: { ...named, Image: image, HostConfig: host, ...networking }, networks: others };
+  return { body: { ...named, Image: image, HostConfig: host, ...networking }, networks: others.map(endpoint) };
+}
+
+/** The one that it is made with before the others. Podman calls the mode `bridge` whatever the networks are. */
+function networksInOrder({ HostConfig, NetworkSettings }: EngineContainer): readonly [string, ...string[]] {
+  const mode = HostConfig.NetworkMode;
+  const names = Object.keys(NetworkSettings.Networks);
+  const first = names.includes(mode) ? mode : (names.find((name) => !BUILT_IN_NETWORKS.has(name)) ?? mode);
+  return first === mode && !names.includes(mode) ? [mode] : [first, ...names.filter((name) => name !== first)];
 }
 
 function givenOnly(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -62,6 +80,8 @@ function ulimitsOf(ulimits: unknown): unknown {
   if (!Array.isArray(ulimits)) return undefined;
   return ulimits.map((each: { Name?: unknown }) => ({
     ...each,
-    Name: String(each.Name).replace(/^RLIMIT_/, "").toLowerCase(),
+    Name: String(each.Name)
+      .replace(/^RLIMIT_/, "")
+      .toLowerCase(),
   }));
 }

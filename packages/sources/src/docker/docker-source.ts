@@ -28,7 +28,10 @@ import { type DockerDetail, detailOf } from "./stored-facts.ts";
 
 export class DockerSource implements Source {
   readonly forms = [
-    { name: "containers", description: "as containers that are not started, with images, networks and volumes that are missing" },
+    {
+      name: "containers",
+      description: "as containers that are not started, with images, networks and volumes that are missing",
+    },
     { name: "volumes", description: "as volumes that are missing or empty" },
     { name: "folder", description: "everything as files in an empty folder" },
   ];
@@ -68,7 +71,10 @@ export class DockerSource implements Source {
       return { restored, place: folder, remaining: [] };
     }
     const settings = dockerSettings.parse({ ...options.settings });
-    const engine = await this.#engine({ ...this.#settings, ...(settings.socket === undefined ? {} : settings) }, options);
+    const engine = await this.#engine(
+      { ...this.#settings, ...(settings.socket === undefined ? {} : settings) },
+      options,
+    );
     const prefix = settings.prefix === "" ? this.#settings.prefix : settings.prefix;
     const parts: RestoringParts = { engine, captured, prefix, options };
     const detail = chosenDetail(all, settings);
@@ -80,7 +86,9 @@ export class DockerSource implements Source {
     const targets = await volumeTargets(parts, detail.volumes, { skipsExisting: false });
     const restored = await fillVolumes(parts, targets);
     const left = detail.volumes.filter(({ from }) => from === undefined);
-    const remaining = left.map(({ name }) => `The volume ${name} was not captured: bring it back from where it is kept.`);
+    const remaining = left.map(
+      ({ name }) => `The volume ${name} was not captured: bring it back from where it is kept.`,
+    );
     if (detail.binds.length > 0) remaining.push("Bind mounts are restored by the forms containers and folder.");
     return { restored, place: `the engine at ${engine.parts.socket}`, remaining: [...mapping, ...remaining] };
   }
@@ -129,7 +137,10 @@ export class DockerSource implements Source {
 }
 
 /** What is restored of a capture, where not all of it is. */
-function chosenDetail(detail: DockerDetail, { containers, projects, "exclude-containers": excluded }: DockerSettings): DockerDetail {
+function chosenDetail(
+  detail: DockerDetail,
+  { containers, projects, "exclude-containers": excluded }: DockerSettings,
+): DockerDetail {
   const isChosen = ({ name, project }: DockerDetail["containers"][number]): boolean => {
     if (excluded.includes(name)) return false;
     if (containers === undefined && projects === undefined) return true;

@@ -1,6 +1,7 @@
 /** What an engine has of what the settings choose: containers with their labels, images, volumes, networks. */
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
+import { BUILT_IN_NETWORKS } from "./container-body.ts";
 import {
   CONTAINER,
   type EngineContainer,
@@ -17,8 +18,6 @@ import type { EngineClient } from "./engine/engine-client.ts";
 import { type ContainerLabels, labelsOf, nameOf } from "./labels.ts";
 import type { DockerSettings } from "./settings.ts";
 
-/** Networks that every engine has by itself. */
-const BUILT_IN = new Set(["bridge", "host", "none", "podman"]);
 const PROJECT = "com.docker.compose.project";
 
 export interface ChosenContainer {
@@ -39,7 +38,11 @@ export interface Inventory {
 
 /** Every container, with what runs and what does not. */
 export async function allContainers(engine: EngineClient, options: CallOptions): Promise<ChosenContainer[]> {
-  const listed = await engine.json(LISTED_CONTAINERS, { path: ["containers", "json"], query: { all: "true" } }, options);
+  const listed = await engine.json(
+    LISTED_CONTAINERS,
+    { path: ["containers", "json"], query: { all: "true" } },
+    options,
+  );
   const found: ChosenContainer[] = [];
   for (const { Id } of listed) {
     const inspected = await engine.json(CONTAINER, { path: ["containers", Id, "json"] }, options);
@@ -114,6 +117,6 @@ async function networksOf(
   const names = new Set(containers.flatMap(({ inspected }) => Object.keys(inspected.NetworkSettings.Networks)));
   const networks = await engine.json(NETWORKS, { path: ["networks"] }, options);
   return networks
-    .filter(({ Name }) => names.has(Name) && !BUILT_IN.has(Name))
+    .filter(({ Name }) => names.has(Name) && !BUILT_IN_NETWORKS.has(Name))
     .toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
 }

@@ -27,7 +27,10 @@ const COMPOSE = "com.docker.compose";
 export function labelsOf(container: EngineContainer, source: string): ContainerLabels {
   const { Labels: labels } = container.Config;
   const unusable = (label: string, reason: string): Error =>
-    sourcesError("SOURCES_SETTINGS", { source, reason: `the label ${label} of container ${nameOf(container)} ${reason}` });
+    sourcesError("SOURCES_SETTINGS", {
+      source,
+      reason: `the label ${label} of container ${nameOf(container)} ${reason}`,
+    });
   const words = (label: string): readonly string[] | undefined => {
     const text = labels[label];
     if (text === undefined) return undefined;

@@ -22,7 +22,10 @@ export interface ProvingParts {
 }
 
 /** @throws as `Source.prove` */
-export async function proveContainers(parts: ProvingParts, { scratch, signal, onStep }: ProveOptions): Promise<ProofReport> {
+export async function proveContainers(
+  parts: ProvingParts,
+  { scratch, signal, onStep }: ProveOptions,
+): Promise<ProofReport> {
   const beganMs = performance.now();
   const { captured, detail, settings, starting } = parts;
   const checks: ProofCheck[] = [];
@@ -74,7 +77,9 @@ async function everythingThere(detail: DockerDetail, scratch: string): Promise<S
   const missing: string[] = [];
   let entries = 0;
   for (const { name } of volumes) {
-    const found = await readdir(join(scratch, PLACES.volumes, name, PLACES.data), { recursive: true }).catch(() => undefined);
+    const found = await readdir(join(scratch, PLACES.volumes, name, PLACES.data), { recursive: true }).catch(
+      () => undefined,
+    );
     if (found === undefined) missing.push(`volume ${name}`);
     else entries += found.length;
   }

@@ -8,6 +8,9 @@ import type { Rest } from "./labels.ts";
 import type { DockerSettings } from "./settings.ts";
 import { UndoList, type UndoParts } from "./undo/undo-list.ts";
 
+/** How long a container may take to end, where nobody has said it, before the engine kills it. */
+const STOP_SECONDS = 10;
+
 /** What is done with a container. */
 export interface RestPlan {
   readonly container: ChosenContainer;
@@ -59,7 +62,9 @@ export class RestPeriod {
 
   async #begin(plans: readonly RestPlan[], options: CallOptions): Promise<void> {
     const busy = inOrder(plans).filter(({ container: { labels, inspected }, rest }) => {
-      return inspected.State.Running && (rest !== undefined || labels.before !== undefined || labels.after !== undefined);
+      return (
+        inspected.State.Running && (rest !== undefined || labels.before !== undefined || labels.after !== undefined)
+      );
     });
     if (busy.length === 0) return;
     this.#undo = UndoList.open(this.#parts);
@@ -68,11 +73,19 @@ export class RestPeriod {
     for (const { container, rest } of busy) {
       if (rest === undefined) continue;
       options.signal.throwIfAborted();
-      const { Id: id } = container.inspected;
-      await undo.add({ container: id, name: container.name, undo: rest === "stop" ? "start" : "unpause" });
+      const { Id: id, Config } = container.inspected;
+      // Podman shows 0 for a container that was made without one, and would kill it at once.
+      const stopSeconds = Config.StopTimeout || STOP_SECONDS;
+      const { name } = container;
+      await undo.add({
+        container: id,
+        name,
+        ...(rest === "stop" ? { undo: "start", stopSeconds } : { undo: "unpause" }),
+      });
       // Not given up in the middle: the engine would go on with it, and later than what undoes it.
       const { signal } = new AbortController();
-      await this.#parts.engine.run({ path: ["containers", id, rest], good: [304] }, { signal });
+      const query: Record<string, string> = rest === "stop" ? { t: String(stopSeconds) } : {};
+      await this.#parts.engine.run({ path: ["containers", id, rest], query, good: [304] }, { signal });
     }
     options.signal.throwIfAborted();
   }
@@ -98,7 +111,12 @@ function inOrder(plans: readonly RestPlan[]): RestPlan[] {
       return labels.project === project && labels.service !== undefined && needs.includes(labels.service);
     });
     // A circle cannot be: compose refuses it. Labels that somebody made up must not keep us here.
-    return 1 + Math.max(0, ...needed.filter((each) => !above.includes(each)).map((each) => depth(each, [...above, each])));
+    return (
+      1 + Math.max(0, ...needed.filter((each) => !above.includes(each)).map((each) => depth(each, [...above, each])))
+    );
   };
-  return plans.map((plan) => ({ plan, at: depth(plan, [plan]) })).toSorted((a, b) => b.at - a.at).map(({ plan }) => plan);
+  return plans
+    .map((plan) => ({ plan, at: depth(plan, [plan]) }))
+    .toSorted((a, b) => b.at - a.at)
+    .map(({ plan }) => plan);
 }

@@ -44,17 +44,30 @@ export async function restoreContainers(parts: RestoringParts, detail: DockerDet
     await makeContainer(parts, inspected.get(stored.name) as EngineContainer, { stored, image });
     restored.push(`container ${prefix}${stored.name}, not started`);
   }
-  if (prefix !== "") remaining.push("Published ports are those of the originals: two that run at once cannot both have them.");
-  return { restored, place: `the engine at ${engine.parts.socket}`, remaining: [...remaining, "Start the containers."] };
+  if (prefix !== "")
+    remaining.push("Published ports are those of the originals: two that run at once cannot both have them.");
+  return {
+    restored,
+    place: `the engine at ${engine.parts.socket}`,
+    remaining: [...remaining, "Start the containers."],
+  };
 }
 
 /** What the engine showed of it. @throws SOURCES_DAMAGED */
-export async function storedContainer(captured: CapturedTree, name: string, options: CallOptions): Promise<EngineContainer> {
+export async function storedContainer(
+  captured: CapturedTree,
+  name: string,
+  options: CallOptions,
+): Promise<EngineContainer> {
   return storedJson(captured, CONTAINER, `${PLACES.containers}/${name}.json`, options);
 }
 
 /** The name or id by which the engine has an image; `undefined` when it does not have it. */
-export async function presentImage(engine: EngineClient, id: string, options: CallOptions): Promise<string | undefined> {
+export async function presentImage(
+  engine: EngineClient,
+  id: string,
+  options: CallOptions,
+): Promise<string | undefined> {
   const call = { path: ["images", id, "json"], good: [404] };
   const found = await engine.json(z.looseObject({ Id: z.string().optional() }), call, options);
   return found.Id === undefined ? undefined : id;

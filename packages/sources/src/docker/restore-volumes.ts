@@ -48,7 +48,9 @@ export async function volumeTargets(
     if (skipsExisting && (existing !== undefined || isFilled)) continue;
     const user = containers.find((each) => each.inspected.State.Running && volumesOf(each).includes(name));
     if (user !== undefined) {
-      throw sourcesError("SOURCES_TARGET_RUNNING", { target: `the volume ${name}, which container ${user.name} uses,` });
+      throw sourcesError("SOURCES_TARGET_RUNNING", {
+        target: `the volume ${name}, which container ${user.name} uses,`,
+      });
     }
     if (isFilled && options.overwrite !== true) {
       throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: `the volume ${name}` });
@@ -75,7 +77,12 @@ export async function fillVolumes(parts: RestoringParts, targets: readonly Targe
  * The folder itself with its owner and mode as well, where it is called as in the snapshot: databases refuse a folder that others may
  * enter.
  */
-async function extractData(captured: CapturedTree, name: string, folder: string, { signal }: CallOptions): Promise<void> {
+async function extractData(
+  captured: CapturedTree,
+  name: string,
+  folder: string,
+  { signal }: CallOptions,
+): Promise<void> {
   const place = `${PLACES.volumes}/${name}`;
   if (basename(folder) !== PLACES.data) await captured.extract(`${place}/${PLACES.data}`, folder, { signal });
   else await captured.extract(place, dirname(folder), { signal, only: [`/${PLACES.data}`] });

@@ -4,7 +4,17 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,12 +42,27 @@ network_config_dir = "${folder}/net"
 const SERVE = `
 grep -q "^cgroup2 /sys/fs/cgroup " /proc/mounts || { umount -R -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; }
 ip link set lo up
-exec podman --root "$1/root" --runroot "$1/run" --tmpdir "$1/tmp" --storage-driver=vfs system service -t 0 "unix://$1/s"
+# It asks dpkg for the packages of its parts whenever somebody asks for its version, which takes seconds.
+mount --bind /bin/true /usr/bin/dpkg
+mount --bind /bin/true /usr/bin/dpkg-query
+# unshare ignores it, and who is started with a signal ignored cannot trap it.
+exec env --default-signal=TERM,INT podman --root "$1/root" --runroot "$1/run" --tmpdir "$1/tmp" --storage-driver=vfs system service -t 0 "unix://$1/s"
 `;
 
 /** Whether it can run here: only root may make namespaces. */
 export const canRunPodman =
   process.getuid?.() === 0 && ["podman", "runc", "conmon", "unshare", "busybox"].every((name) => hasProgram(name));
+
+/** What the tests look at in answers. */
+export interface EngineAnswer {
+  readonly Id: string;
+  readonly Image: string;
+  readonly Mountpoint: string;
+  readonly State: { readonly Status: string; readonly StartedAt: string; readonly FinishedAt: string };
+  readonly Mounts: readonly { readonly Destination: string; readonly Name: string; readonly Source: string }[];
+  readonly Volumes: readonly { readonly Name: string; readonly Labels: Record<string, string> }[];
+  readonly Names: readonly string[];
+}
 
 export class Podman {
   readonly folder: string;
@@ -57,16 +82,38 @@ export class Podman {
     writeFileSync(join(folder, "containers.conf"), CONFIGURATION(folder));
     mkdirSync(join(folder, "net"));
     const log = openSync(join(folder, "log"), "a");
-    const words = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SERVE, "sh", folder];
+    const words = [
+      "--mount",
+      "--net",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "--mount-proc",
+      "sh",
+      "-c",
+      SERVE,
+      "sh",
+      folder,
+    ];
     const child = spawn("unshare", words, {
       stdio: ["ignore", log, log],
-      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`, CONTAINERS_CONF: join(folder, "containers.conf") },
+      env: {
+        ...process.env,
+        PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`,
+        CONTAINERS_CONF: join(folder, "containers.conf"),
+      },
       detached: true,
     });
     closeSync(log);
     const podman = new Podman(folder, child);
     for (const until = Date.now() + READY_MS; ; await sleep(50)) {
-      if (await podman.ask("GET", "/_ping").then(({ status }) => status === 200, () => false)) break;
+      if (
+        await podman.ask("GET", "/_ping").then(
+          ({ status }) => status === 200,
+          () => false,
+        )
+      )
+        break;
       if (Date.now() > until || child.exitCode !== null) throw new Error(readFileSync(join(folder, "log"), "utf8"));
     }
     await podman.#makeImage();
@@ -74,7 +121,11 @@ export class Podman {
   }
 
   /** Asks its API, apart from what is tested. */
-  ask(method: string, path: string, body?: unknown): Promise<{ status: number; answer: any; text: string }> {
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; answer: EngineAnswer | undefined; text: string }> {
     return new Promise((resolve, reject) => {
       const isBytes = Buffer.isBuffer(body);
       const headers = { "content-type": isBytes ? "application/x-tar" : "application/json" };
@@ -84,9 +135,9 @@ export class Podman {
         incoming.on("error", reject);
         incoming.on("end", () => {
           const text = Buffer.concat(parts).toString("utf8");
-          let answer: unknown;
+          let answer: EngineAnswer | undefined;
           try {
-            answer = JSON.parse(text);
+            answer = JSON.parse(text) as EngineAnswer;
           } catch {
             answer = undefined;
           }
@@ -110,14 +161,18 @@ export class Podman {
     });
     if (made.status !== 201) throw new Error(`${made.status}: ${made.text}`);
     if (start) await this.do("POST", `/containers/${name}/start`);
-    return made.answer.Id;
+    return made.answer?.Id ?? "";
   }
 
   /** @throws when it is refused */
-  async do(method: string, path: string, body?: unknown): Promise<any> {
-    const { status, text, answer } = await this.ask(method, `${path.startsWith("/libpod/") ? "/v4.0.0" : "/v1.41"}${path}`, body);
+  async do(method: string, path: string, body?: unknown): Promise<EngineAnswer> {
+    const { status, text, answer } = await this.ask(
+      method,
+      `${path.startsWith("/libpod/") ? "/v4.0.0" : "/v1.41"}${path}`,
+      body,
+    );
     if (status >= 400) throw new Error(`${method} ${path}: ${status}: ${text}`);
-    return answer;
+    return answer as EngineAnswer;
   }
 
   /** `running`, `paused`, `exited` …; `undefined` when there is no such container. */
@@ -127,7 +182,8 @@ export class Podman {
   }
 
   async names(): Promise<string[]> {
-    return (await this.do("GET", "/containers/json?all=true")).map((each: any) => each.Names[0].slice(1)).toSorted();
+    const listed = (await this.do("GET", "/containers/json?all=true")) as unknown as readonly EngineAnswer[];
+    return listed.map(({ Names }) => (Names[0] ?? "").slice(1)).toSorted();
   }
 
   async volume(name: string, more: Record<string, unknown> = {}): Promise<string> {
@@ -146,7 +202,10 @@ export class Podman {
   async #makeImage(): Promise<void> {
     const root = join(this.folder, "image");
     for (const folder of ["bin", "etc", "tmp"]) mkdirSync(join(root, folder), { recursive: true });
-    copyFileSync(execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(), join(root, "bin/busybox"));
+    copyFileSync(
+      execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
+      join(root, "bin/busybox"),
+    );
     for (const applet of APPLETS) symlinkSync("busybox", join(root, "bin", applet));
     writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\n");
     const tar = execFileSync("tar", ["-C", root, "--mtime=@0", "-c", "."], { maxBuffer: 64 * 1024 * 1024 });

@@ -53,6 +53,7 @@ export const CONTAINER = z.looseObject({
   Config: z.looseObject({
     Image: z.string(),
     Labels: labels,
+    StopTimeout: z.int().nullish(),
     Healthcheck: z.looseObject({ Test: strings }).nullish(),
   }),
   HostConfig: z.looseObject({

@@ -14,6 +14,8 @@ export interface UndoStep {
   readonly undo: "start" | "unpause" | "command" | "remove";
   /** For `command`: a program and its arguments, run inside. */
   readonly words?: readonly string[];
+  /** For `start`: how long a stop that is still under way waits before it kills. */
+  readonly stopSeconds?: number;
 }
 
 export interface UndoTask {
@@ -25,7 +27,11 @@ export interface UndoTask {
 }
 
 /** @throws SOURCES_TOOL_FAILED, and as `EngineClient` */
-export async function undo(engine: EngineClient, { container, name, ...step }: UndoStep, options: CallOptions): Promise<void> {
+export async function undo(
+  engine: EngineClient,
+  { container, name, ...step }: UndoStep,
+  options: CallOptions,
+): Promise<void> {
   const at = ["containers", container];
   if (step.undo === "command") {
     const { exitCode, said } = await runInside(engine, container, step.words ?? [], options);
@@ -40,7 +46,8 @@ export async function undo(engine: EngineClient, { container, name, ...step }: U
   }
   if (step.undo === "start") {
     // A stop that was asked for may still be under way, and a start before its end would be lost: this one waits for it.
-    await engine.run({ path: [...at, "stop"], good: [304] }, options);
+    const query = { t: String(step.stopSeconds ?? 10) };
+    await engine.run({ path: [...at, "stop"], query, good: [304] }, options);
     await engine.run({ path: [...at, "start"], good: [304] }, options);
     return;
   }

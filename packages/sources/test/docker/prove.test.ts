@@ -1,0 +1,115 @@
+/** Proofs of containers: copies that are started by a real Podman, and what is said where none can be. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dockerKind } from "../../src/docker/docker-kind.ts";
+import type { CapturedTree } from "../../src/contract/captured-tree.ts";
+import { type ProofReport, isProven } from "../../src/contract/source.ts";
+import { SourceLab } from "../../src/testing/index.ts";
+import { canRunPodman, Podman } from "./podman.ts";
+
+const never = new AbortController().signal;
+/** Ends unless it finds its data. */
+const READER = "cat /data/rows && exec sleep 10000";
+
+describe.skipIf(!canRunPodman)("a proof of containers", () => {
+  let lab: SourceLab;
+  let podman: Podman;
+  let captured: CapturedTree;
+  let data: string;
+  beforeAll(async () => {
+    lab = await SourceLab.open();
+    podman = await Podman.start();
+    data = await podman.volume("data");
+    writeFileSync(join(data, "rows"), "one");
+    await podman.run("shop", {
+      Cmd: ["/bin/sh", "-c", READER],
+      HostConfig: { Binds: ["data:/data", `${podman.socket}:/engine`] },
+    });
+    await lab.capture(open(), { kind: "docker", name: "shop" });
+    captured = await lab.captured();
+  });
+  afterAll(async () => {
+    await podman.stop();
+    lab.remove();
+  });
+
+  const open = (settings: Record<string, unknown> = {}) =>
+    dockerKind.open("shop", dockerKind.settings.parse({ socket: podman.socket, ...settings }), lab.surroundings());
+  const prove = (
+    proof: Record<string, unknown>,
+    settings: Record<string, unknown> = {},
+    signal = never,
+  ): Promise<ProofReport> =>
+    open({ ...settings, proof: { "runs-for": "500ms", ...proof } }).prove(captured, {
+      scratch: lab.newFolder(),
+      onStep: () => {},
+      signal,
+    });
+  const last = ({ checks }: ProofReport) => checks.at(-1);
+
+  test("asks the started copy, which has the restored volumes, none of the machine's sockets, and no network", async () => {
+    const words = "echo changed > /data/rows; ls /engine; cat /proc/net/dev";
+    const report = await prove({ commands: { shop: ["/bin/sh", "-c", words] } });
+    expect(last(report)).toMatchObject({ name: "a copy of container shop", passed: true });
+    expect(last(report)?.detail).toMatch(/compressed; lo:[^;]*; ls: .*; without the mount \/engine$/);
+    expect(last(report)?.detail).toContain("/engine: No such file");
+    expect(isProven(report)).toBe(true);
+    expect(await podman.do("GET", "/containers/shop/json")).toMatchObject({ State: { Status: "running" } });
+    expect(await podman.names()).toEqual(["shop"]);
+  });
+
+  test("fails where the command does, or the copy ends", async () => {
+    const failed = await prove({ commands: { shop: ["/bin/sh", "-c", "echo broken; exit 4"] } });
+    expect(last(failed)).toMatchObject({ passed: false, detail: expect.stringContaining("exit code 4: broken") });
+    expect(failed.usableAfterMs).toBeUndefined();
+    writeFileSync(join(data, "rows"), "");
+    const kept = captured;
+    await podman.do("DELETE", "/containers/shop?force=true");
+    await podman.run("shop", {
+      Cmd: ["/bin/sh", "-c", "[ -s /data/rows ] || [ -e /data/here ] || exit 7; exec sleep 10000"],
+      HostConfig: { Binds: ["data:/data"] },
+      start: false,
+    });
+    writeFileSync(join(data, "here"), "");
+    await podman.do("POST", "/containers/shop/start");
+    await lab.capture(open({ "exclude-binds": [] }), { kind: "docker", name: "shop" });
+    captured = withoutFile(await lab.captured(), "here");
+    const ended = await prove({});
+    expect(last(ended)).toMatchObject({ passed: false, detail: "it ended with exit code 7" });
+    captured = kept;
+  });
+
+  test("without an engine, or where it is not to start anything, looks at files, and says so", async () => {
+    const nowhere = await prove({}, { socket: join(lab.folder, "nowhere") });
+    expect(isProven(nowhere)).toBe(true);
+    expect(last(nowhere)?.detail).toMatch(/^nothing was started: .*nowhere is not there/);
+    expect(last(await prove({ start: false }))?.detail).toBe("nothing was started: the setting proof.start says so");
+  });
+
+  test("that is aborted removes the copy", async () => {
+    const abort = new AbortController();
+    const reason = new Error("interrupted");
+    const proving = prove({ "runs-for": "10m" }, {}, abort.signal);
+    proving.catch(() => {});
+    while ((await podman.names()).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    abort.abort(reason);
+    await expect(proving).rejects.toBe(reason);
+    expect(await podman.names()).toEqual(["shop"]);
+  });
+});
+
+/** As a capture would be that has missed a file. */
+function withoutFile(tree: CapturedTree, name: string): CapturedTree {
+  return {
+    facts: tree.facts,
+    list: (folder, options) => tree.list(folder, options),
+    read: (path, options) => tree.read(path, options),
+    spotCheck: (path, options) => tree.spotCheck(path, options),
+    extract: async (path, folder, options) => {
+      await tree.extract(path, folder, options);
+      const { rm } = await import("node:fs/promises");
+      await rm(join(folder, "volumes/data/_data", name));
+    },
+  };
+}
