@@ -34,6 +34,11 @@ export const tools: readonly Tool[] = [
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
+  { program: "podman", debianPackage: "podman" },
+  { program: "runc", debianPackage: "runc" },
+  { program: "conmon", debianPackage: "conmon" },
+  { program: "busybox", debianPackage: "busybox-static" },
+  { program: "unshare", debianPackage: "util-linux" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

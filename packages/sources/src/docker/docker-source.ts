@@ -77,19 +77,18 @@ export class DockerSource implements Source {
     );
     const prefix = settings.prefix === "" ? this.#settings.prefix : settings.prefix;
     const parts: RestoringParts = { engine, captured, prefix, options };
-    const detail = chosenDetail(all, settings);
-    const mapping = await this.#mapping(engine, detail, options);
+    const mapping = await this.#mapping(engine, all, options);
     if (form === "containers") {
-      const report = await restoreContainers(parts, detail);
+      const report = await restoreContainers(parts, all, isChosenBy(settings));
       return { ...report, remaining: [...mapping, ...report.remaining] };
     }
-    const targets = await volumeTargets(parts, detail.volumes, { skipsExisting: false });
+    const targets = await volumeTargets(parts, all.volumes, { skipsExisting: false });
     const restored = await fillVolumes(parts, targets);
-    const left = detail.volumes.filter(({ from }) => from === undefined);
+    const left = all.volumes.filter(({ from }) => from === undefined);
     const remaining = left.map(
       ({ name }) => `The volume ${name} was not captured: bring it back from where it is kept.`,
     );
-    if (detail.binds.length > 0) remaining.push("Bind mounts are restored by the forms containers and folder.");
+    if (all.binds.length > 0) remaining.push("Bind mounts are restored by the forms containers and folder.");
     return { restored, place: `the engine at ${engine.parts.socket}`, remaining: [...mapping, ...remaining] };
   }
 
@@ -136,17 +135,11 @@ export class DockerSource implements Source {
   }
 }
 
-/** What is restored of a capture, where not all of it is. */
-function chosenDetail(
-  detail: DockerDetail,
-  { containers, projects, "exclude-containers": excluded }: DockerSettings,
-): DockerDetail {
-  const isChosen = ({ name, project }: DockerDetail["containers"][number]): boolean => {
+/** Which containers are restored, where not all of them are. */
+function isChosenBy({ containers, projects, "exclude-containers": excluded }: DockerSettings) {
+  return ({ name, project }: DockerDetail["containers"][number]): boolean => {
     if (excluded.includes(name)) return false;
     if (containers === undefined && projects === undefined) return true;
     return containers?.includes(name) === true || (project !== undefined && projects?.includes(project) === true);
   };
-  const chosen = detail.containers.filter(isChosen);
-  const images = new Set(chosen.map(({ imageId }) => imageId));
-  return { ...detail, containers: chosen, images: detail.images.filter(({ id }) => images.has(id)) };
 }

@@ -6,6 +6,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import { putBack } from "../files/place.ts";
+import { isWithin } from "../files/settings.ts";
 import { containerBody } from "./container-body.ts";
 import { CONTAINER, CREATED, type EngineContainer, IMAGE, NETWORK, NETWORKS } from "./engine/answers.ts";
 import type { EngineClient } from "./engine/engine-client.ts";
@@ -14,20 +15,28 @@ import { type RestoringParts, fillVolumes, volumeTargets } from "./restore-volum
 import { type DockerDetail, PLACES, type StoredContainer, type StoredImage } from "./stored-facts.ts";
 
 /** @throws as `Source.restore` */
-export async function restoreContainers(parts: RestoringParts, detail: DockerDetail): Promise<RestoreReport> {
+export async function restoreContainers(
+  parts: RestoringParts,
+  whole: DockerDetail,
+  isChosen: (container: StoredContainer) => boolean,
+): Promise<RestoreReport> {
   const { engine, prefix, captured, options } = parts;
   const existing = await allContainers(engine, options);
+  const inspected = new Map<string, EngineContainer>();
+  for (const { name } of whole.containers.filter(isChosen)) {
+    inspected.set(name, await storedContainer(captured, name, options));
+  }
+  const detail = partOf(whole, inspected);
   const taken = detail.containers.find(({ name }) => existing.some((each) => each.name === prefix + name));
   if (taken !== undefined) {
     throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: `the name of container ${prefix}${taken.name}` });
   }
-  const inspected = new Map<string, EngineContainer>();
-  for (const { name } of detail.containers) inspected.set(name, await storedContainer(captured, name, options));
   const targets = await volumeTargets(parts, detail.volumes, { skipsExisting: true });
   const restored: string[] = [];
   const remaining: string[] = [];
+  const networks = new Set([...inspected.values()].flatMap((each) => Object.keys(each.NetworkSettings.Networks)));
   const images = await loadImages(parts, detail.images, { restored, remaining });
-  restored.push(...(await makeNetworks(parts)), ...(await fillVolumes(parts, targets)));
+  restored.push(...(await makeNetworks(parts, networks)), ...(await fillVolumes(parts, targets)));
   const filled = new Set(targets.map(({ volume }) => volume.name));
   for (const { name, from } of detail.volumes.filter((each) => !filled.has(each.name))) {
     remaining.push(
@@ -37,11 +46,14 @@ export async function restoreContainers(parts: RestoringParts, detail: DockerDet
     );
   }
   await putBinds(parts, detail, { restored, remaining });
-  for (const stored of detail.containers) {
-    const image = images.get(stored.imageId);
-    if (image === undefined) continue;
+  const names = new Map([...inspected].map(([name, { Id }]) => [Id, name]));
+  for (const stored of detail.containers.toSorted(
+    (a, b) => joining(inspected.get(a.name)) - joining(inspected.get(b.name)),
+  )) {
+    const imageId = images.get(stored.imageId);
+    if (imageId === undefined) continue;
     options.onStep(`making container ${prefix}${stored.name}`);
-    await makeContainer(parts, inspected.get(stored.name) as EngineContainer, { stored, image });
+    await makeContainer(parts, inspected.get(stored.name) as EngineContainer, { stored, imageId, names });
     restored.push(`container ${prefix}${stored.name}, not started`);
   }
   if (prefix !== "")
@@ -53,6 +65,27 @@ export async function restoreContainers(parts: RestoringParts, detail: DockerDet
   };
 }
 
+/** What some of the containers need; all of it for all of them. */
+function partOf(whole: DockerDetail, chosen: ReadonlyMap<string, EngineContainer>): DockerDetail {
+  if (whole.containers.every(({ name }) => chosen.has(name))) return whole;
+  const mounts = [...chosen.values()].flatMap(({ Mounts }) => Mounts);
+  const images = new Set([...chosen.values()].map(({ Image }) => Image));
+  return {
+    ...whole,
+    containers: whole.containers.filter(({ name }) => chosen.has(name)),
+    volumes: whole.volumes.filter(({ name }) => mounts.some(({ Name }) => Name === name)),
+    binds: whole.binds.filter(({ path }) =>
+      mounts.some(({ Type, Source }) => Type === "bind" && isWithin(Source, path)),
+    ),
+    images: whole.images.filter(({ id }) => images.has(id)),
+  };
+}
+
+/** Those that share the network of another container are made after it. */
+function joining(container: EngineContainer | undefined): number {
+  return container?.HostConfig.NetworkMode.startsWith("container:") === true ? 1 : 0;
+}
+
 /** What the engine showed of it. @throws SOURCES_DAMAGED */
 export async function storedContainer(
   captured: CapturedTree,
@@ -62,15 +95,15 @@ export async function storedContainer(
   return storedJson(captured, CONTAINER, `${PLACES.containers}/${name}.json`, options);
 }
 
-/** The name or id by which the engine has an image; `undefined` when it does not have it. */
+/** The id of an image that the engine has; `undefined` when it does not have it. @param name also an id */
 export async function presentImage(
   engine: EngineClient,
-  id: string,
+  name: string,
   options: CallOptions,
 ): Promise<string | undefined> {
-  const call = { path: ["images", id, "json"], good: [404] };
+  const call = { path: ["images", name, "json"], good: [404] };
   const found = await engine.json(z.looseObject({ Id: z.string().optional() }), call, options);
-  return found.Id === undefined ? undefined : id;
+  return found.Id;
 }
 
 async function storedJson<T>(
@@ -125,11 +158,14 @@ async function loadImages(
   return present;
 }
 
-async function makeNetworks({ engine, captured, prefix, options }: RestoringParts): Promise<string[]> {
+async function makeNetworks(
+  { engine, captured, prefix, options }: RestoringParts,
+  wanted: ReadonlySet<string>,
+): Promise<string[]> {
   const stored = await storedJson(captured, NETWORKS, PLACES.networks, options);
   const there = new Set((await engine.json(NETWORKS, { path: ["networks"] }, options)).map(({ Name }) => Name));
   const made: string[] = [];
-  for (const network of stored.filter(({ Name }) => !there.has(prefix + Name))) {
+  for (const network of stored.filter(({ Name }) => wanted.has(Name) && !there.has(prefix + Name))) {
     const { Name, Driver, Internal, EnableIPv6, Attachable, IPAM, Options, Labels } = NETWORK.parse(network);
     const same = { Name: prefix + Name, Driver, Internal, EnableIPv6, Attachable, Options };
     // Beside the original its addresses would be the same.
@@ -162,13 +198,19 @@ async function putBinds({ captured, options }: RestoringParts, { binds }: Docker
 async function makeContainer(
   { engine, prefix, options }: RestoringParts,
   inspected: EngineContainer,
-  { stored, image }: { stored: StoredContainer; image: string },
+  { stored, imageId, names }: { stored: StoredContainer; imageId: string; names: ReadonlyMap<string, string> },
 ): Promise<void> {
+  // By the name that it had, as compose compares that, unless the name means another image by now.
+  const image = (await presentImage(engine, stored.image, options)) === imageId ? stored.image : imageId;
   const there = new Set((await engine.json(NETWORKS, { path: ["networks"] }, options)).map(({ Name }) => Name));
   const { body, networks } = containerBody(inspected, {
     image,
     source: ({ Type, Name, Source }) => (Type === "volume" && Name !== undefined ? prefix + Name : Source),
-    network: (name) => (prefix !== "" && there.has(prefix + name) ? prefix + name : name),
+    network: (name) => {
+      const [kind, id = ""] = name.split(":");
+      if (kind === "container") return `container:${prefix}${names.get(id) ?? id}`;
+      return prefix !== "" && there.has(prefix + name) ? prefix + name : name;
+    },
   });
   const query = { name: prefix + stored.name };
   const { Id } = await engine.json(CREATED, { method: "POST", path: ["containers", "create"], query, body }, options);

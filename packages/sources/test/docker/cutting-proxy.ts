@@ -15,11 +15,11 @@ export async function cuttingProxy(
   const server = createServer((client) => {
     const engine = connect(to);
     let left = Number.POSITIVE_INFINITY;
-    client.on("data", (chunk) => {
+    client.on("data", (chunk: Buffer) => {
       if (cuts(chunk.toString("latin1"))) left = bytes;
       engine.write(chunk);
     });
-    engine.on("data", (chunk) => {
+    engine.on("data", (chunk: Buffer) => {
       client.write(chunk.subarray(0, Math.max(0, Math.min(left, chunk.length))));
       left -= chunk.length;
       if (left <= 0) {
