@@ -24,7 +24,7 @@ export { expandGlob } from "./patterns/path-glob.ts";
 export { type CompressionMode, zstdProvider } from "./platform/zstd.ts";
 
 // File metadata
-export { lstatNs } from "./filesystem/read-metadata.ts";
+export { lstatNs, readNode } from "./filesystem/read-metadata.ts";
 export { metadataDifferences } from "./filesystem/compare-metadata.ts";
 
 // The repository

@@ -29,3 +29,5 @@ export {
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
+export { readReport, reportInCapture } from "./system/capture/read-report.ts";
+export { type TopicDrift, compareReports } from "./system/drift/compare-reports.ts";
