@@ -157,6 +157,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
     code: 21,
     meaning: "the snapshot was made, and is empty or much smaller than the one before (with --fail-if-shrunk)",
   },
+  { code: 22, meaning: "a system has changed since the snapshot that it was compared with" },
   { code: 130, meaning: "interrupted (143 by SIGTERM, 129 when the terminal was closed)" },
   { code: 141, meaning: "the reader of the output went away" },
 ];

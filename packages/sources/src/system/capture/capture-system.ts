@@ -68,7 +68,7 @@ async function requireSystem({
   settings: { root },
   inspection: { files },
   onWarning,
-}: SystemCapture): Promise<DebianPackage[] | undefined> {
+}: SystemCapture): Promise<readonly DebianPackage[] | undefined> {
   const release = (await files.text("/etc/os-release")) ?? (await files.text("/usr/lib/os-release"));
   const packages = await readPackages(files);
   if (release === undefined && packages === undefined) {

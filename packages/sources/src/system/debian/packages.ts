@@ -23,8 +23,17 @@ export interface DebianPackage {
   readonly conffiles: readonly Conffile[];
 }
 
+/** One look for all who ask: they tell of one moment, also while packages are installed. */
+const looks = new WeakMap<SystemFiles, Promise<readonly DebianPackage[] | undefined>>();
+
 /** All that dpkg knows of, in the order of names; `undefined` when this is no system of Debian packages. */
-export async function readPackages(files: SystemFiles): Promise<DebianPackage[] | undefined> {
+export function readPackages(files: SystemFiles): Promise<readonly DebianPackage[] | undefined> {
+  const known = looks.get(files) ?? parsePackages(files);
+  looks.set(files, known);
+  return known;
+}
+
+async function parsePackages(files: SystemFiles): Promise<DebianPackage[] | undefined> {
   const text = await files.text(STATUS);
   if (text === undefined) return undefined;
   const packages = parseStanzas(text).flatMap((stanza): DebianPackage[] => {

@@ -43,7 +43,9 @@ function oneLine(text: string): Repository[] {
     const found = /^\s*(deb|deb-src)\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)([^#]*)/.exec(line);
     if (found === null) return [];
     const [, type = "", options = "", uri = "", suite = "", components = ""] = found;
-    return [{ type, uri, suite, components: words(components), options: new Map(words(options).map(pair).sort(byName)) }];
+    return [
+      { type, uri, suite, components: words(components), options: new Map(words(options).map(pair).sort(byName)) },
+    ];
   });
 }
 
