@@ -1,5 +1,4 @@
 /** `holdfast backup` of sources of the configuration. */
-import { isHoldfastError, messageOf } from "@holdfast/base";
 import { Backup, type BackupResult } from "@holdfast/engine";
 import type { OpenedSource, SourceConfiguration } from "@holdfast/protection/configured";
 import type { SourceWarning } from "@holdfast/sources";
@@ -12,6 +11,7 @@ import { cliError } from "../errors.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { showProgress } from "../output/progress.ts";
 import { safeText } from "../output/safe-text.ts";
+import { toldError } from "../output/told-error.ts";
 import { withSession } from "../repository-session.ts";
 import type { MeantSources } from "./meant-sources.ts";
 import { refuseOptions } from "./refuse-options.ts";
@@ -39,8 +39,7 @@ export async function backupSources(
   };
   const failed = (source: SourceConfiguration, error: unknown): void => {
     signal.throwIfAborted();
-    const hint = isHoldfastError(error) && error.hint !== undefined ? ` (${error.hint})` : "";
-    output.warn(`source ${source.name} is not stored: ${messageOf(error)}${hint}`, {
+    output.warn(`source ${source.name} is not stored: ${toldError(error)}`, {
       during: "backup",
       item: source.name,
     });
