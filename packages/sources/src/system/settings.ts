@@ -1,6 +1,6 @@
 /** What the configuration says of a source of kind `system`. */
 import { z } from "zod";
-import { absolutePath, duration, size } from "../contract/setting-types.ts";
+import { absolutePath, duration, pathPattern, size } from "../contract/setting-types.ts";
 
 /** Where a system keeps what was made for it. What packages bring comes from packages again. */
 export const DEFAULT_PATHS: readonly string[] = [
@@ -32,8 +32,8 @@ export const systemSettings = z.strictObject({
     .default([...DEFAULT_PATHS])
     .describe("Folders and files that are stored as they are, as paths of that system."),
   exclude: z
-    .array(z.string().min(1))
-    .default([])
+    .array(pathPattern)
+    .default(["/root/.cache"])
     .describe("Patterns of paths that are left out, as --exclude takes them: `/opt/games`, `*.log`."),
   "package-files": z
     .enum(["quick", "full", "none"])

@@ -1,6 +1,6 @@
 /** A system as entries of a snapshot: the report, the files, and the list of what is secret in them. */
 import { posix } from "node:path";
-import { type GivenEntry, PatternSet } from "@holdfast/engine";
+import type { GivenEntry } from "@holdfast/engine";
 import { captureFolder } from "../../contract/capture-folder.ts";
 import type { CaptureFacts } from "../../contract/facts.ts";
 import type { Capture, SourceWarning } from "../../contract/source.ts";
@@ -38,11 +38,12 @@ export async function captureSystem(parts: SystemCapture): Promise<Capture> {
   const stored = packages === undefined ? [] : await addLocalFiles(parts, report, packages);
   const disks = await readDiskBeginnings(inspection, onWarning);
   const paths = [...settings.paths, ...stored, ...keyFiles(await readRepositories(inspection.files))];
-  const excludes = PatternSet.parse(settings.exclude);
+  const excludes = settings.exclude;
   const plan = await planFiles(inspection.files, { paths, excludes, at, signal: inspection.signal });
   return {
     paths: [at],
     entries: entriesOf(at, { report, disks, plan }),
+    rules: plan.rules,
     facts: (): CaptureFacts => ({
       consistentAt,
       // Files are read while the system works.

@@ -1,15 +1,16 @@
-/** Which files of a system become entries of its capture: whole folders where nothing in them is left out, else their parts. */
+/** Which files of a system become entries of its capture, and which of them hold secrets. */
 import { readdirSync } from "node:fs";
 import { posix } from "node:path";
 import { systemCode } from "@holdfast/base";
 import {
   type GivenEntry,
-  type PatternSet,
+  NO_RULES,
+  Selection,
+  type SelectionRules,
   compareNames,
   decodePath,
   fsPath,
   lstatNs,
-  readNode,
 } from "@holdfast/engine";
 import type { SystemFiles } from "../host/system-files.ts";
 import { type SecretEntry, whySecret } from "./secret-files.ts";
@@ -19,124 +20,107 @@ export const FILES = "files";
 
 export interface FilesPlan {
   readonly entries: readonly GivenEntry[];
+  readonly rules: SelectionRules;
   readonly secrets: readonly SecretEntry[];
 }
 
 export interface FilesToPlan {
   /** Paths of the system, which may overlap. Those that are not there are passed over. */
   readonly paths: readonly string[];
-  readonly excludes: PatternSet;
+  /** Patterns of paths of the system. */
+  readonly excludes: readonly string[];
   /** The folder of the capture: `/system/NAME`. */
   readonly at: string;
   readonly signal: AbortSignal;
 }
 
+/** @throws ENGINE_PATTERN_INVALID, and what `node:fs` throws */
 export async function planFiles(files: SystemFiles, { paths, excludes, at, signal }: FilesToPlan): Promise<FilesPlan> {
-  const walk = new Walk(files, excludes, posix.join(at, FILES), signal);
-  const real = new Set<string>();
+  const rules = rulesOf(files, excludes);
+  const selection = new Selection(rules);
+  const isLeftOut = (path: string): boolean => selection.excludesPath(files.at(path));
+  const present = new Set<string>();
   for (const path of paths) {
     const place = await files.resolve(posix.normalize(path), { follow: false });
-    if (place !== undefined && (await files.stat(place)) !== undefined) real.add(place);
+    if (place === undefined || (await files.stat(place)) === undefined) continue;
+    if (![...foldersAbove(place), place].some((each) => each !== "/" && isLeftOut(each))) present.add(place);
   }
-  const folders = new Set<string>();
-  for (const path of [...real].sort(compareNames)) {
-    const above = ancestors(path);
-    if (above.some((folder) => real.has(folder))) continue;
+  const inCapture = (path: string): string => posix.join(at, FILES, path);
+  const entries: GivenEntry[] = [];
+  const secrets: SecretEntry[] = [];
+  const above = new Set<string>();
+  for (const path of [...present].sort(compareNames)) {
+    if (foldersAbove(path).some((folder) => present.has(folder))) continue;
     // They carry the owner and mode of every path that is restored below them.
-    for (const folder of above) if (!folders.has(folder)) walk.addFolder(folder);
-    for (const folder of above) folders.add(folder);
-    walk.add(path);
+    for (const folder of foldersAbove(path)) {
+      if (!above.has(folder)) entries.push({ kind: "real-folder", path: inCapture(folder), from: files.at(folder) });
+      above.add(folder);
+    }
+    entries.push({ kind: "real", path: inCapture(path), from: files.at(path), found: true });
+    const { type } = lstatNs(files.at(path));
+    // What is no file, such as a pipe, is never opened.
+    if (type === "dir") secrets.push(...secretsBelow(path, { files, isLeftOut, signal }));
+    else if (type === "file") secrets.push(...secretAt(path, files));
   }
-  return { entries: walk.entries, secrets: walk.secrets };
+  return { entries, rules, secrets };
 }
 
-/** The folders above, the root first. */
-function ancestors(path: string): string[] {
+/** Patterns are about paths of the system, wherever that is mounted. */
+function rulesOf(files: SystemFiles, excludes: readonly string[]): SelectionRules {
+  const patterns = { ...NO_RULES, excludes: [{ lines: [...excludes], ignoreCase: false }] };
+  const root = files.at("/").replace(/\/$/, "");
+  if (root === "") return patterns;
+  const { deviceId } = lstatNs(files.at("/"));
+  return { ...patterns, aliases: [{ is: root, seenAs: "", deviceIs: deviceId, deviceSeenAs: deviceId }] };
+}
+
+/** The root first. */
+function foldersAbove(path: string): string[] {
   if (path === "/") return [];
   const folder = posix.dirname(path);
-  return [...ancestors(folder), folder];
+  return [...foldersAbove(folder), folder];
 }
 
-class Walk {
-  readonly entries: GivenEntry[] = [];
-  readonly secrets: SecretEntry[] = [];
-  readonly #files: SystemFiles;
-  readonly #excludes: PatternSet;
-  readonly #at: string;
-  readonly #signal: AbortSignal;
+interface Searching {
+  readonly files: SystemFiles;
+  readonly isLeftOut: (path: string) => boolean;
+  readonly signal: AbortSignal;
+}
 
-  constructor(files: SystemFiles, excludes: PatternSet, at: string, signal: AbortSignal) {
-    this.#files = files;
-    this.#excludes = excludes;
-    this.#at = at;
-    this.#signal = signal;
+function secretsBelow(path: string, searching: Searching): SecretEntry[] {
+  const { files, isLeftOut, signal } = searching;
+  signal.throwIfAborted();
+  const found: SecretEntry[] = [];
+  for (const { name, isFolder, isFile } of entriesIn(files.at(path))) {
+    const child = posix.join(path, name);
+    if (isLeftOut(child)) continue;
+    if (isFolder) found.push(...secretsBelow(child, searching));
+    else if (isFile) found.push(...secretAt(child, files));
   }
+  return found;
+}
 
-  /** A folder itself, without what is in it. */
-  addFolder(path: string): void {
-    const place = this.#files.at(path);
-    const { node } = readNode(place, posix.basename(path), lstatNs(place), { withAtime: false });
-    const { mode, uid, gid, user, group, mtimeNs, extendedAttributes } = node;
-    const folder = { kind: "folder", path: this.#inCapture(path), mode, uid, gid, user, group, mtimeNs } as const;
-    this.entries.push({ ...folder, extendedAttributes });
-  }
+function secretAt(path: string, files: SystemFiles): SecretEntry[] {
+  const why = whySecret(path, files.at(path));
+  return why === undefined ? [] : [{ path: `${FILES}${path}`, why }];
+}
 
-  add(path: string): void {
-    const { type } = lstatNs(this.#files.at(path));
-    const isFolder = type === "dir";
-    if (type === "file" && !this.#excludes.matches(path)) this.#noteSecret(path);
-    this.entries.push(...(this.#excludes.matches(path) ? [] : this.#entriesOf(path, isFolder).entries));
-  }
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
+  readonly isFile: boolean;
+}
 
-  /** One entry when nothing below is left out. */
-  #entriesOf(path: string, isFolder: boolean): { entries: GivenEntry[]; isWhole: boolean } {
-    this.#signal.throwIfAborted();
-    const whole: GivenEntry = { kind: "real", path: this.#inCapture(path), from: this.#files.at(path) };
-    if (!isFolder) return { entries: [whole], isWhole: true };
-    const parts: GivenEntry[] = [];
-    let isWhole = true;
-    for (const { name, type } of this.#children(path)) {
-      const child = posix.join(path, name);
-      if (this.#excludes.matches(child)) {
-        isWhole = false;
-        continue;
-      }
-      if (type === "file") this.#noteSecret(child);
-      if (type !== "folder") {
-        parts.push({ kind: "real", path: this.#inCapture(child), from: this.#files.at(child) });
-        continue;
-      }
-      const below = this.#entriesOf(child, true);
-      isWhole &&= below.isWhole;
-      parts.push(...below.entries);
-    }
-    if (isWhole) return { entries: [whole], isWhole };
-    const made = this.entries.length;
-    this.addFolder(path);
-    return { entries: [...this.entries.splice(made), ...parts], isWhole };
-  }
-
-  #noteSecret(path: string): void {
-    const why = whySecret(path, this.#files.at(path));
-    if (why !== undefined) this.secrets.push({ path: `${FILES}${path}`, why });
-  }
-
-  /** Of a folder that cannot be listed the backup says so. */
-  #children(path: string): { name: string; type: "folder" | "file" | "other" }[] {
-    try {
-      const found = readdirSync(fsPath(this.#files.at(path)), { withFileTypes: true, encoding: "buffer" });
-      const named = found.map((entry) => ({
-        name: decodePath(entry.name),
-        type: entry.isDirectory() ? ("folder" as const) : entry.isFile() ? ("file" as const) : ("other" as const),
-      }));
-      return named.sort((a, b) => compareNames(a.name, b.name));
-    } catch (error) {
-      if (["EACCES", "EPERM", "ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return [];
-      throw error;
-    }
-  }
-
-  #inCapture(path: string): string {
-    return path === "/" ? this.#at : `${this.#at}${path}`;
+/** What cannot be listed has no entries: the backup says so of it. */
+function entriesIn(folder: string): Entry[] {
+  try {
+    return readdirSync(fsPath(folder), { withFileTypes: true, encoding: "buffer" }).map((entry) => ({
+      name: decodePath(entry.name),
+      isFolder: entry.isDirectory(),
+      isFile: entry.isFile(),
+    }));
+  } catch (error) {
+    if (["EACCES", "EPERM", "ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return [];
+    throw error;
   }
 }

@@ -49,8 +49,8 @@ const BY_PLACE: readonly (readonly [RegExp, string])[] = [
 const MAX_KEY_BYTES = 64 * 1024;
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----/;
 /** Keys lie here under any name; elsewhere only files with such endings are opened. */
-const ANY_NAME = /^\/(etc|root)\//;
-const KEY_NAME = /\.(pem|key|crt|cer|conf|cfg|ini|ya?ml|json)$/;
+const ANY_NAME = /^\/(etc\/|root\/([^/]+\/)?[^/]+$)/;
+const KEY_NAME = /\.(pem|key|crt|cer)$/;
 
 /** @param path of the system @param place where that is on this machine @returns why it is secret; `undefined` when it is not */
 export function whySecret(path: string, place: string): string | undefined {

@@ -3,10 +3,10 @@
  * Paths are surrogate-escaped, as everywhere.
  */
 import { type BigIntStats, lstatSync } from "node:fs";
-import { lstat, open, readdir, readlink } from "node:fs/promises";
+import { lstat, open, readlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { systemCode } from "@holdfast/base";
-import { compareNames, decodePath, fsPath } from "@holdfast/engine";
+import { decodePath, fsPath, listFolder } from "@holdfast/engine";
 
 /** As many as Linux follows. */
 const MAX_LINKS = 40;
@@ -72,8 +72,7 @@ export class SystemFiles {
     const real = await this.resolve(folder, { follow: true });
     if (real === undefined) return [];
     try {
-      const names = await readdir(fsPath(this.at(real)), { encoding: "buffer" });
-      return names.map((name) => decodePath(name)).sort(compareNames);
+      return listFolder(this.at(real));
     } catch (error) {
       if (isAbsent(error)) return [];
       throw error;

@@ -61,7 +61,7 @@ choose_packages() {
     FILENAME ~ /here$/ { if ($4 == "installed") here[$1 " " $2] = $3; next }
     {
       name = ($2 == native || $2 == "all") ? $1 : $1 ":" $2
-      if (here[$1 " " $2] == $3) next
+      if ((($1 " " $2) in here) && here[$1 " " $2] == $3) next
       if ((name " " $3) in offered) { print name "=" $3 > exact; print name > newest }
       else if (name in first) { print name > exact; print name > newest; print $1, $2, $3, first[name] >> other }
       else if (($1 " " $2) in here) print $1, $2, $3, here[$1 " " $2] >> other
