@@ -10,7 +10,7 @@ export async function readPathExcludes(files: SystemFiles): Promise<(path: strin
   for (const name of await files.names(FOLDER)) texts.push(await files.text(posix.join(FOLDER, name)));
   const rules = texts.flatMap((text) =>
     (text ?? "").split("\n").flatMap((line) => {
-      const found = /^\s*path-(exclude|include)\s*=\s*(\S+)/.exec(line);
+      const found = /^\s*path-(exclude|include)[\s=]+(\S+)/.exec(line);
       return found === null ? [] : [{ leavesOut: found[1] === "exclude", pattern: globPattern(found[2] as string) }];
     }),
   );
