@@ -1,10 +1,12 @@
 /** How a system is looked at: paths that stay in it, texts that stay the same, files of Debian in all their forms. */
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readPathExcludes } from "../../src/system/debian/path-excludes.ts";
 import { readRepositories, repositoryLine } from "../../src/system/debian/repositories.ts";
+import { rebuildScript } from "../../src/system/rebuild/script.ts";
 import { SystemFiles } from "../../src/system/host/system-files.ts";
 import { iptablesRules, stableJson } from "../../src/system/topics/normalise.ts";
 import { readUnits } from "../../src/system/topics/units.ts";
@@ -132,5 +134,24 @@ describe("Debian's own files", () => {
       "plain.service static",
       "second-name.service alias",
     ]);
+  });
+});
+
+describe("a script that is made", () => {
+  test("runs nothing that a system or its disks call themselves", () => {
+    const evil = "x'; touch /tmp/evil; '\ntouch /tmp/evil\u2028touch /tmp/evil";
+    const facts = { hostname: evil, product: evil, codename: evil, arch: evil, capturedAt: evil, disks: [evil, ""] };
+    const lines = rebuildScript(facts).split("\n");
+    expect(lines.filter((line) => line.includes("evil")).every((line) => /^(#|[A-Z]+=')/.test(line))).toBe(true);
+    const assigned = lines.filter((line) => line.startsWith("ORIGINAL=")).join("\n");
+    const shown = execFileSync("/bin/sh", ["-c", `${assigned}\nprintf %s "$ORIGINAL"`], { encoding: "utf8" });
+    expect(shown).toBe(evil.replaceAll(/[\n\u2028]/g, " "));
+  });
+
+  test("is read by the shell without complaint", () => {
+    const facts = { hostname: "a", product: "b", codename: "c", arch: "d", capturedAt: "e", disks: [] };
+    const path = join(folder, "rebuild.sh");
+    writeFileSync(path, rebuildScript(facts));
+    expect(execFileSync("/bin/sh", ["-n", path], { encoding: "utf8" })).toBe("");
   });
 });

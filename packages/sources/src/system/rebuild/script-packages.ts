@@ -53,6 +53,7 @@ choose_packages() {
   awk -v native="$native" -v exact="$WORK/exact" -v newest="$WORK/newest" \
     -v other="$STATE/other-version.txt" -v gone="$STATE/unavailable.txt" '
     FILENAME ~ /offered$/ {
+      if (/ Sources$/) next
       split($0, part, "|"); gsub(/ /, "", part[1]); gsub(/ /, "", part[2])
       offered[part[1] " " part[2]] = 1
       if (!(part[1] in first)) first[part[1]] = part[2]

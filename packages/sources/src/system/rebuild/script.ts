@@ -23,7 +23,12 @@ export function rebuildScript(facts: ScriptFacts): string {
 
 /** A word of the shell. */
 function quoted(text: string): string {
-  return `'${text.replaceAll(/[\n\r]/g, " ").replaceAll("'", String.raw`'\''`)}'`;
+  return `'${oneLine(text).replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** What disks and systems call themselves must not become a line of the script. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, " ");
 }
 
 function head({ hostname, product, codename, arch, capturedAt }: ScriptFacts): string {
@@ -74,7 +79,7 @@ function disks(lines: readonly string[]): string {
 # Nothing of this is run: another machine has other disks. It is how the disks of the original were, as commands to begin
 # with; layout.json has the same as data.
 #
-${lines.map((line) => (line === "" ? "#" : `#   ${line}`)).join("\n")}
+${lines.map((line) => (line === "" ? "#" : `#   ${oneLine(line)}`)).join("\n")}
 `;
 }
 
