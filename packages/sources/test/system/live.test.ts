@@ -46,9 +46,9 @@ describe("the machine that runs", () => {
       expect(lines("packages.txt").sort()).toEqual(packages.sort());
       expect(
         lines("packages-manual.txt")
-          .map((line) => line.split(" ")[0])
+          .map((line) => line.split(" ")[0] ?? "")
           .sort(),
-      ).toEqual(manual.map((line) => line.split(":")[0]).sort());
+      ).toEqual(manual.map((line) => line.split(":")[0] ?? "").sort());
       const units = said("systemctl", "--root=/", "list-unit-files", "--no-legend", "--no-pager");
       expect(lines("units.txt").sort()).toEqual(
         units.map((line) => line.trim().split(/\s+/).slice(0, 2).join(" ")).sort(),

@@ -2,6 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { Programs } from "../../src/programs/programs.ts";
+import { makeBlankRoot } from "../../src/system/proof/blank-root.ts";
 
 /** What all of these tests need. */
 const NEEDED = ["mmdebstrap", "unshare", "setpriv", "chroot", "tar"];
@@ -13,13 +15,23 @@ export function canMakeSystems(): boolean {
   return process.getuid?.() === 0 && NEEDED.every(isThere);
 }
 
-/** Makes a tar file of a blank system, with lists of what its mirror has, so that packages can be added. */
-export function makeBase(file: string, temporary: string): void {
-  const options = ["--variant=apt", "--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io", "--quiet"];
-  execFileSync("mmdebstrap", [...options, "bookworm", file, "http://deb.debian.org/debian"], {
-    env: { ...process.env, TMPDIR: temporary },
-    stdio: ["ignore", "ignore", "inherit"],
+/** Makes a tar file of a blank system, in the way in which a proof makes one. @returns what has made it */
+export async function makeBase(file: string, temporary: string): Promise<string> {
+  const root = join(temporary, "blank");
+  const made = await makeBlankRoot({
+    programs: new Programs({ source: "test", environment: process.env }),
+    path: process.env["PATH"] ?? "",
+    source: "test",
+    root,
+    temporary,
+    codename: "bookworm",
+    base: undefined,
+    mirror: "http://deb.debian.org/debian",
+    signal: new AbortController().signal,
   });
+  execFileSync("tar", ["-c", "--numeric-owner", "-C", root, "-f", file, "."]);
+  execFileSync("rm", ["-rf", root]);
+  return made;
 }
 
 export function unpack(base: string, root: string): void {

@@ -12,7 +12,7 @@ import { readReport } from "../capture/read-report.ts";
 import type { Report } from "../topics/collect.ts";
 import { PACKAGES } from "../topics/software.ts";
 import { type PathsByClass, classifyFiles } from "./captured-files.ts";
-import { planRebuild } from "./plan-rebuild.ts";
+import { type ReportedPackage, installedPackages, planRebuild } from "./plan-rebuild.ts";
 
 /** What lies in the folder. */
 const PARTS = [FILES, REPORT, "data", "layout.json", "remaining.txt", "rebuild.sh"];
@@ -40,6 +40,7 @@ export async function writeRebuild(
 ): Promise<WrittenRebuild> {
   const report = await readReport(captured, { signal });
   requireDebian(report, source);
+  requireSoundNames(report);
   // Of an earlier rebuild nothing may stay: its files would pass for those of this one.
   for (const name of PARTS) await rm(join(folder, name), { recursive: true, force: true });
   // For its owner only: it will hold hashes of passwords.
@@ -67,6 +68,15 @@ function requireDebian(report: Report, source: string): void {
         ? "its report does not say which release and architecture it was"
         : undefined;
   if (reason !== undefined) throw sourcesError("SOURCES_UNSUPPORTED", { source, what: "a rebuild", reason });
+}
+
+/** They become words of commands. @throws SOURCES_DAMAGED */
+function requireSoundNames(report: Report): void {
+  const isSound = ({ name, arch, version }: ReportedPackage): boolean =>
+    /^[a-z0-9][a-z0-9+.-]*$/.test(name) && /^[a-z0-9-]+$/.test(arch) && /^[0-9A-Za-z.+~:-]+$/.test(version);
+  const wrong = installedPackages(report).find((each) => !isSound(each));
+  if (wrong === undefined) return;
+  throw sourcesError("SOURCES_DAMAGED", { what: `${REPORT}/${PACKAGES}`, reason: `'${wrong.name}' is no package` });
 }
 
 async function contentOf(path: string): Promise<string | undefined> {
