@@ -3,7 +3,7 @@ import { z } from "zod";
 import { absolutePath, duration, pathPattern, size } from "../contract/setting-types.ts";
 
 /** Where a system keeps what was made for it. What packages bring comes from packages again. */
-export const DEFAULT_PATHS: readonly string[] = [
+const DEFAULT_PATHS: readonly string[] = [
   "/etc",
   "/root",
   "/usr/local",

@@ -134,6 +134,6 @@ export class SystemFiles {
 }
 
 /** Whether this says that there is nothing: also where a part of the path is no folder, or links go round. */
-export function isAbsent(error: unknown): boolean {
+function isAbsent(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "ELOOP"].includes(systemCode(error) ?? "");
 }

@@ -1,6 +1,6 @@
 /** Compares what a rebuilt system has with what the report says: packages, marks, users, services. */
 import type { Seen } from "../../proofs/look-at.ts";
-import { installedPackages, isWithout } from "../rebuild/plan-rebuild.ts";
+import { installedPackages, isWithout } from "../rebuild/reported-packages.ts";
 import { isBootPackage } from "../rebuild/path-classes.ts";
 import type { Report } from "../topics/collect.ts";
 import { linesOf } from "../topics/normalise.ts";

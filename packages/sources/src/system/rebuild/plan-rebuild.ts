@@ -1,6 +1,5 @@
 /** What a rebuild needs besides the captured files: lists for its script, the script, and what a person has to do. */
 import { posix } from "node:path";
-import type { StoredFacts } from "../../contract/facts.ts";
 import { CONFFILES } from "../capture/layout.ts";
 import { osValue } from "../capture/os-facts.ts";
 import { GROUPS, USERS } from "../topics/accounts.ts";
@@ -8,34 +7,19 @@ import type { Report } from "../topics/collect.ts";
 import { ADDRESSES } from "../topics/network.ts";
 import { joinLines, linesOf } from "../topics/normalise.ts";
 import { UNITS, UNIT_LINKS } from "../topics/services.ts";
-import { ARCHITECTURES, DIVERSIONS, HELD, MANUAL, PACKAGES, REPOSITORIES } from "../topics/software.ts";
-import { type PathsByClass, nulList } from "./captured-files.ts";
+import { ARCHITECTURES, DIVERSIONS, HELD, MANUAL, REPOSITORIES } from "../topics/software.ts";
+import { nulList } from "./captured-files.ts";
 import { diskLayout, layoutCommands } from "./disk-layout.ts";
 import { isBootPackage } from "./path-classes.ts";
+import type { RebuildParts } from "./rebuild-parts.ts";
+import { type ReportedPackage, installedPackages, isWithout } from "./reported-packages.ts";
 import { remainingWork } from "./remaining.ts";
 import { rebuildScript } from "./script.ts";
-
-export interface RebuildParts {
-  readonly report: Report;
-  readonly facts: StoredFacts;
-  readonly paths: PathsByClass;
-  /** Content of captured account files; `undefined` where they were not captured. */
-  readonly secrets: { readonly shadow: string | undefined; readonly gshadow: string | undefined };
-  /** Packages that somebody installs by hand. */
-  readonly without: readonly string[];
-}
 
 export interface RebuildPlan {
   /** By their names below the folder of the rebuild. */
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   readonly remaining: readonly string[];
-}
-
-/** One package of the report. */
-export interface ReportedPackage {
-  readonly name: string;
-  readonly arch: string;
-  readonly version: string;
 }
 
 const APT = /^\/etc\/apt(\/|$)/;
@@ -93,19 +77,6 @@ export function planRebuild(parts: RebuildParts): RebuildPlan {
     ],
   ]);
   return { files, remaining };
-}
-
-/** Packages of the report that are there to be used. */
-export function installedPackages(report: Report): ReportedPackage[] {
-  return linesOf(report.get(PACKAGES) ?? "").flatMap((line) => {
-    const [name = "", arch = "", version = "", status] = line.split(" ");
-    return status === "config-files" || version === "" ? [] : [{ name, arch, version }];
-  });
-}
-
-/** Whether the settings name this package, with or without its architecture. */
-export function isWithout(without: readonly string[], name: string, arch: string): boolean {
-  return without.includes(name) || without.includes(`${name}:${arch}`);
 }
 
 /** Configuration of packages that the administrator has deleted. */

@@ -3,8 +3,8 @@ import { UNREAD } from "../topics/collect.ts";
 import { linesOf } from "../topics/normalise.ts";
 import { USERS } from "../topics/accounts.ts";
 import { FLATPAK, PIP, SNAP } from "../topics/software.ts";
-import type { RebuildParts } from "./plan-rebuild.ts";
-import { installedPackages } from "./plan-rebuild.ts";
+import type { RebuildParts } from "./rebuild-parts.ts";
+import { installedPackages } from "./reported-packages.ts";
 import { isBootPackage } from "./path-classes.ts";
 
 const SHOWN = 8;

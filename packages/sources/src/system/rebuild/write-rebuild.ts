@@ -12,7 +12,8 @@ import { readReport } from "../capture/read-report.ts";
 import type { Report } from "../topics/collect.ts";
 import { PACKAGES } from "../topics/software.ts";
 import { type PathsByClass, classifyFiles } from "./captured-files.ts";
-import { type ReportedPackage, installedPackages, planRebuild } from "./plan-rebuild.ts";
+import { planRebuild } from "./plan-rebuild.ts";
+import { type ReportedPackage, installedPackages } from "./reported-packages.ts";
 
 /** What lies in the folder. */
 const PARTS = [FILES, REPORT, "data", "layout.json", "remaining.txt", "rebuild.sh"];

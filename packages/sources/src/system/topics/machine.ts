@@ -4,8 +4,8 @@ import type { Inspection } from "../host/inspection.ts";
 import { joinLines, linesOf, sortLines, stableJson, withoutComments, withoutLines } from "./normalise.ts";
 import type { Topic } from "./topic.ts";
 
-export const HARDWARE = "hardware.txt";
-export const BOOT_FILES = "boot-files.txt";
+const HARDWARE = "hardware.txt";
+const BOOT_FILES = "boot-files.txt";
 
 /** Settings of the kernel that count, or are drawn anew at each start. */
 const VOLATILE_SETTINGS = withoutLines(

@@ -14,12 +14,12 @@ export const MANUAL = "packages-manual.txt";
 export const HELD = "packages-held.txt";
 export const ARCHITECTURES = "architectures.txt";
 export const REPOSITORIES = "repositories.txt";
-export const RPM = "packages-rpm.txt";
+const RPM = "packages-rpm.txt";
 export const PIP = "python-packages.txt";
 export const SNAP = "snaps.txt";
 export const FLATPAK = "flatpaks.txt";
 export const DIVERSIONS = "diversions.txt";
-export const ALTERNATIVES = "alternatives.txt";
+const ALTERNATIVES = "alternatives.txt";
 export const OS = "os.txt";
 
 const KEY_FOLDERS = ["/etc/apt/trusted.gpg.d", "/etc/apt/keyrings", "/usr/share/keyrings"];
