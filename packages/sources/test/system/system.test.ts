@@ -143,6 +143,13 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
       expect(existsSync(join(root, gone)), gone).toBe(false);
     }
     expect(existsSync(join(root, "home/bob"))).toBe(true);
+    // A look at everything, by other means: nothing else is different.
+    const [before, after] = [original, root].map((of) => new Set(listing(of))) as [Set<string>, Set<string>];
+    const other = [
+      ...[...before].filter((line) => !after.has(line)).map((line) => `was there: ${line}`),
+      ...[...after].filter((line) => !before.has(line)).map((line) => `is there: ${line}`),
+    ].filter((line) => !KNOWN_DIFFERENCES.test(line));
+    expect(other).toEqual([]);
     // What makes the original itself is not taken over.
     expect(existsSync(join(root, "etc/ssh/ssh_host_ed25519_key"))).toBe(false);
     const machineId = (of: string): string | undefined =>
@@ -226,6 +233,39 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
       "1 would get another version",
     );
     expect(isUnmounted()).toBe(true);
+  });
+
+  test("is not proven where it does not fit, and nothing is written there", async () => {
+    const scratch = scratchFolder();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", scratch]);
+    try {
+      const proof = open().prove(await captured(), { ...silent, scratch, signal: never });
+      await expect(proof).rejects.toMatchObject({ code: "SOURCES_NO_ROOM" });
+      expect(readdirSync(scratch)).toEqual([]);
+    } finally {
+      execFileSync("umount", [scratch]);
+    }
+  });
+
+  test("is not restored into a folder that would be gone, or with settings that say nothing for it", async () => {
+    const surroundings = lab.surroundings();
+    const source = systemKind.open("host", systemKind.settings.parse({ root: original }), surroundings);
+    const tree = await captured();
+    const gone = join(surroundings.temporary, "restore-1");
+    const restore = (options: object) => source.restore(tree, { ...silent, signal: never, ...options });
+    await expect(restore({ folder: gone })).rejects.toThrow(/give one with --target/);
+    expect(existsSync(gone)).toBe(false);
+    const folderOfRestore = join(scratchFolder(), "x");
+    const other = restore({ folder: folderOfRestore, settings: { root: "/" } });
+    await expect(other).rejects.toMatchObject({ code: "SOURCES_SETTINGS" });
+    expect(existsSync(folderOfRestore)).toBe(false);
+  });
+
+  test("of which not all could be compared or stored is captured with warnings that say so", async () => {
+    const codes = async (settings: object): Promise<string[]> =>
+      (await lab.capture(open({ ...settings }), identity)).warnings.map(({ code }) => code);
+    expect(await codes({ "package-files-time-limit": "0s" })).toEqual(["package-files-late"]);
+    expect(await codes({ "package-files-size": "10" })).toEqual(["package-files-large"]);
   });
 
   test("a blank system that is none does not prove anything", async () => {
@@ -363,18 +403,29 @@ function failed({ checks }: ProofReport): string[] {
   return checks.filter(({ passed }) => !passed).map(({ name, detail }) => `${name}: ${detail}`);
 }
 
-/** Every path with type, mode, owner and content. What a rebuild notes for itself, and logs, are not part of it. */
-function fingerprint(root: string): string[] {
-  const prune = ["./var/lib/holdfast-rebuild", "./holdfast-rebuild", "./var/log", "./var/cache", "./var/lib/apt"];
-  const words = prune.flatMap((path) => ["-path", path, "-prune", "-o"]);
+/** Paths that a rebuild leaves as they are, makes for itself, or that were captured on purpose without. */
+const KNOWN_DIFFERENCES = new RegExp(
+  String.raw` \./(etc/((passwd|group|shadow|gshadow|subuid|subgid)-|machine-id|network/interfaces|ssh/ssh_host_\S+)` +
+    String.raw`|home/(alice|bob)|root/\.cache(/left-out)?|holdfast-rebuild|var/lib/(holdfast-rebuild(/\S+)?|dpkg/statoverride-old)) `,
+);
+
+/** Every path with type, mode and owner, but those of caches and logs. */
+function listing(root: string): string[] {
+  const prune = ["proc", "dev", "tmp", "run", "var/cache", "var/log", "var/lib/apt"];
+  const words = prune.flatMap((path) => ["-path", `./${path}`, "-prune", "-o"]);
   const listed = execFileSync("find", [".", ...words, "-printf", "%p %y %m %U %G %l\\n"], {
     cwd: root,
     encoding: "utf8",
     maxBuffer: 256 * 1024 * 1024,
   });
-  return listed
-    .trim()
-    .split("\n")
+  return listed.trim().split("\n");
+}
+
+/** Every path with type, mode, owner and content. What a rebuild notes for itself, and logs, are not part of it. */
+function fingerprint(root: string): string[] {
+  const own = /^\.\/(var\/lib\/holdfast-rebuild|holdfast-rebuild)(\/| )/;
+  return listing(root)
+    .filter((line) => !own.test(line))
     .map((line) => {
       const [path = "", type] = line.split(" ");
       if (type !== "f") return line;

@@ -95,11 +95,13 @@ class Proof {
   async run(): Promise<ProofReport> {
     const { captured, source, settings, options } = this.#proof;
     await this.#requirePrograms();
+    const bytes = captured.facts.detail["installedBytes"];
+    if (typeof bytes === "number") await requireRoom(options.scratch, bytes, source);
     options.onStep("writing the rebuild");
     await mkdir(this.#rebuild, { mode: 0o700 });
     const without = settings["without-packages"];
     const written = await writeRebuild(captured, this.#rebuild, { source, without, signal: this.#signal });
-    await this.#requireFitting(written.report);
+    this.#requireFitting(written.report);
     const checks: ProofCheck[] = [];
     checks.push(await this.#blank(written.report));
     if (checks.every(({ passed }) => passed)) checks.push(await this.#run());
@@ -118,14 +120,10 @@ class Proof {
       throw this.#unsupported("a rebuild is run in a root of its own, which only root may enter");
   }
 
-  async #requireFitting(report: Report): Promise<void> {
-    const { captured, source, options } = this.#proof;
+  #requireFitting(report: Report): void {
     const arch = osValue(report, "ARCHITECTURE");
-    if (ARCHITECTURES[process.arch] !== arch) {
-      throw this.#unsupported(`the system is of architecture ${arch}, and this machine is not`);
-    }
-    const bytes = captured.facts.detail["installedBytes"];
-    if (typeof bytes === "number") await requireRoom(options.scratch, bytes, source);
+    if (ARCHITECTURES[process.arch] === arch) return;
+    throw this.#unsupported(`the system is of architecture ${arch}, and this machine is not`);
   }
 
   #blank(report: Report): Promise<ProofCheck> {

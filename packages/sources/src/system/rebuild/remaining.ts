@@ -67,7 +67,7 @@ function some(names: readonly string[], say: (names: string) => string): string 
 
 function homes(report: RebuildParts["report"]): string[] {
   return linesOf(report.get(USERS) ?? "").flatMap((line) => {
-    const [name = "", , uid = ""] = line.split(":");
-    return Number(uid) >= 1000 && Number(uid) < 60_000 ? [name] : [];
+    const [name = "", , uid = "", , , , shell = ""] = line.split(":");
+    return Number(uid) >= 1000 && Number(uid) < 60_000 && !/(nologin|false)$/.test(shell) ? [name] : [];
   });
 }

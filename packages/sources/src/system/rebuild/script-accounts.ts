@@ -89,7 +89,8 @@ accounts() {
   for name in subuid subgid; do
     [ ! -e "$FILES/etc/$name" ] || cp -p "$FILES/etc/$name" "/etc/$name"
   done
-  awk -F: '$3 >= 1000 && $3 < 60000 && $6 ~ /^\// { print $3 ":" $4 " " $6 }' "$DATA/passwd" | while read -r owner home; do
+  # Whoever may log in has a home; what was in it is data, and comes from elsewhere.
+  awk -F: '$3 >= 1000 && $3 < 60000 && $6 ~ /^\// && $7 !~ /(nologin|false)$/ { print $3 ":" $4 " " $6 }' "$DATA/passwd" | while read -r owner home; do
     [ ! -e "$home" ] || continue
     mkdir -p "$home"
     [ ! -d /etc/skel ] || cp -R /etc/skel/. "$home"

@@ -90,7 +90,7 @@ packages() {
   step "packages"
   : > "$STATE/other-version.txt"; : > "$STATE/unavailable.txt"
   # Owners, modes and places that the administrator has chosen hold from the first unpacking on.
-  if [ -s "$DATA/statoverride" ]; then cp "$DATA/statoverride" /var/lib/dpkg/statoverride; fi
+  if [ -s "$DATA/statoverride" ]; then cat "$DATA/statoverride" > /var/lib/dpkg/statoverride; fi
   while read -r path target; do
     [ -n "$path" ] || continue
     dpkg-divert --quiet --local --no-rename --add --divert "$target" "$path"
