@@ -71,7 +71,7 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     await open().restore(await captured(), options);
     return target;
   };
-  const rebuild = (): Promise<string> => (written ??= writeRebuild());
+  const usualRebuild = (): Promise<string> => (written ??= writeRebuild());
   const runRebuild = (root: string, rebuildFolder: string, ...words: string[]): Promise<string> => {
     const programs = new Programs({ source: "test", environment: process.env });
     const call = inRoot({ root, rebuild: rebuildFolder, proxies: [] }, ["/holdfast-rebuild/rebuild.sh", ...words]);
@@ -161,7 +161,7 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
   });
 
   test("is rebuilt over one that has users of its own, whose ids and files give way; a second run changes nothing", async () => {
-    const folderOfRebuild = await rebuild();
+    const folderOfRebuild = await usualRebuild();
     const root = join(scratchFolder(), "root");
     unpack(base, root);
     inSystem(
@@ -201,7 +201,7 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
   });
 
   test("that is of another release is not rebuilt over, and nothing is changed", async () => {
-    const folderOfRebuild = await rebuild();
+    const folderOfRebuild = await usualRebuild();
     const root = join(scratchFolder(), "root");
     unpack(base, root);
     const release = join(root, "usr/lib/os-release");
@@ -290,7 +290,7 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
       };
       await expect(open().prove(tree, { scratch, signal: abort.signal, onStep })).rejects.toThrow("enough");
     } else {
-      const folderOfRebuild = await rebuild();
+      const folderOfRebuild = await usualRebuild();
       const root = join(scratch, "root");
       unpack(base, root);
       const child = startRebuild(root, folderOfRebuild);
