@@ -87,6 +87,8 @@ printf '#!/bin/sh\necho app\n' > /usr/local/bin/app; chmod 755 /usr/local/bin/ap
 printf 'data of no package\n' > /usr/share/app/data
 printf 'changed\n' >> /usr/share/common-licenses/BSD
 ln -s /usr/local/bin/app /usr/bin/app-link
+dpkg-divert --quiet --local --rename --add --divert /usr/bin/who.real /usr/bin/who 2> /dev/null
+printf '#!/bin/sh\necho me\n' > /usr/bin/who; chmod 755 /usr/bin/who
 printf '[Unit]\nDescription=App\n[Service]\nExecStart=/usr/local/bin/app\n[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/app.service
 printf '[Timer]\nOnCalendar=hourly\n[Install]\nWantedBy=timers.target\n' > /etc/systemd/system/app.timer
 mkdir -p /etc/systemd/system/timers.target.wants

@@ -40,8 +40,11 @@ export class OwnedFiles {
       const text = (await files.text(`${INFO}/${list}.list`)) ?? "";
       for (const line of text.split("\n")) if (line !== "" && line !== "/.") owned.#paths.add(owned.real(line));
     }
-    for (const { path, to } of diversions.values()) {
-      if (owned.#paths.has(owned.real(path))) owned.#paths.add(owned.real(to));
+    for (const { path, to, by } of diversions.values()) {
+      if (!owned.#paths.has(owned.real(path))) continue;
+      owned.#paths.add(owned.real(to));
+      // What a person has put in the place of a diverted file is no package's.
+      if (by === ":") owned.#paths.delete(owned.real(path));
     }
     return owned;
   }

@@ -29,6 +29,7 @@ files() {
   while IFS= read -r path; do
     if [ -n "$path" ] && [ -f "$path" ]; then aside "$path"; fi
   done < "$DATA/removed.txt"
+  links
 }
 
 # Interfaces that the original had must be there under their names.
@@ -38,6 +39,15 @@ network_fits() {
   while read -r name; do
     [ -e "/sys/class/net/$name" ] || return 1
   done < "$DATA/interfaces.txt"
+}
+
+# Packages enable what they bring by links in /etc, such as sites and modules of web servers. Those that they have made now,
+# and that the original did not have, were disabled there.
+links() {
+  find /etc -type l | grep -vxF -f "$STATE/links-before" | while IFS= read -r link; do
+    case "$link" in /etc/alternatives/* | /etc/ssl/certs/* | /etc/systemd/* | /etc/rc[0-6S].d/* | /etc/mtab | /etc/localtime) continue ;; esac
+    if [ -d "$FILES$(dirname "$link")" ] && [ ! -L "$FILES$link" ] && [ ! -e "$FILES$link" ]; then aside "$link"; fi
+  done
 }
 
 # --- services ------------------------------------------------------------------------------------------------------------

@@ -93,8 +93,12 @@ packages() {
   if [ -s "$DATA/statoverride" ]; then cat "$DATA/statoverride" > /var/lib/dpkg/statoverride; fi
   while read -r path target; do
     [ -n "$path" ] || continue
+    # A package that is there already has its file under the first name; a copy, as without it the machine might not work.
+    if [ -e "$path" ] && [ ! -e "$target" ]; then cp -a "$path" "$target"; fi
     dpkg-divert --quiet --local --no-rename --add --divert "$target" "$path"
   done < "$DATA/diversions.txt"
+  # Links of this machine itself, before packages make theirs; also when an earlier run was cut off in between.
+  [ -e "$STATE/links-before" ] || find /etc -type l > "$STATE/links-before"
   deny_services
   choose_packages "$DATA/packages.txt"
   install_chosen

@@ -33,7 +33,8 @@ async function users({ files }: Inspection): Promise<string | undefined> {
     fields[1] = states?.get(fields[0] as string) ?? "unknown";
     return [fields.join(":")];
   });
-  return joinLines(lines.sort());
+  // In their own order: of several with one id, programs take the first.
+  return joinLines(lines);
 }
 
 /** `undefined` when this process may not know. */
@@ -53,13 +54,9 @@ async function groups({ files }: Inspection): Promise<string | undefined> {
   if (group === undefined) return undefined;
   const lines = linesOf(group).flatMap((line) => {
     const [name = "", , gid = "", members = ""] = line.split(":");
-    const sorted = members
-      .split(",")
-      .filter((member) => member !== "")
-      .sort();
-    return /^\d+$/.test(gid) ? [`${name}:x:${gid}:${sorted.join(",")}`] : [];
+    return /^\d+$/.test(gid) ? [`${name}:x:${gid}:${members}`] : [];
   });
-  return joinLines(lines.sort());
+  return joinLines(lines);
 }
 
 async function sudoers({ files }: Inspection): Promise<string | undefined> {
