@@ -14,8 +14,10 @@ export {
 export { absolutePath, commandLine, duration, secretReference, size } from "./contract/setting-types.ts";
 export {
   type Capture,
+  type CaptureDestination,
   type CaptureOptions,
   type ProofCheck,
+  type ProofEvidence,
   type ProofReport,
   type ProveOptions,
   type RestoreForm,
@@ -28,4 +30,5 @@ export {
 } from "./contract/source.ts";
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
+export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";

@@ -2,8 +2,9 @@
 import { commandKind } from "./command/command-kind.ts";
 import type { SourceKind } from "./contract/source.ts";
 import { sqliteKind } from "./sqlite/sqlite-kind.ts";
+import { vmKind } from "./vm/vm-kind.ts";
 
 /** By the name that the configuration uses. */
 export const SOURCE_KINDS: ReadonlyMap<string, SourceKind> = new Map(
-  [commandKind, sqliteKind].map((kind) => [kind.kind, kind as SourceKind]),
+  [commandKind, sqliteKind, vmKind].map((kind) => [kind.kind, kind as SourceKind]),
 );

@@ -7,7 +7,7 @@ import {
   NO_RULES,
   type Repository,
 } from "@holdfast/engine";
-import { type SourceWarning, givenCapture } from "@holdfast/sources";
+import { type SourceWarning, givenCapture, plannedCapture } from "@holdfast/sources";
 import type { OpenedSource } from "./open-source.ts";
 
 /** Tags by which snapshots of sources are found. */
@@ -40,16 +40,19 @@ export async function captureSource(
   { opened, backup: options, signal, onWarning, onEvent, onBackup }: CaptureRun,
 ): Promise<BackupResult> {
   const { name, kind, source } = opened;
-  const capture = await source.capture({ signal, onWarning });
+  const identity = { kind: kind.kind, name, hostname: options.hostname };
+  const tags = [...new Set([...options.tags, ...sourceTags(opened)])];
+  const planned = plannedCapture(repository, { ...identity, backup: options, tags, signal, onWarning });
+  const capture = await source.capture({ signal, onWarning, destination: planned.destination });
   try {
-    const identity = { kind: kind.kind, name, hostname: options.hostname };
     const backup = new Backup(repository, {
       ...options,
       targets: [],
       given: givenCapture(capture, identity),
       rules: NO_RULES,
       cwd: "/",
-      tags: [...new Set([...options.tags, ...sourceTags(opened)])],
+      tags,
+      parent: planned.parent(),
       excludes: [],
       signal,
       onEvent,

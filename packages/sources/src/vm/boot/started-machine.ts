@@ -1,0 +1,136 @@
+/** A restored machine while it runs: with overlays on its disks, so that another attempt begins with the same. */
+import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "@holdfast/base";
+import type { CallOptions, ProofEvidence } from "../../contract/source.ts";
+import { type BackgroundProgram, startInBackground } from "../../programs/background.ts";
+import type { Programs } from "../../programs/programs.ts";
+import type { MachineShape } from "../moment.ts";
+import { QmpConnection } from "../qmp/qmp-connection.ts";
+import type { ProofSettings } from "../settings.ts";
+import { ConsoleLog } from "./console-log.ts";
+import { agentAnswers, portAnswers } from "./heartbeat.ts";
+import { machineArguments } from "./machine-arguments.ts";
+
+/** The end of a console's log that is kept as evidence. */
+const EVIDENCE_CHARS = 64 * 1024;
+const MAX_PICTURE_BYTES = 8 * 1024 * 1024;
+
+export interface MachineOptions extends CallOptions {
+  readonly programs: Programs;
+  readonly source: string;
+  readonly proof: ProofSettings;
+  readonly shape: MachineShape;
+  readonly accelerator: "kvm" | "tcg";
+  /** Raw images, which stay as they are. */
+  readonly disks: readonly { readonly name: string; readonly path: string }[];
+  readonly variables: string | undefined;
+  /** For overlays; not there yet. */
+  readonly folder: string;
+  /** For sockets: a short path, not there yet. */
+  readonly sockets: string;
+}
+
+export class StartedMachine {
+  readonly #options: MachineOptions;
+  readonly #program: BackgroundProgram;
+  readonly #qmp: QmpConnection;
+  readonly #console: ConsoleLog;
+
+  private constructor(options: MachineOptions, program: BackgroundProgram, qmp: QmpConnection, log: ConsoleLog) {
+    this.#options = options;
+    this.#program = program;
+    this.#qmp = qmp;
+    this.#console = log;
+  }
+
+  /** @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED with what QEMU says */
+  static async start(options: MachineOptions): Promise<StartedMachine> {
+    const { programs, source, proof, folder, sockets, signal } = options;
+    for (const each of [folder, sockets]) await mkdir(each, { mode: 0o700 });
+    const disks = [];
+    for (const { name, path } of options.disks) {
+      const overlay = join(folder, `${name}.qcow2`);
+      await programs.text(overlayCall(overlay, path), { signal });
+      disks.push({ name, path: overlay });
+    }
+    const variables = options.variables === undefined ? undefined : join(folder, "variables");
+    if (variables !== undefined) await copyFile(options.variables as string, variables);
+    const paths = { qmp: join(sockets, "qmp"), console: join(sockets, "console"), agent: join(sockets, "agent") };
+    const log = await ConsoleLog.listen(paths.console);
+    const { shape, accelerator } = options;
+    const args = machineArguments({ proof, shape, accelerator, disks, variables, sockets: paths });
+    const how = "Install the package qemu-system-x86, or name the emulator with the setting proof: program.";
+    const isReady = (): Promise<boolean> =>
+      stat(paths.qmp).then(
+        () => true,
+        () => false,
+      );
+    let program: BackgroundProgram | undefined;
+    try {
+      program = await startInBackground(programs, { tool: proof.program, args, how }, isReady, { signal });
+      const qmp = await QmpConnection.open(paths.qmp, source, { signal });
+      return new StartedMachine(options, program, qmp, log);
+    } catch (error) {
+      await program?.end();
+      log.close();
+      throw error;
+    }
+  }
+
+  /** Waits for the guest agent. @throws why the machine has ended, the signal's reason */
+  agent({ signal }: CallOptions): Promise<string> {
+    return this.#whileItRuns(agentAnswers(join(this.#options.sockets, "agent"), { signal }));
+  }
+
+  console(expression: RegExp, { signal }: CallOptions): Promise<string> {
+    return this.#whileItRuns(this.#console.until(expression, { signal }));
+  }
+
+  port({ signal }: CallOptions): Promise<string> {
+    const { port } = this.#options.proof;
+    if (port === undefined) throw new Error("there is no port to look at");
+    return this.#whileItRuns(portAnswers(this.#qmp, port, { signal }));
+  }
+
+  /** What it has said and what it shows; what cannot be had any more is left out. */
+  async evidence({ signal }: CallOptions): Promise<ProofEvidence[]> {
+    const found: ProofEvidence[] = [];
+    const { text } = this.#console;
+    if (text !== "") found.push({ name: "console.log", bytes: Buffer.from(text.slice(-EVIDENCE_CHARS)) });
+    const filename = join(this.#options.folder, "screen.png");
+    try {
+      await this.#qmp.execute("screendump", { filename, format: "png" }, { signal });
+      const bytes = await readFile(filename);
+      if (bytes.length <= MAX_PICTURE_BYTES) found.push({ name: "screen.png", bytes });
+    } catch {
+      signal.throwIfAborted();
+    }
+    return found;
+  }
+
+  async end(): Promise<void> {
+    this.#qmp.close();
+    await this.#program.end();
+    this.#console.close();
+  }
+
+  async #whileItRuns<T>(waiting: Promise<T>): Promise<T> {
+    waiting.catch(() => {});
+    const ended = this.#program.ended.then(
+      () => {
+        throw new Error("the machine has ended");
+      },
+      (error: unknown) => {
+        throw new Error(`the machine has ended: ${messageOf(error)}`, { cause: error });
+      },
+    );
+    ended.catch(() => {});
+    return Promise.race([waiting, ended]);
+  }
+}
+
+function overlayCall(overlay: string, path: string): { tool: string; args: string[]; how: string } {
+  const args = ["create", "-q", "-f", "qcow2", "-b", path, "-F", "raw", overlay];
+  return { tool: "qemu-img", args, how: "Install the package qemu-utils." };
+}
