@@ -14,13 +14,15 @@ import { type Guest, makeGuest } from "./guest.ts";
 import { RunningGuest } from "./running-guest.ts";
 
 const never = new AbortController().signal;
+/** Emulated machines on a busy computer. */
+const SLOW = 180_000;
 const folder = mkdtempSync(join(tmpdir(), "hf-vm-c-"));
 const identity = { kind: "vm", name: "web" };
 let made: Guest;
 let starts = 0;
 beforeAll(() => {
   made = makeGuest(join(folder, "made"), { work: true });
-}, 60_000);
+}, SLOW);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function copyOfImages(name: string): Guest {
@@ -64,13 +66,28 @@ const disksOf = ({ first, second }: Guest): object[] => [
 ];
 
 describe("increments", () => {
-  test("read only what has changed, and hold what a full read would have given: while it runs, paused, stopped and started again", async () => {
-    const images = copyOfImages("inc");
-    const lab = await SourceLab.open();
-    const other = await SourceLab.open();
-    let guest = await start(images);
-    try {
-      const settings = () => ({ qmp: guest.qmp, agent: "none", disks: disksOf(images) });
+  let images: Guest;
+  let guest: RunningGuest;
+  let lab: SourceLab;
+  let other: SourceLab;
+  beforeAll(async () => {
+    lab = await SourceLab.open();
+    other = await SourceLab.open();
+    images = copyOfImages("inc");
+    guest = await start(images);
+  }, SLOW);
+  afterAll(async () => {
+    lab.remove();
+    other.remove();
+    await guest.end("SIGKILL");
+  });
+
+  const settings = (): Record<string, unknown> => ({ qmp: guest.qmp, agent: "none", disks: disksOf(images) });
+
+  test(
+    "read only what has changed since the snapshot of the same repository, and hold what a full read would have given",
+    { timeout: SLOW },
+    async () => {
       expect((await capture(lab, settings())).warnings).toEqual([]);
       const full = await readOf(lab);
       expect(full).toMatchObject({ system: { changedOnly: false }, data: { changedOnly: false } });
@@ -91,35 +108,42 @@ describe("increments", () => {
       await guest.end();
       await assertSame(lab, images);
       await assertSame(other, images);
+    },
+  );
 
-      // Nothing has happened since: nothing is read, and its bitmaps go on.
-      expect((await capture(lab, settings())).warnings).toEqual([]);
-      expect(await readOf(lab)).toEqual({
-        system: { bytes: 0, changedOnly: true },
-        data: { bytes: 0, changedOnly: true },
-      });
-      await assertSame(lab, images);
-
-      guest = await start(images);
-      await guest.writesOn();
-      expect((await capture(lab, settings())).warnings).toEqual([]);
-      expect((await readOf(lab))["system"]).toMatchObject({ changedOnly: true });
-      // Of each repository the one that its newest snapshot names, and the one before that.
-      expect((await guest.bitmaps()).length).toBeLessThanOrEqual(2 * 4);
-
-      // Killed, QEMU leaves bitmaps that nobody may trust.
-      await guest.end("SIGKILL");
-      const { warnings } = await capture(lab, settings());
-      expect(warnings.map(({ code }) => code)).toEqual(["bitmap-lost", "bitmap-lost"]);
-      expect(warnings[0]?.message).toContain("inconsistent");
-      expect(await readOf(lab)).toMatchObject({ system: { changedOnly: false }, data: { changedOnly: false } });
-      await assertSame(lab, images);
-    } finally {
-      lab.remove();
-      other.remove();
-      await guest.end("SIGKILL");
-    }
+  test("go on while the machine is stopped: nothing has changed, so nothing is read", { timeout: SLOW }, async () => {
+    expect((await capture(lab, settings())).warnings).toEqual([]);
+    const nothing = { bytes: 0, changedOnly: true };
+    expect(await readOf(lab)).toEqual({ system: nothing, data: nothing });
+    await assertSame(lab, images);
   });
+
+  test("go on when it is started again, and leave no more bitmaps than they need", { timeout: SLOW }, async () => {
+    guest = await start(images);
+    await guest.writesOn();
+    expect((await capture(lab, settings())).warnings).toEqual([]);
+    expect((await readOf(lab))["system"]).toMatchObject({ changedOnly: true });
+    // In each disk, of each repository: the one that its newest snapshot names, and the one before that.
+    expect((await guest.bitmaps()).length).toBeLessThanOrEqual(2 * 4);
+  });
+
+  test(
+    "are none after QEMU was killed: its bitmaps are inconsistent, or gone; all is read, and a warning says so",
+    { timeout: SLOW },
+    async () => {
+      await guest.end("SIGKILL");
+      for (const [each, reason] of [
+        [lab, "is not in its image"],
+        [other, "is inconsistent"],
+      ] as const) {
+        const { warnings } = await capture(each, settings());
+        expect(warnings.map(({ code }) => code)).toEqual(["bitmap-lost", "bitmap-lost"]);
+        expect(warnings[0]?.message).toContain(reason);
+        expect(await readOf(each)).toMatchObject({ system: { changedOnly: false }, data: { changedOnly: false } });
+        await assertSame(each, images);
+      }
+    },
+  );
 });
 
 describe("a machine that runs", () => {
@@ -130,7 +154,7 @@ describe("a machine that runs", () => {
     lab = await SourceLab.open();
     images = copyOfImages("run");
     guest = await start(images);
-  }, 60_000);
+  }, SLOW);
   afterAll(async () => {
     lab.remove();
     await guest.end("SIGKILL");
@@ -156,25 +180,29 @@ describe("a machine that runs", () => {
     await once(child, "close");
   }
 
-  test("is frozen for the moment, and not longer; without an agent, or one that hangs, that is said", async () => {
-    const frozen = await capture(lab, settings());
-    expect(frozen.warnings).toEqual([]);
-    expect((await lab.captured()).facts).toMatchObject({ consistency: "file-system", detail: { frozen: 1 } });
-    expect(await guest.freezeStatus()).toBe("thawed");
+  test(
+    "is frozen for the moment, and not longer; without an agent, or one that hangs, that is said",
+    { timeout: SLOW },
+    async () => {
+      const frozen = await capture(lab, settings());
+      expect(frozen.warnings).toEqual([]);
+      expect((await lab.captured()).facts).toMatchObject({ consistency: "file-system", detail: { frozen: 1 } });
+      expect(await guest.freezeStatus()).toBe("thawed");
 
-    const silent = createServer((socket) => void socket.on("error", () => {}));
-    silent.listen(join(folder, "silent"));
-    const hanging = await capture(lab, settings({ agent: join(folder, "silent"), "freeze-time-limit": "1s" }));
-    silent.close();
-    expect(hanging.warnings.map(({ code }) => code)).toEqual(["not-frozen"]);
-    expect((await lab.captured()).facts.consistency).toBe("crash");
+      const silent = createServer((socket) => void socket.on("error", () => {}));
+      silent.listen(join(folder, "silent"));
+      const hanging = await capture(lab, settings({ agent: join(folder, "silent"), "freeze-time-limit": "1s" }));
+      silent.close();
+      expect(hanging.warnings.map(({ code }) => code)).toEqual(["not-frozen"]);
+      expect((await lab.captured()).facts.consistency).toBe("crash");
 
-    expect((await capture(lab, { qmp: guest.qmp })).warnings.map(({ code }) => code)).toEqual(["not-frozen"]);
-    expect((await capture(lab, settings({ agent: "none" }))).warnings).toEqual([]);
-    await guest.writesOn();
-  });
+      expect((await capture(lab, { qmp: guest.qmp })).warnings.map(({ code }) => code)).toEqual(["not-frozen"]);
+      expect((await capture(lab, settings({ agent: "none" }))).warnings).toEqual([]);
+      await guest.writesOn();
+    },
+  );
 
-  test("is thawed, also when this process is killed while it is frozen", async () => {
+  test("is thawed, also when this process is killed while it is frozen", { timeout: SLOW }, async () => {
     const { child } = await hold({ freeze: { path: guest.agent, limitMs: 10_000 } });
     await kill(child);
     let status: unknown = "frozen";
@@ -186,28 +214,36 @@ describe("a machine that runs", () => {
     await guest.writesOn();
   });
 
-  test("keeps nothing of a capture that was killed in the middle, and is captured by one at a time", async () => {
-    const { child, temporary } = await hold({ settings: settings() });
-    expect(await captureCode(settings())).toBe("SOURCES_UNREACHABLE");
-    await kill(child);
-    await guest.until(async () => (await guest.leftovers()).length === 0);
-    await guest.until(() => readdirSync(temporary).length === 0);
-    await guest.writesOn();
-  });
+  test(
+    "keeps nothing of a capture that was killed in the middle, and is captured by one at a time",
+    { timeout: SLOW },
+    async () => {
+      const { child, temporary } = await hold({ settings: settings() });
+      expect(await captureCode(settings())).toBe("SOURCES_UNREACHABLE");
+      await kill(child);
+      await guest.until(async () => (await guest.leftovers()).length === 0);
+      await guest.until(() => readdirSync(temporary).length === 0);
+      await guest.writesOn();
+    },
+  );
 
-  test("is cleared by the next capture, when whoever should have done it was killed too", async () => {
-    const { child, temporary } = await hold({ settings: settings() });
-    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
-    for (const pid of children) process.kill(Number(pid), "SIGKILL");
-    await kill(child);
-    expect((await guest.leftovers()).length).toBeGreaterThan(0);
-    await capture(lab, settings());
-    expect(await guest.leftovers()).toEqual([]);
-    expect(readdirSync(temporary)).toEqual([]);
-    await guest.writesOn();
-  });
+  test(
+    "is cleared by the next capture, when whoever should have done it was killed too",
+    { timeout: SLOW },
+    async () => {
+      const { child, temporary } = await hold({ settings: settings() });
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
+      for (const pid of children) process.kill(Number(pid), "SIGKILL");
+      await kill(child);
+      expect((await guest.leftovers()).length).toBeGreaterThan(0);
+      await capture(lab, settings());
+      expect(await guest.leftovers()).toEqual([]);
+      expect(readdirSync(temporary)).toEqual([]);
+      await guest.writesOn();
+    },
+  );
 
-  test("whose NBD server serves somebody else is left alone", async () => {
+  test("whose NBD server serves somebody else is left alone", { timeout: SLOW }, async () => {
     const path = join(folder, "theirs");
     await guest.ask("nbd-server-start", { addr: { type: "unix", data: { path } } });
     expect(await captureCode(settings())).toBe("SOURCES_BUSY");
@@ -216,33 +252,37 @@ describe("a machine that runs", () => {
     await guest.writesOn();
   });
 
-  test("is not captured by its images", async () => {
+  test("is not captured by its images", { timeout: SLOW }, async () => {
     expect(await captureCode({ disks: disksOf(images) })).toBe("SOURCES_BUSY");
   });
 
-  test("goes on when there is no room for what it overwrites, and when that runs out in the middle", async () => {
-    const disk = join(folder, "small");
-    execFileSync("mkdir", [disk]);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=220m", "tmpfs", disk]);
-    try {
-      const filler = join(disk, "filler");
-      execFileSync("fallocate", ["-l", "100m", filler]);
-      expect(await captureCode(settings({ scratch: disk }))).toBe("SOURCES_NO_ROOM");
-      rmSync(filler);
-      const source = vmKind.open("web", vmKind.settings.parse(settings({ scratch: disk })), lab.surroundings());
-      const running = await source.capture({ signal: never, onWarning: () => {} });
-      execFileSync("fallocate", ["-l", "200m", filler]);
-      await guest.until(async () => (await guest.leftovers()).length === 0);
-      await expect(Array.fromAsync(running.entries)).rejects.toMatchObject({ code: "SOURCES_NO_ROOM" });
-      await running.close();
-      expect(readdirSync(disk)).toEqual(["filler"]);
-      await guest.writesOn();
-    } finally {
-      execFileSync("umount", ["-l", disk]);
-    }
-  });
+  test(
+    "goes on when there is no room for what it overwrites, and when that runs out in the middle",
+    { timeout: SLOW },
+    async () => {
+      const disk = join(folder, "small");
+      execFileSync("mkdir", [disk]);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=100m", "tmpfs", disk]);
+      try {
+        const filler = join(disk, "filler");
+        execFileSync("fallocate", ["-l", "60m", filler]);
+        expect(await captureCode(settings({ scratch: disk }))).toBe("SOURCES_NO_ROOM");
+        rmSync(filler);
+        const source = vmKind.open("web", vmKind.settings.parse(settings({ scratch: disk })), lab.surroundings());
+        const running = await source.capture({ signal: never, onWarning: () => {} });
+        execFileSync("fallocate", ["-l", "75m", filler]);
+        await guest.until(async () => (await guest.leftovers()).length === 0);
+        await expect(Array.fromAsync(running.entries)).rejects.toMatchObject({ code: "SOURCES_NO_ROOM" });
+        await running.close();
+        expect(readdirSync(disk)).toEqual(["filler"]);
+        await guest.writesOn();
+      } finally {
+        execFileSync("umount", ["-l", disk]);
+      }
+    },
+  );
 
-  test("that ends in the middle of a capture makes no snapshot", async () => {
+  test("that ends in the middle of a capture makes no snapshot", { timeout: SLOW }, async () => {
     const before = await lab.snapshotCount();
     const source = vmKind.open("web", vmKind.settings.parse(settings()), lab.surroundings());
     const running = await source.capture({ signal: never, onWarning: () => {} });

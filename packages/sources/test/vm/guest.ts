@@ -22,11 +22,11 @@ import { closeSync } from "node:fs";
 
 const MIB = 1024 * 1024;
 /** Partitions of the first disk: where it boots from, files, and the counter. */
-const BOOT = { start: MIB, bytes: 48 * MIB };
-const FILES = { start: 49 * MIB, bytes: 48 * MIB };
-const COUNTER = { start: 97 * MIB, bytes: MIB };
-export const FIRST_BYTES = 160 * MIB;
-export const SECOND_BYTES = 32 * MIB;
+const BOOT = { start: MIB, bytes: 32 * MIB };
+const FILES = { start: 33 * MIB, bytes: 32 * MIB };
+const COUNTER = { start: 65 * MIB, bytes: MIB };
+const FIRST_BYTES = 72 * MIB;
+const SECOND_BYTES = 8 * MIB;
 
 const MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console"];
 

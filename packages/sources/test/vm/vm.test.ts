@@ -12,7 +12,7 @@ let made: Guest;
 const folder = mkdtempSync(join(tmpdir(), "hf-vm-t-"));
 beforeAll(() => {
   made = makeGuest(join(folder, "made"), { work: true });
-}, 60_000);
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 sourceConformance(vmKind, async ({ folder: own }) => {
