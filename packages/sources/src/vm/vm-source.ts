@@ -23,14 +23,14 @@ import { stoppedMoment } from "./image/stopped-moment.ts";
 import type { Moment } from "./moment.ts";
 import { liveMoment } from "./qmp/live-moment.ts";
 import { writeImages } from "./restore-folder.ts";
+import { capturedName, defineDomain, refusePresentDomain } from "./libvirt/define-domain.ts";
+import { DEFINITION_FILE, VARIABLES_FILE, libvirtMoment } from "./libvirt/libvirt-moment.ts";
+import { Virsh } from "./libvirt/virsh.ts";
 import { type VmSettings, restoreSettings } from "./settings.ts";
 import { vmDetail } from "./stored-facts.ts";
 
-/** The variables of a UEFI firmware, among the files of a capture. */
-const VARIABLES = "nvram.fd";
-
 export class VmSource implements Source {
-  readonly forms = [{ name: "folder", description: "as images in an empty folder" }];
+  readonly forms;
   readonly #name: string;
   readonly #settings: VmSettings;
   readonly #surroundings: SourceSurroundings;
@@ -41,6 +41,9 @@ export class VmSource implements Source {
     this.#settings = settings;
     this.#surroundings = surroundings;
     this.#programs = new Programs({ source: this.#title, environment: surroundings.environment });
+    const folder = { name: "folder", description: "as images in an empty folder" };
+    const domain = { name: "domain", description: "as a domain of libvirt, with images in an empty folder" };
+    this.forms = settings.libvirt === undefined ? [folder] : [domain, folder];
   }
 
   async capture(options: CaptureOptions): Promise<Capture> {
@@ -51,18 +54,51 @@ export class VmSource implements Source {
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
     const { folder, overwrite = false, onStep, signal } = options;
-    chosenForm(this.forms, options.form, this.#title);
-    const { format } = this.#restoreSettings(options.settings);
-    if (folder === undefined) {
-      const reason = "no folder was named";
-      throw sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what: "restoring images", reason });
-    }
+    const form = chosenForm(this.forms, options.form, this.#title);
+    const settings = this.#restoreSettings(options.settings);
+    const { format } = settings;
+    if (form === "domain") return this.#restoreDomain(captured, settings, options);
+    if (folder === undefined) throw this.#unsupported("restoring images", "no folder was named");
     const programs = this.#programs;
     const written = await writeImages(captured, { folder, format, overwrite, programs, onStep, signal });
+    const hasDefinition = vmDetail(captured.facts).files.includes(DEFINITION_FILE);
     return {
       restored: written.map(({ name, path }) => `the disk ${name}: ${path}`),
       place: folder,
-      remaining: ["Define a machine with these disks: its definition is not part of what QEMU's monitor tells."],
+      remaining: [
+        hasDefinition
+          ? `Define a machine with these disks: ${DEFINITION_FILE} is the definition that it had, with its old paths.`
+          : "Define a machine with these disks: its definition is not part of what was captured.",
+      ],
+    };
+  }
+
+  async #restoreDomain(
+    captured: CapturedTree,
+    { format, name: wished, images: folder, uri }: z.infer<typeof restoreSettings>,
+    { onStep, signal }: RestoreOptions,
+  ): Promise<RestoreReport> {
+    const { files } = vmDetail(captured.facts);
+    if (!files.includes(DEFINITION_FILE)) {
+      throw this.#unsupported("restoring a domain", "the snapshot holds no definition: it was not captured by libvirt");
+    }
+    if (folder === undefined) {
+      const reason = "name an empty folder for the images: --set images=/var/lib/libvirt/images/restored";
+      throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason });
+    }
+    const virsh = this.#virsh(uri);
+    const name = wished ?? (await capturedName(captured.read(DEFINITION_FILE, { signal })));
+    await refusePresentDomain(virsh, name, { signal });
+    const writing = { folder, format, overwrite: false, programs: this.#programs, onStep, signal };
+    const written = await writeImages(captured, writing);
+    onStep(`defining the domain ${name}`);
+    // Whoever came first has it.
+    await refusePresentDomain(virsh, name, { signal });
+    const remaining = await defineDomain({ virsh, name, folder, images: written, files, format, signal });
+    return {
+      restored: [`the domain ${name}`, ...written.map((disk) => `the disk ${disk.name}: ${disk.path}`)],
+      place: `libvirt at ${uri ?? this.#settings.uri}, images in ${folder}`,
+      remaining,
     };
   }
 
@@ -75,14 +111,14 @@ export class VmSource implements Source {
     await captured.extract(undefined, scratch, { signal });
     const elapsedMs = performance.now() - beganMs;
     const restored = { name: "restored", passed: true, detail: "every byte read again and compared", elapsedMs };
-    const variables = join(scratch, VARIABLES);
+    const variables = join(scratch, VARIABLES_FILE);
     const { checks, evidence } = await proveBoot({
       programs: this.#programs,
       source: this.#title,
       proof,
       shape: detail.machine,
       disks: detail.disks.map(({ name, file }) => ({ name, path: join(scratch, file) })),
-      variables: detail.files.includes(VARIABLES) ? variables : undefined,
+      variables: detail.files.includes(VARIABLES_FILE) ? variables : undefined,
       scratch,
       temporary: this.#surroundings.temporary,
       onStep,
@@ -94,7 +130,8 @@ export class VmSource implements Source {
   }
 
   async #moment(options: CaptureOptions): Promise<Moment> {
-    const { qmp, disks } = this.#settings;
+    const { qmp, disks, libvirt } = this.#settings;
+    if (libvirt !== undefined) return this.#byLibvirt(libvirt, options);
     if (qmp !== undefined && (disks === undefined || (await isThere(qmp)))) {
       try {
         return await this.#live(qmp, options);
@@ -133,6 +170,35 @@ export class VmSource implements Source {
       onWarning,
       signal,
     });
+  }
+
+  #byLibvirt(domain: string, { destination, onWarning, signal }: CaptureOptions): Promise<Moment> {
+    const { agent, scratch, uri, "exclude-disks": excluded, "freeze-time-limit": freezeLimitMs } = this.#settings;
+    return libvirtMoment({
+      virsh: this.#virsh(uri),
+      domain,
+      uri,
+      source: this.#title,
+      programs: this.#programs,
+      freezes: agent !== "none",
+      freezeLimitMs,
+      scratch,
+      temporary: this.#surroundings.temporary,
+      excluded,
+      line: { hostname: this.#surroundings.hostname, name: this.#name },
+      destination,
+      onWarning,
+      signal,
+    });
+  }
+
+  #virsh(uri = this.#settings.uri): Virsh {
+    const { temporary } = this.#surroundings;
+    return new Virsh({ programs: this.#programs, source: this.#title, uri, temporary });
+  }
+
+  #unsupported(what: string, reason: string): Error {
+    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
   }
 
   #restoreSettings(given: RestoreOptions["settings"] = {}): z.infer<typeof restoreSettings> {

@@ -10,7 +10,7 @@ import type { ProofSettings } from "../settings.ts";
 import { type MachineOptions, StartedMachine } from "./started-machine.ts";
 
 export interface BootOptions
-  extends CallOptions, Omit<MachineOptions, "accelerator" | "folder" | "sockets" | "signal"> {
+  extends CallOptions, Omit<MachineOptions, "accelerator" | "folder" | "sockets" | "starting" | "signal"> {
   readonly scratch: string;
   /** For sockets. */
   readonly temporary: string;
@@ -73,7 +73,8 @@ async function attempt(options: BootOptions, { accelerator, limitMs, before }: A
           variables,
           accelerator,
           ...places,
-          signal: limited.signal,
+          starting: limited.signal,
+          signal,
         });
         return { passed: true, detail: `with ${words}${before}` };
       }),

@@ -29,6 +29,8 @@ export interface MachineOptions extends CallOptions {
   readonly folder: string;
   /** For sockets: a short path, not there yet. */
   readonly sockets: string;
+  /** Ends the attempt to start it; the machine itself runs until `end`, or `signal`. */
+  readonly starting: AbortSignal;
 }
 
 export class StartedMachine {
@@ -46,7 +48,7 @@ export class StartedMachine {
 
   /** @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED with what QEMU says */
   static async start(options: MachineOptions): Promise<StartedMachine> {
-    const { programs, source, proof, folder, sockets, signal } = options;
+    const { programs, source, proof, folder, sockets, starting, signal } = options;
     for (const each of [folder, sockets]) await mkdir(each, { mode: 0o700 });
     const disks = [];
     for (const { name, path } of options.disks) {
@@ -61,15 +63,17 @@ export class StartedMachine {
     const { shape, accelerator } = options;
     const args = machineArguments({ proof, shape, accelerator, disks, variables, sockets: paths });
     const how = "Install the package qemu-system-x86, or name the emulator with the setting proof: program.";
-    const isReady = (): Promise<boolean> =>
-      stat(paths.qmp).then(
+    const isReady = async (): Promise<boolean> => {
+      starting.throwIfAborted();
+      return stat(paths.qmp).then(
         () => true,
         () => false,
       );
+    };
     let program: BackgroundProgram | undefined;
     try {
       program = await startInBackground(programs, { tool: proof.program, args, how }, isReady, { signal });
-      const qmp = await QmpConnection.open(paths.qmp, source, { signal });
+      const qmp = await QmpConnection.open(paths.qmp, source, { signal: starting });
       return new StartedMachine(options, program, qmp, log);
     } catch (error) {
       await program?.end();

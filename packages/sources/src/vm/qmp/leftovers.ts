@@ -9,8 +9,6 @@ import { blockDevices } from "./block-devices.ts";
 
 /** How long jobs and exports may take to go away. */
 const END_MS = 30_000;
-/** The beginning of names of folders that captures make. */
-export const WORK_FOLDER = "hf-vm-";
 
 interface Named {
   readonly [key: string]: unknown;
@@ -40,7 +38,7 @@ export async function removeLeftovers(qmp: QmpConnection, source: string, option
   await remove(qmp, found, { isWanted: isOurs, stopsServer: exported.length > 0, ...options });
   // Their folders hold nothing else. A machine names files as it likes: nothing but what has our name is removed.
   for (const folder of new Set(nodes.map(({ file }) => dirname(file)))) {
-    if (basename(folder).startsWith(WORK_FOLDER)) await rm(folder, { recursive: true, force: true });
+    if (isOurs(basename(folder))) await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -17,7 +17,7 @@ import { ALLOCATION, dirtyBitmap } from "../nbd/protocol.ts";
 import { watchRoom } from "../room-watch.ts";
 import { undoneIfKilled } from "../undo/undone-if-killed.ts";
 import { type BlockDevice, blockDevices } from "./block-devices.ts";
-import { WORK_FOLDER, removeLeftovers, removeOwn } from "./leftovers.ts";
+import { removeLeftovers, removeOwn } from "./leftovers.ts";
 import { machineShape } from "./machine-shape.ts";
 import { type Line, bitmapPrefix, newBitmap, ourPrefix } from "./names.ts";
 import { QmpConnection, QmpRefusal } from "./qmp-connection.ts";
@@ -124,7 +124,7 @@ class LiveCapture {
 
   /** For QEMU's user, where that is another: as the owner of its socket shows. */
   async #makeFolder(): Promise<string> {
-    const folder = await mkdtemp(join(this.#options.scratch, WORK_FOLDER));
+    const folder = await mkdtemp(join(this.#options.scratch, `${await ourPrefix()}vm-`));
     const { uid, gid } = await stat(this.#options.socket);
     if (process.getuid?.() === 0 && uid !== 0) await chown(folder, uid, gid);
     await chmod(folder, 0o700);
