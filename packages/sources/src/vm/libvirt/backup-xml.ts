@@ -11,8 +11,8 @@ export interface PlannedDisk extends DomainDisk {
 
 /** All other disks are left out: without being named, libvirt would take them in. */
 export function backupXml(socket: string, disks: readonly PlannedDisk[]): string {
-  const listed = disks.map(({ target, scratch, since }) => {
-    const name = escapeXml(target);
+  const listed = disks.map(({ name: plain, scratch, since }) => {
+    const name = escapeXml(plain);
     const increment =
       since === undefined
         ? 'backupmode="full"'
@@ -25,7 +25,7 @@ export function backupXml(socket: string, disks: readonly PlannedDisk[]): string
 /** Images of other formats keep no bitmaps; with one of them named, there would be no checkpoint at all. */
 export function checkpointXml(name: string, disks: readonly DomainDisk[]): string {
   const listed = disks.map(
-    ({ target, format }) => `<disk name="${escapeXml(target)}" checkpoint="${format === "qcow2" ? "bitmap" : "no"}"/>`,
+    (disk) => `<disk name="${escapeXml(disk.name)}" checkpoint="${disk.format === "qcow2" ? "bitmap" : "no"}"/>`,
   );
   return `<domaincheckpoint><name>${escapeXml(name)}</name><disks>${listed.join("")}</disks></domaincheckpoint>\n`;
 }

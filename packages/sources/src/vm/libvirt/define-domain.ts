@@ -44,7 +44,7 @@ export async function defineDomain({
   const variables = files.includes(VARIABLES_FILE) ? join(folder, VARIABLES_FILE) : undefined;
   const xml = await changedDomain(definition, { name, disks, format, variables });
   await virsh.withFiles(["define"], [xml], { signal });
-  const absent = former.disks.filter(({ target }) => !disks.has(target)).map(({ target }) => target);
+  const absent = former.disks.map((disk) => disk.name).filter((each) => !disks.has(each));
   return [
     `Start it: virsh start ${name}`,
     ...(absent.length === 0

@@ -4,8 +4,8 @@ import type { MachineShape } from "../moment.ts";
 import { escapeXml } from "./virsh.ts";
 
 export interface DomainDisk {
-  /** `vda` … */
-  readonly target: string;
+  /** Its target: `vda` … */
+  readonly name: string;
   /** QEMU's name of its format. */
   readonly format: string;
   /** A file or a block device of this host; `undefined` for a disk that comes over a network. */
@@ -73,7 +73,7 @@ export async function changedDomain(xml: string, { name, disks, format, variable
     if (isOther && (path === "/domain/uuid" || path === "/domain/devices/interface/mac")) return undefined;
     if (path === "/domain/os/nvram") return variables === undefined ? undefined : { ...element, children: [variables] };
     if (path !== "/domain/devices/disk" || !isWritableDisk(element)) return element;
-    const place = disks.get(diskOf(element).target);
+    const place = disks.get(diskOf(element).name);
     return place === undefined ? element : placedDisk(element, place, format);
   };
   return write(root, change, "");
@@ -100,7 +100,7 @@ function isWritableDisk(element: Element): boolean {
 function diskOf(disk: Element): DomainDisk {
   const source = childOf(disk, "source")?.attributes;
   return {
-    target: childOf(disk, "target")?.attributes["dev"] ?? "",
+    name: childOf(disk, "target")?.attributes["dev"] ?? "",
     format: childOf(disk, "driver")?.attributes["type"] ?? "raw",
     path: source?.["file"] ?? source?.["dev"],
   };

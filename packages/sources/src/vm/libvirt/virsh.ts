@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { messageOf } from "@holdfast/base";
+import { isHoldfastError, messageOf } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import type { Programs } from "../../programs/programs.ts";
@@ -25,9 +25,9 @@ export class Virsh {
     this.#place = place;
   }
 
-  /** The words that run a command from anywhere. @throws SOURCES_TOOL_MISSING */
-  async words(...words: readonly string[]): Promise<string[]> {
-    return [await this.#place.programs.require("virsh", HOW), "--connect", this.#place.uri, ...words];
+  /** The path of the tool. @throws SOURCES_TOOL_MISSING */
+  program(): Promise<string> {
+    return this.#place.programs.require("virsh", HOW);
   }
 
   /** What it prints. @throws SOURCES_TOOL_MISSING, SOURCES_UNREACHABLE, SOURCES_CREDENTIALS, SOURCES_TOOL_FAILED */
@@ -50,17 +50,12 @@ export class Virsh {
     }
   }
 
-  /** Whether a command succeeds; what is out of reach is no answer. @throws as `run`, except SOURCES_TOOL_FAILED */
-  async succeeds(words: readonly string[], options: CallOptions): Promise<boolean> {
-    return (await this.tryRun(words, options)) !== undefined;
-  }
-
   /** What it prints; `undefined` when libvirt refuses. @throws as `run`, except SOURCES_TOOL_FAILED */
   async tryRun(words: readonly string[], options: CallOptions): Promise<string | undefined> {
     try {
       return await this.run(words, options);
     } catch (error) {
-      if ((error as { code?: string }).code === "SOURCES_TOOL_FAILED") return undefined;
+      if (isHoldfastError(error, "SOURCES_TOOL_FAILED")) return undefined;
       throw error;
     }
   }

@@ -10,6 +10,8 @@ import { sourcesError } from "../../errors.ts";
 import type { Programs } from "../../programs/programs.ts";
 import type { AgentPlace } from "../agent/guest-agent.ts";
 import { whileFrozen } from "../agent/guest-agent.ts";
+import { chosenDisks } from "../chosen-disks.ts";
+import { Closing } from "../closing.ts";
 import { bitmapSince } from "../choose-since.ts";
 import type { Moment, MomentDisk } from "../moment.ts";
 import { NbdConnection } from "../nbd/nbd-connection.ts";
@@ -52,7 +54,7 @@ export async function liveMoment(options: LiveOptions): Promise<Moment> {
   const qmp = await QmpConnection.open(options.socket, source, { signal });
   try {
     await removeLeftovers(qmp, source, { signal });
-    const devices = chosenDevices(await blockDevices(qmp, { signal }), options);
+    const devices = chosenDisks(await blockDevices(qmp, { signal }), options.excluded, source);
     const previous = await options.destination?.previous();
     return await new LiveCapture(qmp, options).begin(devices, previous);
   } catch (error) {
@@ -66,39 +68,34 @@ class LiveCapture {
   readonly #qmp: QmpConnection;
   readonly #options: LiveOptions;
   readonly #ended = new AbortController();
-  readonly #closing: (() => unknown)[] = [];
+  readonly #closing = new Closing();
   readonly #jobs = new Set<string>();
   #broken: string | undefined;
-  #closed: Promise<void> | undefined;
 
   constructor(qmp: QmpConnection, options: LiveOptions) {
     this.#qmp = qmp;
     this.#options = options;
+    this.#closing.add(() => qmp.close());
   }
 
   async begin(devices: readonly BlockDevice[], previous: PreviousCapture | undefined): Promise<Moment> {
-    const {
-      options: { source, programs, agent, signal, socket },
-      qmp,
-    } = { options: this.#options, qmp: this.#qmp };
+    const { source, programs, agent, signal, socket } = this.#options;
+    const qmp = this.#qmp;
     const folder = await this.#makeFolder();
-    this.#closing.push(() => rm(folder, { recursive: true, force: true }));
+    this.#closing.add(() => rm(folder, { recursive: true, force: true }));
     try {
       const prefix = await ourPrefix();
       const watchdog = undoneIfKilled(programs, { agent, qmp: { path: socket, prefix }, folder });
-      this.#closing.push(() => watchdog.dismiss());
+      this.#closing.add(() => watchdog.dismiss());
       const disks = this.#plan(devices, previous, { prefix, folder });
       await this.#dropOldBitmaps(disks);
-      this.#closing.push(
-        () => qmp.close(),
-        qmp.onEvent((event, data) => this.#hear(event, data)),
-      );
+      this.#closing.add(qmp.onEvent((event, data) => this.#hear(event, data)));
       const nbd = join(folder, "nbd");
       let stopsServer = false;
-      this.#closing.push(() => removeOwn(qmp, prefix, { stopsServer, ...unlimited() }));
+      this.#closing.add(() => removeOwn(qmp, prefix, { stopsServer, ...unlimited() }));
       await this.#addOverlays(disks);
       const stopWatching = await watchRoom(folder, totalBytes(disks), source, (error) => this.#giveUp(error));
-      this.#closing.push(stopWatching);
+      this.#closing.add(stopWatching);
       const { frozen, reason, atMs } = await this.#atOneMoment(disks);
       if (reason !== undefined && agent !== undefined) this.#warnNotFrozen(reason);
       await this.#run("nbd-server-start", { addr: { type: "unix", data: { path: nbd } } });
@@ -106,6 +103,8 @@ class LiveCapture {
       const read = AbortSignal.any([signal, this.#ended.signal]);
       const opened: MomentDisk[] = [];
       for (const disk of disks) opened.push(await this.#offer(disk, { nbd, prefix, previous, signal: read }));
+      // The first at the end: nobody reads on while all is taken away.
+      this.#closing.add(() => this.#ended.abort(new Error("the capture has ended")));
       return {
         disks: opened,
         files: [],
@@ -114,10 +113,10 @@ class LiveCapture {
         ...(await machineShape(qmp, { signal })),
         signal: read,
         assertHeld: () => this.#assertHeld(),
-        close: () => this.#close(),
+        close: () => this.#closing.close(),
       };
     } catch (error) {
-      await this.#close();
+      await this.#closing.close();
       throw error;
     }
   }
@@ -212,7 +211,7 @@ class LiveCapture {
     const contexts = [ALLOCATION, ...(since === undefined ? [] : [dirtyBitmap(since.copy)])];
     const { source } = this.#options;
     const connection = await NbdConnection.open({ socketPath: nbd, source, exportName, contexts }, { signal });
-    this.#closing.push(() => connection.close());
+    this.#closing.add(() => connection.close());
     return {
       name: device.name,
       format: device.format,
@@ -249,30 +248,11 @@ class LiveCapture {
   /** Before the guest suffers: its writes wait for the overlay. */
   #giveUp(error: unknown): void {
     this.#ended.abort(error);
-    void this.#close().catch(() => {});
+    void this.#closing.close().catch(() => {});
   }
 
   async #run(command: string, args: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#qmp.execute(command, args, { signal: AbortSignal.any([this.#options.signal, this.#ended.signal]) });
-  }
-
-  #close(): Promise<void> {
-    this.#closed ??= this.#closeAll();
-    return this.#closed;
-  }
-
-  /** The last made first; one that fails keeps no other. */
-  async #closeAll(): Promise<void> {
-    this.#ended.abort(new Error("the capture has ended"));
-    let failure: { readonly error: unknown } | undefined;
-    for (const close of this.#closing.splice(0).reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-    if (failure !== undefined) throw failure.error;
   }
 }
 
@@ -294,17 +274,6 @@ function beginActions({ device: { node }, overlay, job, bitmap, since }: Planned
           { type: "block-dirty-bitmap-merge", data: merge },
         ]),
   ];
-}
-
-function chosenDevices(devices: readonly BlockDevice[], { excluded, source }: LiveOptions): BlockDevice[] {
-  const names = devices.map(({ name }) => name);
-  const unknown = excluded.find((name) => !names.includes(name));
-  const said = `its disks are ${names.join(", ") || "none"}`;
-  if (unknown !== undefined)
-    throw sourcesError("SOURCES_SETTINGS", { source, reason: `there is no disk ${unknown} to exclude: ${said}` });
-  const chosen = devices.filter(({ name }) => !excluded.includes(name));
-  if (chosen.length === 0) throw sourcesError("SOURCES_SETTINGS", { source, reason: `no disk is left: ${said}` });
-  return chosen;
 }
 
 function refused(source: string, error: QmpRefusal): Error {
