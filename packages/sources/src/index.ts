@@ -29,6 +29,7 @@ export {
   isProven,
 } from "./contract/source.ts";
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
+export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";

@@ -6,6 +6,7 @@ import {
   type BackupResult,
   NO_RULES,
   type Repository,
+  repositoryFolder,
 } from "@holdfast/engine";
 import { type SourceWarning, givenCapture, plannedCapture } from "@holdfast/sources";
 import type { OpenedSource } from "./open-source.ts";
@@ -49,7 +50,8 @@ export async function captureSource(
       ...options,
       targets: [],
       given: givenCapture(capture, identity),
-      rules: NO_RULES,
+      // A copy on this machine must not store itself.
+      rules: { ...(capture.rules ?? NO_RULES), repository: repositoryFolder(repository.backend.location) },
       cwd: "/",
       tags,
       parent: planned.parent(),

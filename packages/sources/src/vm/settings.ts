@@ -97,7 +97,9 @@ export const vmSettings = z
     scratch: absolutePath
       .optional()
       .describe("A folder, writable for QEMU, for what the guest overwrites during a capture."),
-    "freeze-time-limit": duration.default(30_000).describe("How long the guest agent may take for an answer."),
+    "freeze-time-limit": duration
+      .default(30_000)
+      .describe("How long the guest agent, or a tool that is started, may take for an answer."),
     proof,
   })
   .refine(({ qmp, disks, libvirt }) => (libvirt === undefined) === (qmp !== undefined || disks !== undefined), {

@@ -145,6 +145,7 @@ export class VmSource implements Source {
       programs: this.#programs,
       images: (disks ?? []).filter(({ name }) => !this.#settings["exclude-disks"].includes(name)),
       temporary: this.#surroundings.temporary,
+      limitMs: this.#settings["freeze-time-limit"],
       previous: async () => options.destination?.previous(),
       onWarning: options.onWarning,
       signal: options.signal,

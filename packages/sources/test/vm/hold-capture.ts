@@ -16,7 +16,12 @@ const hold = (): Promise<never> => {
   return new Promise(() => {});
 };
 if (task.freeze === undefined) {
-  const surroundings = { environment: process.env, hostname: "lab", temporary: task.temporary };
+  const surroundings = {
+    environment: process.env,
+    hostname: "lab",
+    temporary: task.temporary,
+    secret: () => Promise.reject(new Error("there is none")),
+  };
   await vmKind.open("web", vmKind.settings.parse(task.settings), surroundings).capture({ signal, onWarning: () => {} });
   await hold();
 } else {

@@ -1,10 +1,10 @@
 /** A restored machine while it runs: with overlays on its disks, so that another attempt begins with the same. */
 import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "@holdfast/base";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, ProofEvidence } from "../../contract/source.ts";
-import { type BackgroundProgram, startInBackground } from "../../programs/background.ts";
 import type { Programs } from "../../programs/programs.ts";
+import { StartedServer } from "../../programs/started-server.ts";
 import type { MachineShape } from "../moment.ts";
 import { QmpConnection } from "../qmp/qmp-connection.ts";
 import type { ProofSettings } from "../settings.ts";
@@ -14,6 +14,7 @@ import { machineArguments } from "./machine-arguments.ts";
 
 /** The end of a console's log that is kept as evidence. */
 const EVIDENCE_CHARS = 64 * 1024;
+const POLL_MS = 100;
 const MAX_PICTURE_BYTES = 8 * 1024 * 1024;
 
 export interface MachineOptions extends CallOptions {
@@ -35,11 +36,11 @@ export interface MachineOptions extends CallOptions {
 
 export class StartedMachine {
   readonly #options: MachineOptions;
-  readonly #program: BackgroundProgram;
+  readonly #program: StartedServer;
   readonly #qmp: QmpConnection;
   readonly #console: ConsoleLog;
 
-  private constructor(options: MachineOptions, program: BackgroundProgram, qmp: QmpConnection, log: ConsoleLog) {
+  private constructor(options: MachineOptions, program: StartedServer, qmp: QmpConnection, log: ConsoleLog) {
     this.#options = options;
     this.#program = program;
     this.#qmp = qmp;
@@ -62,17 +63,18 @@ export class StartedMachine {
     const log = await ConsoleLog.listen(paths.console);
     const { shape, accelerator } = options;
     const args = machineArguments({ proof, shape, accelerator, disks, variables, sockets: paths });
-    const how = "Install the package qemu-system-x86, or name the emulator with the setting proof: program.";
-    const isReady = async (): Promise<boolean> => {
-      starting.throwIfAborted();
-      return stat(paths.qmp).then(
-        () => true,
-        () => false,
-      );
+    const call = {
+      tool: proof.program,
+      args,
+      how: "Install the package qemu-system-x86, or name the emulator with the setting proof: program.",
+      log: join(folder, "qemu.log"),
+      isReady: async () => (await stat(paths.qmp)).isSocket(),
+      readyWithinMs: proof["boot-time-limit"],
+      setting: "proof: boot-time-limit",
     };
-    let program: BackgroundProgram | undefined;
+    let program: StartedServer | undefined;
     try {
-      program = await startInBackground(programs, { tool: proof.program, args, how }, isReady, { signal });
+      program = await StartedServer.start(programs, call, { signal: starting });
       const qmp = await QmpConnection.open(paths.qmp, source, { signal: starting });
       return new StartedMachine(options, program, qmp, log);
     } catch (error) {
@@ -120,17 +122,21 @@ export class StartedMachine {
   }
 
   async #whileItRuns<T>(waiting: Promise<T>): Promise<T> {
-    waiting.catch(() => {});
-    const ended = this.#program.ended.then(
-      () => {
-        throw new Error("the machine has ended");
-      },
-      (error: unknown) => {
-        throw new Error(`the machine has ended: ${messageOf(error)}`, { cause: error });
-      },
-    );
-    ended.catch(() => {});
-    return Promise.race([waiting, ended]);
+    const over = new AbortController();
+    try {
+      return await Promise.race([waiting, this.#end(over.signal)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Never resolves: rejects when the machine has ended, or with the signal. */
+  async #end(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const why = this.#program.endedBecause;
+      if (why !== undefined) throw new Error(`the machine has ended: ${why}`);
+      await sleep(POLL_MS, undefined, { signal });
+    }
   }
 }
 

@@ -5,9 +5,10 @@ import { messageOf } from "@holdfast/base";
 import { z } from "zod";
 import type { CallOptions, PreviousCapture, SourceWarning } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
-import { startInBackground } from "../../programs/background.ts";
 import type { Programs } from "../../programs/programs.ts";
+import { StartedServer } from "../../programs/started-server.ts";
 import { bitmapSince } from "../choose-since.ts";
+import { Closing } from "../closing.ts";
 import type { Moment, MomentDisk } from "../moment.ts";
 import { NbdConnection } from "../nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../nbd/protocol.ts";
@@ -21,6 +22,8 @@ export interface StoppedOptions extends CallOptions {
   readonly images: readonly ImageSettings[];
   /** For sockets. */
   readonly temporary: string;
+  /** How long qemu-nbd may take to start. */
+  readonly limitMs: number;
   readonly previous: () => Promise<PreviousCapture | undefined>;
   readonly onWarning: (warning: SourceWarning) => void;
 }
@@ -43,17 +46,16 @@ export async function stoppedMoment(options: StoppedOptions): Promise<Moment> {
   const ended = new AbortController();
   const reading = AbortSignal.any([signal, ended.signal]);
   const folder = await mkdtemp(join(temporary, "vm-"));
-  const closing: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
-    ended.abort(new Error("the capture has ended"));
-    for (const each of closing.splice(0).reverse()) await each();
-  };
+  const closing = new Closing();
+  closing.add(() => rm(folder, { recursive: true, force: true }));
   try {
     const disks: MomentDisk[] = [];
     for (const [n, image] of images.entries()) {
       const socketPath = join(folder, `nbd${n}`);
       disks.push(await offer(options, { image, socketPath, previous, signal: reading, closing }));
     }
+    // The first at the end: nobody reads on while all is taken away.
+    closing.add(() => ended.abort(new Error("the capture has ended")));
     return {
       disks,
       files: [],
@@ -64,10 +66,10 @@ export async function stoppedMoment(options: StoppedOptions): Promise<Moment> {
       signal: reading,
       // As long as qemu-nbd has them, no QEMU can write to them.
       assertHeld: async () => {},
-      close,
+      close: () => closing.close(),
     };
   } catch (error) {
-    await close();
+    await closing.close();
     throw error;
   }
 }
@@ -76,7 +78,7 @@ interface Offering extends CallOptions {
   readonly image: ImageSettings;
   readonly socketPath: string;
   readonly previous: PreviousCapture | undefined;
-  readonly closing: (() => unknown)[];
+  readonly closing: Closing;
 }
 
 async function offer(
@@ -88,19 +90,25 @@ async function offer(
   const since = await sinceOf(options, image, previous);
   const args = ["--read-only", "--persistent", "--socket", socketPath, "--export-name", name, "--format", format];
   const bitmap = since === undefined ? [] : ["--bitmap", since];
-  const call = { tool: "qemu-nbd", args: [...args, ...bitmap, path], how: HOW };
-  const isReady = (): Promise<boolean> =>
-    stat(socketPath).then(
-      () => true,
-      () => false,
-    );
-  const server = await startInBackground(programs, call, isReady, { signal }).catch((error: unknown) => {
+  const server = await StartedServer.start(
+    programs,
+    {
+      tool: "qemu-nbd",
+      args: [...args, ...bitmap, path],
+      how: HOW,
+      log: `${socketPath}.log`,
+      isReady: async () => (await stat(socketPath)).isSocket(),
+      readyWithinMs: options.limitMs,
+      setting: "freeze-time-limit",
+    },
+    { signal },
+  ).catch((error: unknown) => {
     throw inUse(error, path, source);
   });
-  closing.push(() => server.end());
+  closing.add(() => server.end());
   const contexts = [ALLOCATION, ...(since === undefined ? [] : [dirtyBitmap(since)])];
   const connection = await NbdConnection.open({ socketPath, source, exportName: name, contexts }, { signal });
-  closing.push(() => connection.close());
+  closing.add(() => connection.close());
   return {
     name,
     format,

@@ -79,13 +79,13 @@ async function machineFiles(
 }
 
 async function stopped(domain: Domain, files: readonly MachineFile[], options: LibvirtOptions): Promise<Moment> {
-  const { source, programs, temporary, destination, excluded, onWarning, signal } = options;
+  const { source, programs, temporary, destination, excluded, freezeLimitMs: limitMs, onWarning, signal } = options;
   const images = chosenDisks(domain.disks, excluded, source).map(({ name, format, path }) => {
     if (path !== undefined) return { name, format, path };
     const reason = `the disk ${name} is no file of this host, and its domain does not run`;
     throw sourcesError("SOURCES_UNSUPPORTED", { source, what: "capturing it", reason });
   });
   const previous = async (): Promise<PreviousCapture | undefined> => destination?.previous();
-  const moment = await stoppedMoment({ source, programs, images, temporary, previous, onWarning, signal });
+  const moment = await stoppedMoment({ source, programs, images, temporary, limitMs, previous, onWarning, signal });
   return { ...moment, files, machine: domain.shape };
 }
