@@ -14,6 +14,11 @@ export class Closing {
     return this.#closed;
   }
 
+  /** Begins to; whoever calls `close` hears of what fails. */
+  closeBehind(): void {
+    this.close().catch(() => {});
+  }
+
   async #closeAll(): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     for (const step of this.#steps.splice(0).reverse()) {

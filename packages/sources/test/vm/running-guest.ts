@@ -29,14 +29,32 @@ export class RunningGuest {
     mkdirSync(folder, { recursive: true });
     const log = openSync(join(folder, "log"), "a");
     const disk = (id: string, path: string): string[] => [
-      ...["-blockdev", `driver=qcow2,node-name=${id},file.driver=file,file.filename=${path}`],
-      ...["-device", `virtio-blk-pci,drive=${id},id=${id === "first" ? "system" : "data"}`],
+      "-blockdev",
+      `driver=qcow2,node-name=${id},file.driver=file,file.filename=${path}`,
+      "-device",
+      `virtio-blk-pci,drive=${id},id=${id === "first" ? "system" : "data"}`,
     ];
     const args = [
-      ...["-accel", "tcg", "-M", "q35", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none"],
-      ...["-serial", `file:${join(folder, "console")}`, "-qmp", `unix:${join(folder, "qmp")},server=on,wait=off`],
-      ...["-device", "virtio-serial", "-chardev", `socket,id=agent,path=${join(folder, "agent")},server=on,wait=off`],
-      ...["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"],
+      "-accel",
+      "tcg",
+      "-M",
+      "q35",
+      "-m",
+      "256",
+      "-nodefaults",
+      "-no-user-config",
+      "-display",
+      "none",
+      "-serial",
+      `file:${join(folder, "console")}`,
+      "-qmp",
+      `unix:${join(folder, "qmp")},server=on,wait=off`,
+      "-device",
+      "virtio-serial",
+      "-chardev",
+      `socket,id=agent,path=${join(folder, "agent")},server=on,wait=off`,
+      "-device",
+      "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
       ...disk("first", first),
       ...disk("second", second),
     ];

@@ -28,14 +28,31 @@ const quoted = (path: string): string => path.replaceAll(",", ",,");
 export function machineArguments({ proof, shape, accelerator, disks, variables, sockets }: MachinePlan): string[] {
   const memory = proof.memory ?? Math.min(shape.memoryBytes ?? USUAL_MEMORY_BYTES, MOST_MEMORY_BYTES);
   return [
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-machine", `${machineType(proof, shape)},accel=${accelerator}`],
-    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
-    ...["-smp", String(proof.cpus), "-m", `${Math.max(1, Math.ceil(memory / MIB))}M`],
-    ...["-device", "VGA", "-device", "virtio-rng-pci"],
-    ...["-qmp", `unix:${quoted(sockets.qmp)},server=on,wait=off`],
-    ...["-chardev", `socket,id=console,path=${quoted(sockets.console)}`, "-serial", "chardev:console"],
+    "-nodefaults",
+    "-no-user-config",
+    "-display",
+    "none",
+    "-no-reboot",
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    "-machine",
+    `${machineType(proof, shape)},accel=${accelerator}`,
+    "-cpu",
+    accelerator === "kvm" ? "host" : "max",
+    "-smp",
+    String(proof.cpus),
+    "-m",
+    `${Math.max(1, Math.ceil(memory / MIB))}M`,
+    "-device",
+    "VGA",
+    "-device",
+    "virtio-rng-pci",
+    "-qmp",
+    `unix:${quoted(sockets.qmp)},server=on,wait=off`,
+    "-chardev",
+    `socket,id=console,path=${quoted(sockets.console)}`,
+    "-serial",
+    "chardev:console",
     ...agentArguments(proof, sockets.agent),
     ...portArguments(proof),
     ...firmwareArguments(proof, variables),
@@ -55,8 +72,12 @@ function agentArguments({ agent }: ProofSettings, path: string): string[] {
   if (agent === undefined) return [];
   const port = "virtserialport,chardev=agent,name=org.qemu.guest_agent.0";
   return [
-    ...["-chardev", `socket,id=agent,path=${quoted(path)},server=on,wait=off`],
-    ...["-device", "virtio-serial", "-device", port],
+    "-chardev",
+    `socket,id=agent,path=${quoted(path)},server=on,wait=off`,
+    "-device",
+    "virtio-serial",
+    "-device",
+    port,
   ];
 }
 
@@ -86,10 +107,9 @@ function diskArguments({ bus }: ProofSettings, { path }: BootDisk, n: number): s
     ide: `ide-hd,drive=disk${n}`,
   }[bus];
   return [
-    ...[
-      "-blockdev",
-      JSON.stringify({ driver: "qcow2", "node-name": `disk${n}`, file: { driver: "file", filename: path } }),
-    ],
-    ...["-device", `${device},bootindex=${n}`],
+    "-blockdev",
+    JSON.stringify({ driver: "qcow2", "node-name": `disk${n}`, file: { driver: "file", filename: path } }),
+    "-device",
+    `${device},bootindex=${n}`,
   ];
 }

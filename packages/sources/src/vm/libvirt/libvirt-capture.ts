@@ -216,6 +216,6 @@ export class LibvirtCapture {
   /** Before the guest suffers: its writes wait for the overlay. */
   #giveUp(error: unknown): void {
     this.#ended.abort(error);
-    void this.#closing.close().catch(() => {});
+    this.#closing.closeBehind();
   }
 }

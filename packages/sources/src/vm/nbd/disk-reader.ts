@@ -43,11 +43,13 @@ export class DiskReader {
     const underWay: Promise<GivenPiece>[] = [];
     for await (const { start, end, flags } of this.#allocated(range)) {
       if ((flags & STATE_ZERO) !== 0) underWay.push(Promise.resolve({ zeros: end - start }));
-      for (let at = start; (flags & STATE_ZERO) === 0 && at < end; at += READ_BYTES) {
-        while (underWay.length >= READS) yield await this.#next(underWay);
-        const reading = this.#connection.read(at, Math.min(READ_BYTES, end - at));
-        reading.catch(() => {}); // seen when it is awaited, if that comes
-        underWay.push(reading);
+      else {
+        for (let at = start; at < end; at += READ_BYTES) {
+          while (underWay.length >= READS) yield await this.#next(underWay);
+          const reading = this.#connection.read(at, Math.min(READ_BYTES, end - at));
+          reading.catch(() => {}); // seen when it is awaited, if that comes
+          underWay.push(reading);
+        }
       }
       while (underWay.length >= READS) yield await this.#next(underWay);
     }

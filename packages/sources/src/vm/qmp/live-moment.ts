@@ -248,7 +248,7 @@ class LiveCapture {
   /** Before the guest suffers: its writes wait for the overlay. */
   #giveUp(error: unknown): void {
     this.#ended.abort(error);
-    void this.#closing.close().catch(() => {});
+    this.#closing.closeBehind();
   }
 
   async #run(command: string, args: Readonly<Record<string, unknown>>): Promise<void> {
