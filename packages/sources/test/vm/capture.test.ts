@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LabCapture, SourceLab } from "../../src/testing/index.ts";
 import { vmDetail } from "../../src/vm/stored-facts.ts";
 import { vmKind } from "../../src/vm/vm-kind.ts";
-import { type Guest, makeGuest } from "./guest.ts";
+import { type Guest, canRunGuests, makeGuest } from "./guest.ts";
 import { RunningGuest } from "./running-guest.ts";
 
 const never = new AbortController().signal;
@@ -21,6 +21,7 @@ const identity = { kind: "vm", name: "web" };
 let made: Guest;
 let starts = 0;
 beforeAll(() => {
+  if (!canRunGuests) return;
   made = makeGuest(join(folder, "made"), { work: true });
 }, SLOW);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,7 +66,7 @@ const disksOf = ({ first, second }: Guest): object[] => [
   { path: second, name: "data" },
 ];
 
-describe("increments", () => {
+describe.skipIf(!canRunGuests)("increments", () => {
   let images: Guest;
   let guest: RunningGuest;
   let lab: SourceLab;
@@ -146,7 +147,7 @@ describe("increments", () => {
   );
 });
 
-describe("a machine that runs", () => {
+describe.skipIf(!canRunGuests)("a machine that runs", () => {
   let lab: SourceLab;
   let guest: RunningGuest;
   let images: Guest;

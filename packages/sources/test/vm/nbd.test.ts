@@ -7,13 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GivenPiece } from "@holdfast/engine";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { hasProgram } from "@holdfast/storage/testing";
+import { afterAll, afterEach, expect, test as anyTest } from "vitest";
 import { DiskReader } from "../../src/vm/nbd/disk-reader.ts";
 import { NbdConnection } from "../../src/vm/nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../../src/vm/nbd/protocol.ts";
 
 const MIB = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), "hf-nbd-"));
+const test = anyTest.skipIf(!hasProgram("qemu-nbd") || !hasProgram("nbdkit"));
 const never = new AbortController().signal;
 const running: ChildProcess[] = [];
 let sockets = 0;

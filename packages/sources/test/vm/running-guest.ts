@@ -9,7 +9,8 @@ import { QmpConnection } from "../../src/vm/qmp/qmp-connection.ts";
 import type { Guest } from "./guest.ts";
 
 const never = new AbortController().signal;
-const START_MS = 60_000;
+/** On a computer that has much else to do. */
+const START_MS = 150_000;
 
 export class RunningGuest {
   readonly qmp: string;
@@ -61,8 +62,13 @@ export class RunningGuest {
     const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", log, log] });
     closeSync(log);
     const guest = new RunningGuest(folder, child);
-    await guest.until(() => guest.console.includes("HEALTH-OK") && guest.writes() > 0);
-    return guest;
+    try {
+      await guest.until(() => guest.console.includes("HEALTH-OK") && guest.writes() > 0);
+      return guest;
+    } catch (error) {
+      await guest.end("SIGKILL");
+      throw error;
+    }
   }
 
   get console(): string {
