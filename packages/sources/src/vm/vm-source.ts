@@ -19,6 +19,7 @@ import { sourcesError } from "../errors.ts";
 import { Programs } from "../programs/programs.ts";
 import { proveBoot } from "./boot/prove-boot.ts";
 import { captureOf } from "./capture-moment.ts";
+import { chosenDisks } from "./chosen-disks.ts";
 import { stoppedMoment } from "./image/stopped-moment.ts";
 import type { Moment } from "./moment.ts";
 import { liveMoment } from "./qmp/live-moment.ts";
@@ -143,7 +144,7 @@ export class VmSource implements Source {
     return stoppedMoment({
       source: this.#title,
       programs: this.#programs,
-      images: (disks ?? []).filter(({ name }) => !this.#settings["exclude-disks"].includes(name)),
+      images: chosenDisks(disks ?? [], this.#settings["exclude-disks"], this.#title),
       temporary: this.#surroundings.temporary,
       limitMs: this.#settings["freeze-time-limit"],
       previous: async () => options.destination?.previous(),

@@ -1,5 +1,5 @@
 /** Proves a capture of a machine: starts what was restored, and waits until it works. */
-import { access, constants } from "node:fs/promises";
+import { access, constants, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "@holdfast/base";
 import type { CallOptions, ProofCheck, ProofEvidence } from "../../contract/source.ts";
@@ -55,9 +55,9 @@ async function attempt(options: BootOptions, { accelerator, limitMs, before }: A
   const { proof, source, scratch, temporary, onStep, signal } = options;
   const words = accelerator === "kvm" ? "KVM" : "QEMU's own emulation";
   const limit = { ms: limitMs, what: "the start of the restored machine", source, setting: "proof: boot-time-limit" };
-  const limited = limitTime(limit, { signal });
   const { programs, shape, disks, variables } = options;
-  const places = { folder: join(scratch, `boot-${accelerator}`), sockets: join(temporary, `b-${accelerator}`) };
+  const places = { folder: join(scratch, `boot-${accelerator}`), sockets: await mkdtemp(join(temporary, "boot-")) };
+  const limited = limitTime(limit, { signal });
   const checks: ProofCheck[] = [];
   let machine: StartedMachine | undefined;
   try {
@@ -89,6 +89,7 @@ async function attempt(options: BootOptions, { accelerator, limitMs, before }: A
   } finally {
     limited.end();
     await machine?.end();
+    await rm(places.sockets, { recursive: true, force: true });
   }
 }
 

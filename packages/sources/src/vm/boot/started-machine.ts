@@ -28,7 +28,7 @@ export interface MachineOptions extends CallOptions {
   readonly variables: string | undefined;
   /** For overlays; not there yet. */
   readonly folder: string;
-  /** For sockets: a short path, not there yet. */
+  /** For sockets: an empty folder of a short path. */
   readonly sockets: string;
   /** Ends the attempt to start it; the machine itself runs until `end`, or `signal`. */
   readonly starting: AbortSignal;
@@ -50,7 +50,7 @@ export class StartedMachine {
   /** @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED with what QEMU says */
   static async start(options: MachineOptions): Promise<StartedMachine> {
     const { programs, source, proof, folder, sockets, starting, signal } = options;
-    for (const each of [folder, sockets]) await mkdir(each, { mode: 0o700 });
+    await mkdir(folder, { mode: 0o700 });
     const disks = [];
     for (const { name, path } of options.disks) {
       const overlay = join(folder, `${name}.qcow2`);

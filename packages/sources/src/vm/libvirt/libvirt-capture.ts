@@ -175,11 +175,16 @@ export class LibvirtCapture {
   }
 
   async #tryBegin(disks: readonly SizedDisk[], { checkpoint, since, previous }: Marks): Promise<PlannedDisk[]> {
-    const { virsh, domain, signal } = this.#options;
+    const { virsh, domain, onWarning, signal } = this.#options;
     const planned = disks.map((disk, n) => {
       const before = previousDisk(previous, disk.name);
+      const isMarked = since !== undefined && before?.bitmap === since;
       // A checkpoint does not tell of what was cut off and came back as zeros.
-      const isKnown = before?.bitmap === since && before?.sizeBytes === disk.sizeBytes;
+      const isKnown = isMarked && before.sizeBytes === disk.sizeBytes;
+      if (isMarked && !isKnown) {
+        const message = `the disk ${disk.name} is read as a whole: it had ${before.sizeBytes} bytes and has ${disk.sizeBytes}`;
+        onWarning({ code: "bitmap-lost", message });
+      }
       return { ...disk, scratch: join(this.#folder, `overlay${n}`), since: isKnown ? since : undefined };
     });
     const marked = checkpoint !== undefined && disks.some(({ format }) => format === "qcow2");
