@@ -38,6 +38,19 @@ export const tools: readonly Tool[] = [
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
+  { program: "qemu-system-x86_64", debianPackage: "qemu-system-x86" },
+  { program: "qemu-nbd", debianPackage: "qemu-utils" },
+  { program: "qemu-ga", debianPackage: "qemu-guest-agent" },
+  { program: "nbdkit", debianPackage: "nbdkit" },
+  { program: "virsh", debianPackage: "libvirt-clients" },
+  { program: "libvirtd", debianPackage: "libvirt-daemon-system" },
+  { program: "busybox", debianPackage: "busybox-static" },
+  { program: "syslinux", debianPackage: "syslinux" },
+  { program: "mformat", debianPackage: "mtools" },
+  { program: "mkfs.ext4", debianPackage: "e2fsprogs" },
+  { program: "sfdisk", debianPackage: "fdisk" },
+  { program: "depmod", debianPackage: "kmod" },
+  { program: "cpio", debianPackage: "cpio" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

@@ -68,7 +68,18 @@ export type {
   ParentChoice,
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
-export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
+export {
+  type ByteRange,
+  type ChangedRanges,
+  type GivenEntries,
+  type GivenEntry,
+  type GivenMetadata,
+  type GivenPiece,
+  type RangedFile,
+  type Zeros,
+  givenStream,
+} from "./backup/given-entries.ts";
+export { findParent } from "./backup/parent-choice.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
 export { listFolder } from "./backup/list-folder.ts";
 export { realMetadata } from "./backup/real-metadata.ts";

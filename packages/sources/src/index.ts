@@ -14,8 +14,10 @@ export {
 export { absolutePath, commandLine, duration, secretReference, size } from "./contract/setting-types.ts";
 export {
   type Capture,
+  type CaptureDestination,
   type CaptureOptions,
   type ProofCheck,
+  type ProofEvidence,
   type ProofReport,
   type ProveOptions,
   type RestoreForm,
@@ -29,6 +31,7 @@ export {
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
 export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
+export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
 export { readReport, reportInCapture } from "./system/capture/read-report.ts";
 export { type TopicDrift, compareReports } from "./system/drift/compare-reports.ts";

@@ -22,6 +22,12 @@ const prove: CommandDefinition = {
       defaultText: "this machine's",
       completes: "nothing",
     },
+    {
+      flags: "--evidence <folder>",
+      description:
+        "keep what shows it to a person here, in a folder for each proof: the end of a console's log, a picture of a screen",
+      completes: "folder",
+    },
     { flags: "--all-repositories", description: "from each repository in which it is kept, not only from the first" },
   ],
   examples: [
