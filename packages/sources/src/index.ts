@@ -30,3 +30,18 @@ export type { SecretReference, SourceSurroundings } from "./contract/surrounding
 export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
+
+// Discovery: what there is to protect
+export { type CollectOptions, collectHost } from "./discovery/host/collect-host.ts";
+export type { HostView } from "./discovery/host/host-view.ts";
+export type { HostMount } from "./discovery/host/mounts.ts";
+export { isBelow } from "./discovery/host/where-to-look.ts";
+export { findCandidates } from "./discovery/find-candidates.ts";
+export {
+  type Candidate,
+  type Category,
+  type Criticality,
+  type Need,
+  CATEGORIES,
+  CRITICALITIES,
+} from "./discovery/candidate.ts";

@@ -1,0 +1,87 @@
+/** Collects what is known of a host. Everything is read, nothing is asked of anybody: no program is started, no socket opened. */
+import { existsSync, readFileSync } from "node:fs";
+import type { CallOptions } from "../../contract/source.ts";
+import { walk } from "../walk/walk.ts";
+import { readCertificates } from "./certificates.ts";
+import { readGitRepository } from "./git-repository.ts";
+import type { HostView } from "./host-view.ts";
+import { installedPrograms } from "./installed-programs.ts";
+import { readKnownTexts } from "./known-texts.ts";
+import { type HostMount, parseMounts, withSizes } from "./mounts.ts";
+import { type ProcessFindings, readProcesses } from "./processes.ts";
+import { textOf } from "./read-start.ts";
+import { parseUsers } from "./users.ts";
+import { isBelow, placesToLook } from "./where-to-look.ts";
+
+export interface CollectOptions extends CallOptions {
+  /** Only these folders, absolute and without links. Default: all local file systems. */
+  readonly paths?: readonly string[];
+  /** Another system, such as the disk of a machine that died, mounted in this folder; its paths are told without it. Has no processes. */
+  readonly root?: string;
+  /** Where processes are shown, with `root`. */
+  readonly proc?: string;
+  /** Also what is mounted over a network. */
+  readonly withRemote?: boolean;
+  readonly nowMs: number;
+  readonly isRoot: boolean;
+  /** Told now and then: so many files and folders were looked at by now. */
+  readonly onProgress?: (entries: number) => void;
+}
+
+const NO_PROCESSES: ProcessFindings = { processes: [], tcp: [], unix: [], hidden: 0 };
+
+/** What cannot be looked at is part of the view, and no error. An abort ends all threads. */
+export async function collectHost(options: CollectOptions): Promise<HostView> {
+  const { paths = [], root = "", withRemote = false, nowMs, isRoot, signal, onProgress } = options;
+  const proc = options.proc ?? (root === "" ? "/proc" : undefined);
+  const found = proc === undefined ? NO_PROCESSES : readProcesses(proc);
+  const mounts = hostMounts(root, options.proc);
+  const users = parseUsers(textOf(`${root}/etc/passwd`, 4 * 1024 * 1024) ?? "");
+  const texts = readKnownTexts(root);
+  const places = placesToLook({ mounts, users, processes: found.processes, texts, paths, withRemote });
+  const walked = await walk(
+    places.starts,
+    { root, nowMs, ...places },
+    { signal, ...(onProgress === undefined ? {} : { onProgress }) },
+  );
+  const { folders, marks, unseen, unseenCount } = walked;
+  return {
+    nowMs,
+    paths,
+    processes: found.processes,
+    tcp: found.tcp,
+    unix: found.unix,
+    mounts,
+    users: users.filter(({ home }) => existsSync(root + home)),
+    texts,
+    programs: installedPrograms(root),
+    folders,
+    marks,
+    certificates: readCertificates(
+      marks.filter(({ what }) => what === "pem").map(({ path }) => path),
+      root,
+    ),
+    repositories: marks
+      .filter(({ what }) => what === "git")
+      .flatMap(({ path, detail }) => readGitRepository(path, { root, isBare: detail === "bare" }) ?? []),
+    unseen: { isRoot, places: unseen, placeCount: unseenCount, processes: found.hidden },
+  };
+}
+
+/** With `root`, what is mounted below it, and it itself. */
+function hostMounts(root: string, proc: string | undefined): HostMount[] {
+  const mounts = withSizes(parseMounts(readProc(`${proc ?? "/proc"}/self/mountinfo`)), root);
+  if (root === "" || proc !== undefined) return mounts;
+  const below = mounts.filter(({ point }) => isBelow(point, root)).map((mount) => ({ ...mount, point: mount.point.slice(root.length) || "/" }));
+  const itself: HostMount = { point: "/", type: "", device: root, nature: "local", totalBytes: undefined, usedBytes: undefined };
+  return below.some(({ point }) => point === "/") ? below : [itself, ...below];
+}
+
+/** Files of the kernel have no size. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,123 @@
+/** Processes of this machine, and what each listens on; as far as this user may look. Only `/proc` is read. */
+import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { type TcpListener, type UnixListener, parseTcp, parseUnix } from "./sockets.ts";
+
+export interface HostProcess {
+  readonly pid: number;
+  /** The name of its program: of the file where it can be seen, else as it calls itself. */
+  readonly program: string;
+  /** The file; `undefined` for what belongs to somebody else. */
+  readonly path: string | undefined;
+  readonly args: readonly string[];
+  readonly uid: number;
+  /** The folder it works in; `undefined` for what belongs to somebody else. */
+  readonly folder: string | undefined;
+  readonly tcp: readonly TcpListener[];
+  readonly unix: readonly UnixListener[];
+  /** The id of the container that it runs in: its paths are not those of this machine. */
+  readonly container: string | undefined;
+}
+
+export interface ProcessFindings {
+  readonly processes: readonly HostProcess[];
+  /** Listeners that cannot be told to belong to a process. */
+  readonly tcp: readonly TcpListener[];
+  readonly unix: readonly UnixListener[];
+  /** Processes whose open files could not be seen. */
+  readonly hidden: number;
+}
+
+/** @param proc where the system shows its processes */
+export function readProcesses(proc: string): ProcessFindings {
+  const tcp = [...parseTcp(text(`${proc}/net/tcp`)), ...parseTcp(text(`${proc}/net/tcp6`))];
+  const unix = parseUnix(text(`${proc}/net/unix`));
+  const wanted = new Set([...tcp, ...unix].map(({ inode }) => inode));
+  const taken = new Set<string>();
+  let hidden = 0;
+  const processes = names(proc).filter((name) => /^\d+$/.test(name)).flatMap((pid): HostProcess[] => {
+    const args = text(`${proc}/${pid}/cmdline`).split("\0").filter((word, at) => word !== "" || at === 0);
+    // Threads of the kernel have no command line, and what has ended neither.
+    if (args[0] === undefined || args[0] === "") return [];
+    const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
+    const open = openSockets(`${proc}/${pid}/fd`, wanted);
+    if (open === undefined) hidden++;
+    else for (const inode of open) taken.add(inode);
+    return [
+      {
+        pid: Number(pid),
+        program: programName(path, args[0], text(`${proc}/${pid}/comm`).trim()),
+        path,
+        args,
+        uid: ownerOf(`${proc}/${pid}`),
+        folder: link(`${proc}/${pid}/cwd`),
+        tcp: tcp.filter(({ inode }) => open?.has(inode) === true),
+        unix: unix.filter(({ inode }) => open?.has(inode) === true),
+        container: containerOf(text(`${proc}/${pid}/cgroup`)),
+      },
+    ];
+  });
+  return {
+    processes,
+    tcp: tcp.filter(({ inode }) => !taken.has(inode)),
+    unix: unix.filter(({ inode }) => !taken.has(inode)),
+    hidden,
+  };
+}
+
+/** The id of a container in a path of control groups, by the names that engines give. */
+function containerOf(cgroup: string): string | undefined {
+  return /(?:docker|libpod|crio|cri-containerd|containerd|kubepods[^\n]*?)[-/]([0-9a-f]{12})[0-9a-f]{52}/.exec(cgroup)?.[1];
+}
+
+/** Some servers write what they do in the place of their command line; `comm` is cut after fifteen characters. */
+function programName(path: string | undefined, first: string, comm: string): string {
+  if (path !== undefined) return basename(path);
+  const word = basename(first.split(/[ :]/)[0] ?? "");
+  return word.startsWith(comm) ? word : comm;
+}
+
+function openSockets(folder: string, wanted: ReadonlySet<string>): Set<string> | undefined {
+  const found = new Set<string>();
+  try {
+    for (const file of readdirSync(folder)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(link(`${folder}/${file}`) ?? "")?.[1];
+      if (inode !== undefined && wanted.has(inode)) found.add(inode);
+    }
+    return found;
+  } catch {
+    return undefined;
+  }
+}
+
+function ownerOf(path: string): number {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return -1;
+  }
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function link(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
