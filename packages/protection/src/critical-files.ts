@@ -1,6 +1,12 @@
 /** What is worth protecting on a machine that nobody has described: the user's files and the system's configuration. */
 import { accessSync, constants } from "node:fs";
-import { CACHE_TAG, REPRODUCIBLE_IN_HOMES, REPRODUCIBLE_NAMES, type SelectionRules, escapePattern } from "@holdfast/engine";
+import {
+  CACHE_TAG,
+  REPRODUCIBLE_IN_HOMES,
+  REPRODUCIBLE_NAMES,
+  type SelectionRules,
+  escapePattern,
+} from "@holdfast/engine";
 
 export interface CriticalFiles {
   readonly targets: readonly string[];

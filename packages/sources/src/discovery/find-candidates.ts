@@ -15,10 +15,12 @@ import { findSystem } from "./finders/system.ts";
 import { findWebRoots } from "./finders/web.ts";
 import type { HostView } from "./host/host-view.ts";
 import { isBelow } from "./host/where-to-look.ts";
-import { NOTHING, plus } from "./walk/folder-sizes.ts";
+import { NOTHING, type Totals, plus } from "./walk/folder-sizes.ts";
 
 /** Kinds that store folders as they are, so that they hold all files that lie there. */
 const FILE_KINDS: ReadonlySet<string> = new Set(["files", "system"]);
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** All that there is to protect, the most critical and largest first; with the same view always the same. */
 export function findCandidates(view: HostView): Candidate[] {
@@ -41,7 +43,8 @@ export function findCandidates(view: HostView): Candidate[] {
   const byId = new Map<string, Finding>();
   for (const finding of findings) if (!byId.has(finding.id)) byId.set(finding.id, finding);
   const all = [...byId.values()];
-  return all.map((finding) => completed(finding, all, view)).sort(inOrder);
+  const sizes = fileSizes(view);
+  return all.map((finding) => completed(finding, { all, view, sizes })).sort(inOrder);
 }
 
 /** Repositories of backup programs, which a walk leaves out: a backup of backups grows without an end. */
@@ -62,12 +65,27 @@ function findBackups(view: HostView): Finding[] {
     }));
 }
 
+/** Files that were looked at more closely have no row of their own. */
+function fileSizes({ marks, nowMs }: HostView): Map<string, Totals> {
+  return new Map(
+    marks
+      .filter(({ sizeBytes }) => sizeBytes > 0)
+      .map(({ path, sizeBytes: bytes, changedMs }) => {
+        const age = nowMs - changedMs;
+        return [path, { files: 1, bytes, dayBytes: age < DAY_MS ? bytes : 0, weekBytes: age < 7 * DAY_MS ? bytes : 0 }];
+      }),
+  );
+}
+
 function isAskedFor({ paths }: Finding, view: HostView): boolean {
   return view.paths.length === 0 || paths.some((path) => view.paths.some((asked) => isBelow(path, asked)));
 }
 
-function completed(finding: Finding, all: readonly Finding[], view: HostView): Candidate {
-  const totals = finding.paths.map((path) => view.folders.of(path));
+function completed(
+  finding: Finding,
+  { all, view, sizes }: { all: readonly Finding[]; view: HostView; sizes: ReadonlyMap<string, Totals> },
+): Candidate {
+  const totals = finding.paths.map((path) => view.folders.of(path) ?? sizes.get(path));
   const isMeasured = finding.paths.length > 0 && totals.every((each) => each !== undefined);
   const sum = totals.reduce((total, each) => plus(total ?? NOTHING, each ?? NOTHING), NOTHING) ?? NOTHING;
   const holder = FILE_KINDS.has(finding.kind) ? holderOf(finding, all) : undefined;

@@ -43,12 +43,15 @@ function ofFolder(view: HostView, folder: string, certificates: readonly HostCer
 }
 
 function judged(certificates: readonly HostCertificate[], isOver: boolean): [Finding["criticality"], string] {
-  if (certificates.every(({ path }) => OF_TESTS.test(path))) return ["replaceable", "it lies among tests or examples of a program"];
+  if (certificates.every(({ path }) => OF_TESTS.test(path)))
+    return ["replaceable", "it lies among tests or examples of a program"];
   if (!isOver && certificates.some(({ isAuthority }) => isAuthority)) {
     return ["critical", "the key of an authority: all that it has signed hangs on it"];
   }
-  if (certificates.every(({ path }) => SNAKEOIL.test(path))) return ["replaceable", "Debian makes it when ssl-cert is installed"];
+  if (certificates.every(({ path }) => SNAKEOIL.test(path)))
+    return ["replaceable", "Debian makes it when ssl-cert is installed"];
   if (isOver) return ["normal", "all of its certificates have expired"];
-  if (certificates.every(({ path }) => LETS_ENCRYPT.test(path))) return ["normal", "a new one can be had at once, as long as names and account are known"];
+  if (certificates.every(({ path }) => LETS_ENCRYPT.test(path)))
+    return ["normal", "a new one can be had at once, as long as names and account are known"];
   return ["important", "with the key gone, a new certificate must be bought or signed"];
 }

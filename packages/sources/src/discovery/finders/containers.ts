@@ -45,11 +45,15 @@ export function findContainers(view: HostView): Finding[] {
 
 function ofEngine(view: HostView, engine: Engine): Finding[] {
   const { folder, volumes, socket, program } = engine;
-  const listens = [...view.unix, ...view.processes.flatMap(({ unix }) => unix)].some(({ path }) => path.replace(/^\/var\/run\//, "/run/") === socket.replace(/^\/var\/run\//, "/run/"));
+  const listens = [...view.unix, ...view.processes.flatMap(({ unix }) => unix)].some(
+    ({ path }) => path.replace(/^\/var\/run\//, "/run/") === socket.replace(/^\/var\/run\//, "/run/"),
+  );
   if (view.folders.of(folder) === undefined && !listens) return [];
   const all = view.folders.below(volumes).map((path) => basename(path));
   const named = all.filter((name) => !ANONYMOUS.test(name));
-  const evidence = [listens ? `an engine listens on ${socket}` : `${folder} is there, and no engine listens on ${socket}`];
+  const evidence = [
+    listens ? `an engine listens on ${socket}` : `${folder} is there, and no engine listens on ${socket}`,
+  ];
   if (all.length > 0) evidence.push(`${all.length} volumes, ${named.length} of them with names`);
   return [
     {
@@ -61,7 +65,10 @@ function ofEngine(view: HostView, engine: Engine): Finding[] {
       confidence: listens || all.length > 0 ? "certain" : "possible",
       evidence: evidence.join("; "),
       criticality: named.length > 0 ? "critical" : "normal",
-      reason: named.length > 0 ? "volumes hold what containers keep; images come from a registry again" : "no volume has a name: containers here seem to keep nothing",
+      reason:
+        named.length > 0
+          ? "volumes hold what containers keep; images come from a registry again"
+          : "no volume has a name: containers here seem to keep nothing",
       needs: [tool(view, program), { what: "rights", detail: `root, or the group that may use ${socket}` }],
       settings: { socket },
     },

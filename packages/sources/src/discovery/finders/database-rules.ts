@@ -11,7 +11,10 @@ function textsIn(view: HostView, folder: string): string[] {
 }
 
 function inTexts(view: HostView, folders: readonly string[], name: string): string | undefined {
-  return folders.flatMap((folder) => textsIn(view, folder)).map((text) => configured(text, name)).findLast((value) => value !== undefined);
+  return folders
+    .flatMap((folder) => textsIn(view, folder))
+    .map((text) => configured(text, name))
+    .findLast((value) => value !== undefined);
 }
 
 function port(text: string | undefined): number | undefined {
@@ -47,7 +50,10 @@ const postgres: DatabaseRule = {
   ],
   needs: (view) => [
     tool(view, "pg_dump"),
-    { what: CREDENTIALS, detail: "a role that may read all databases, such as postgres; by its socket without a password" },
+    {
+      what: CREDENTIALS,
+      detail: "a role that may read all databases, such as postgres; by its socket without a password",
+    },
   ],
 };
 
@@ -64,7 +70,9 @@ const mysql: DatabaseRule = {
     argument(args, "--datadir", "-h") ?? inTexts(view, MYSQL_TEXTS, "datadir") ?? "/var/lib/mysql",
   named: ({ process: { args } }) => port(argument(args, "--port", "-P")),
   settings: ({ host, port: number, socket }) => ({
-    ...(socket === undefined && host !== undefined ? { host, port: number } : { socket: socket ?? "/run/mysqld/mysqld.sock" }),
+    ...(socket === undefined && host !== undefined
+      ? { host, port: number }
+      : { socket: socket ?? "/run/mysqld/mysqld.sock" }),
     user: "root",
   }),
   command: ({ host, port: number, socket }) => [
@@ -74,7 +82,10 @@ const mysql: DatabaseRule = {
   ],
   needs: (view) => [
     tool(view, "mariadb-dump", "mysqldump"),
-    { what: CREDENTIALS, detail: "an account that may read all databases; as root by its socket usually without a password" },
+    {
+      what: CREDENTIALS,
+      detail: "an account that may read all databases; as root by its socket usually without a password",
+    },
   ],
 };
 
@@ -88,9 +99,13 @@ const redis: DatabaseRule = {
   folder: ({ process: { args, folder } }, view) =>
     argument(args, "--dir") ?? folder ?? inTexts(view, ["/etc/redis", "/etc/valkey"], "dir"),
   named: ({ process: { args } }) => port(argument(args, "--port") ?? /[:*](\d+)/.exec(args.join(" "))?.[1]),
-  settings: ({ host, port: number, socket }) => (number === 0 && socket !== undefined ? { socket } : { host: host ?? "127.0.0.1", port: number }),
+  settings: ({ host, port: number, socket }) =>
+    number === 0 && socket !== undefined ? { socket } : { host: host ?? "127.0.0.1", port: number },
   command: ({ host, port: number }) => ["redis-cli", "-h", host ?? "127.0.0.1", "-p", String(number), "--rdb", "-"],
-  needs: (view) => [tool(view, "redis-cli", "valkey-cli"), { what: CREDENTIALS, detail: "its password, where it asks for one" }],
+  needs: (view) => [
+    tool(view, "redis-cli", "valkey-cli"),
+    { what: CREDENTIALS, detail: "its password, where it asks for one" },
+  ],
 };
 
 const etcd: DatabaseRule = {
@@ -120,11 +135,15 @@ const openldap: DatabaseRule = {
   port: 389,
   socket: /ldapi$/,
   mark: "lmdb-data",
-  folder: (_, view) => view.marks.find(({ what, path }) => what === "lmdb-data" && /ldap/.test(path))?.path ?? "/var/lib/ldap",
+  folder: (_, view) =>
+    view.marks.find(({ what, path }) => what === "lmdb-data" && /ldap/.test(path))?.path ?? "/var/lib/ldap",
   isPlausible: (folder) => /ldap/.test(folder),
   settings: () => ({}),
   command: () => ["slapcat"],
-  needs: (view) => [tool(view, "slapcat"), { what: "rights", detail: "root, or the user of slapd: slapcat reads its files" }],
+  needs: (view) => [
+    tool(view, "slapcat"),
+    { what: "rights", detail: "root, or the user of slapd: slapcat reads its files" },
+  ],
 };
 
 const mongodb: DatabaseRule = {
@@ -135,18 +154,16 @@ const mongodb: DatabaseRule = {
   socket: /mongodb-\d+\.sock$/,
   mark: "mongodb-data",
   folder: ({ process: { args } }, view) =>
-    argument(args, "--dbpath") ?? inTexts(view, ["/etc/mongod.conf", "/etc/mongodb.conf"], "dbPath") ?? "/var/lib/mongodb",
+    argument(args, "--dbpath") ??
+    inTexts(view, ["/etc/mongod.conf", "/etc/mongodb.conf"], "dbPath") ??
+    "/var/lib/mongodb",
   named: ({ process: { args } }) => port(argument(args, "--port")),
   settings: ({ host, port: number }) => ({ host: host ?? "127.0.0.1", port: number }),
   command: ({ host, port: number }) => ["mongodump", `--host=${host ?? "127.0.0.1"}`, `--port=${number}`, "--archive"],
-  needs: (view) => [tool(view, "mongodump"), { what: CREDENTIALS, detail: "an account with the role backup, where it asks for one" }],
+  needs: (view) => [
+    tool(view, "mongodump"),
+    { what: CREDENTIALS, detail: "an account with the role backup, where it asks for one" },
+  ],
 };
 
-export const DATABASE_RULES: readonly DatabaseRule[] = [
-  postgres,
-  mysql,
-  redis,
-  etcd,
-  openldap,
-  mongodb,
-];
+export const DATABASE_RULES: readonly DatabaseRule[] = [postgres, mysql, redis, etcd, openldap, mongodb];

@@ -45,7 +45,8 @@ export function findDatabases(rules: readonly DatabaseRule[], view: HostView): F
 function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
   const { process } = server;
   const folder = process.container === undefined ? rule.folder(server, view) : undefined;
-  const port = rule.named?.(server, view) ?? server.tcp.find((each) => each.port === rule.port)?.port ?? server.tcp[0]?.port;
+  const port =
+    rule.named?.(server, view) ?? server.tcp.find((each) => each.port === rule.port)?.port ?? server.tcp[0]?.port;
   const listener = server.tcp.find((each) => each.port === port);
   const place: ServerPlace = {
     host: listener === undefined ? undefined : clientAddress(listener),
@@ -70,7 +71,12 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
       ...rule.needs(view, server),
       ...(process.container === undefined
         ? []
-        : [{ what: "preparation" as const, detail: "its port must be reachable from outside of the container, or the command run in it" }]),
+        : [
+            {
+              what: "preparation" as const,
+              detail: "its port reachable from outside of the container, or a command that runs in it",
+            },
+          ]),
     ],
     settings: rule.settings(place, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
@@ -90,7 +96,10 @@ function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: Host
     evidence: `a data folder of ${rule.product}${detail === "" ? "" : ` (${detail})`} that no process here is known to use`,
     criticality: "important",
     reason: "data of a database server that does not run: whether it is still needed, only you know",
-    needs: [...rule.needs(view, undefined), { what: "preparation", detail: "the server must run while it is captured" }],
+    needs: [
+      ...rule.needs(view, undefined),
+      { what: "preparation", detail: "the server to run while it is captured" },
+    ],
     settings: rule.settings(place, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };

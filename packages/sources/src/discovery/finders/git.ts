@@ -28,10 +28,14 @@ export function findRepositories(view: HostView): Finding[] {
 function judged({ remotes, branches, unpushed, hasStash, isBare }: GitRepository): [Finding["criticality"], string] {
   if (branches.length === 0 && !hasStash) return ["normal", "no commits yet"];
   if (remotes.length === 0) {
-    return isBare ? ["critical", "others push to it, and it has no remote of its own"] : ["important", "it has no remote: its commits are only here"];
+    return isBare
+      ? ["critical", "others push to it, and it has no remote of its own"]
+      : ["important", "it has no remote: its commits are only here"];
   }
   const parts = [
-    ...(unpushed.length === 0 ? [] : [`commits that ${remotes.join(", ")} is not known to have: ${shortened(unpushed)}`]),
+    ...(unpushed.length === 0
+      ? []
+      : [`commits that ${remotes.join(", ")} is not known to have: ${shortened(unpushed)}`]),
     ...(hasStash ? ["a stash"] : []),
   ];
   if (parts.length > 0) return ["important", parts.join("; ")];

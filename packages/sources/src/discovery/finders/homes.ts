@@ -30,7 +30,9 @@ function homeOf(view: HostView, home: string, { name, isCertain }: { name: strin
     title: `home of ${name}`,
     paths: [home],
     confidence: isCertain ? "certain" : "likely",
-    evidence: isCertain ? `${name} may log in and has this home` : "a folder in /home; its account is not among those of this machine",
+    evidence: isCertain
+      ? `${name} may log in and has this home`
+      : "a folder in /home; its account is not among those of this machine",
     criticality: isEmpty ? "normal" : isRoot ? "important" : "critical",
     reason: isEmpty
       ? "hardly anything is in it"

@@ -9,9 +9,14 @@ const QEMU = /^qemu-(system-\w+|kvm)$|^kvm$/;
 
 /** A disk belongs to the first machine that has it. */
 export function findMachines(view: HostView): Finding[] {
-  const defined = [...view.texts].filter(([path]) => /^\/etc\/libvirt\/qemu\/[^/]+\.xml$/.test(path)).map(([path, xml]) => ofLibvirt(view, path, xml));
+  const defined = [...view.texts]
+    .filter(([path]) => /^\/etc\/libvirt\/qemu\/[^/]+\.xml$/.test(path))
+    .map(([path, xml]) => ofLibvirt(view, path, xml));
   const names = new Set(defined.map(({ id }) => id));
-  const running = view.processes.filter(({ program }) => QEMU.test(program)).map((process) => ofProcess(view, process)).filter(({ id }) => !names.has(id));
+  const running = view.processes
+    .filter(({ program }) => QEMU.test(program))
+    .map((process) => ofProcess(view, process))
+    .filter(({ id }) => !names.has(id));
   const used = new Set([...defined, ...running].flatMap(({ paths }) => paths));
   return [...defined, ...running, ...images(view, used)];
 }
@@ -30,21 +35,34 @@ function ofLibvirt(view: HostView, path: string, xml: string): Finding {
 function ofProcess(view: HostView, { pid, args, program }: HostProcess): Finding {
   const name = /^(?:guest=)?([^,]+)/.exec(argument(args, "-name") ?? "")?.[1] ?? `process-${program}`;
   const isManaged = args.some((word) => word.includes("/var/lib/libvirt/") || word.startsWith("guest="));
-  const qmp = args.map((word) => /^(?:unix:|socket,.*?path=)([^,]+)/.exec(word)?.[1]).find((path) => path !== undefined);
+  const qmp = args
+    .map((word) => /^(?:unix:|socket,.*?path=)([^,]+)/.exec(word)?.[1])
+    .find((path) => path !== undefined);
   return {
     ...machine(view, name, disksOf(args)),
     evidence: `process ${pid} (${program}) runs it`,
     needs: [
       ...(isManaged ? [tool(view, "virsh")] : []),
-      ...(qmp === undefined && !isManaged ? [{ what: "preparation" as const, detail: "a QMP socket: start it with -qmp unix:/PATH,server,nowait" }] : []),
+      ...(qmp === undefined && !isManaged
+        ? [{ what: "preparation" as const, detail: "a QMP socket: start it with -qmp unix:/PATH,server,nowait" }]
+        : []),
       { what: "rights", detail: "root, or the user that runs it" },
     ],
     settings: isManaged ? { libvirt: name } : qmp === undefined ? {} : { qmp },
   };
 }
 
-function machine(view: HostView, name: string, disks: readonly string[]): Pick<Finding, "id" | "category" | "kind" | "title" | "paths" | "confidence" | "criticality" | "reason" | "sizeBytes"> {
-  const sizes = view.marks.filter(({ what, path }) => what === "disk-image" && disks.includes(path)).map(({ sizeBytes }) => sizeBytes);
+function machine(
+  view: HostView,
+  name: string,
+  disks: readonly string[],
+): Pick<
+  Finding,
+  "id" | "category" | "kind" | "title" | "paths" | "confidence" | "criticality" | "reason" | "sizeBytes"
+> {
+  const sizes = view.marks
+    .filter(({ what, path }) => what === "disk-image" && disks.includes(path))
+    .map(({ sizeBytes }) => sizeBytes);
   return {
     id: `vm:${name}`,
     category: "virtual machine",
@@ -61,7 +79,8 @@ function machine(view: HostView, name: string, disks: readonly string[]): Pick<F
 function disksOf(args: readonly string[]): string[] {
   const found = args.flatMap((word, at) => {
     if (args[at - 1] === "-drive") return /(?:^|,)file=([^,]+)/.exec(word)?.[1] ?? [];
-    if (args[at - 1] === "-blockdev") return /"filename":\s*"([^"]+)"/.exec(word)?.[1] ?? /(?:^|,)(?:file\.)?filename=([^,]+)/.exec(word)?.[1] ?? [];
+    if (args[at - 1] === "-blockdev")
+      return /"filename":\s*"([^"]+)"/.exec(word)?.[1] ?? /(?:^|,)(?:file\.)?filename=([^,]+)/.exec(word)?.[1] ?? [];
     return /^-(hd[a-d]|drive-file)$/.test(args[at - 1] ?? "") ? word : [];
   });
   return [...new Set(found)].filter((path) => path.startsWith("/"));

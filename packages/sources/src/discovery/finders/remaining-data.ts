@@ -7,7 +7,20 @@ import { NOTHING, type Totals, minus } from "../walk/folder-sizes.ts";
 const LEAST_BYTES = 64 * 1024;
 const LEAST_STATE_BYTES = 1024 * 1024;
 /** Folders at the top that others explain, or that hold nothing of its own. */
-const EXPLAINED = new Set(["/etc", "/home", "/root", "/usr", "/var", "/opt", "/mnt", "/media", "/run", "/proc", "/sys", "/dev"]);
+const EXPLAINED = new Set([
+  "/etc",
+  "/home",
+  "/root",
+  "/usr",
+  "/var",
+  "/opt",
+  "/mnt",
+  "/media",
+  "/run",
+  "/proc",
+  "/sys",
+  "/dev",
+]);
 /** Folders of /var/lib that packages and services fill by themselves. */
 const OF_SERVICES =
   /^\/var\/lib\/(systemd|dbus|misc|pam|polkit-1|private|ubuntu-.*|update-.*|initramfs-tools|os-prober|shim-signed|sudo|tpm2?|udisks2|usb_modeswitch|vim|xkb|xml-core|sgml-base|aspell|dictionaries-common|emacsen-common|ispell|mecab|ghostscript|texmf|tex-common|python|pipewire|AccountsService|NetworkManager|PackageKit|bluetooth|boltd|colord|fwupd|gdm3?|lightdm|geoclue|hp|ieee-data|logrotate|man-db|mlocate|plocate|nfs|ntp|chrony|openvpn|power-profiles-daemon|urandom|docker|containers|rancher|kubelet)(\/|$)/;
@@ -17,9 +30,17 @@ const OF_SERVICES =
  * comes up even when nobody knows what it is.
  */
 export function findRemainingData(view: HostView, found: readonly Finding[]): Finding[] {
-  const claimed = [...new Set(found.filter(({ category }) => category !== "git" && category !== "certificate").flatMap(({ paths }) => paths))];
+  const claimed = [
+    ...new Set(
+      found.filter(({ category }) => category !== "git" && category !== "certificate").flatMap(({ paths }) => paths),
+    ),
+  ];
   const result: Finding[] = [];
-  const add = (path: string, leastBytes: number, finding: Omit<Finding, "id" | "kind" | "paths" | "settings">): void => {
+  const add = (
+    path: string,
+    leastBytes: number,
+    finding: Omit<Finding, "id" | "kind" | "paths" | "settings">,
+  ): void => {
     const rest = unclaimed(view, path, claimed);
     if (rest === undefined || rest.bytes < leastBytes) return;
     result.push({ ...finding, id: `files:${path}`, kind: "files", paths: [path], settings: { paths: [path] } });
@@ -28,14 +49,37 @@ export function findRemainingData(view: HostView, found: readonly Finding[]): Fi
   for (const path of view.paths) add(path, 1, { ...DATA, evidence: "you have named it" });
   if (view.paths.length > 0) return result;
   for (const { point, device, type, nature } of view.mounts) {
-    if (nature !== "local" || point === "/" || EXPLAINED.has(point) || point.startsWith("/boot") || point === "/var/lib") continue;
+    if (
+      nature !== "local" ||
+      point === "/" ||
+      EXPLAINED.has(point) ||
+      point.startsWith("/boot") ||
+      point === "/var/lib"
+    )
+      continue;
     const evidence = `a file system of its own (${type}, ${device})`;
-    add(point, LEAST_BYTES, { ...DATA, confidence: "likely", criticality: "important", evidence, reason: "somebody has given it a disk of its own" });
+    add(point, LEAST_BYTES, {
+      ...DATA,
+      confidence: "likely",
+      criticality: "important",
+      evidence,
+      reason: "somebody has given it a disk of its own",
+    });
   }
   for (const path of view.folders.below("/").filter((each) => !EXPLAINED.has(each))) add(path, LEAST_BYTES, DATA);
-  for (const path of view.folders.below("/var/lib").filter((each) => !OF_SERVICES.test(each))) add(path, LEAST_STATE_BYTES, STATE);
-  add("/var/backups", LEAST_BYTES, { ...DATA, category: "backup", criticality: "replaceable", reason: "copies of what lies elsewhere" });
-  add("/var/log", LEAST_STATE_BYTES, { ...DATA, title: "logs", reason: "needed to find out what happened, and hardly for anything else" });
+  for (const path of view.folders.below("/var/lib").filter((each) => !OF_SERVICES.test(each)))
+    add(path, LEAST_STATE_BYTES, STATE);
+  add("/var/backups", LEAST_BYTES, {
+    ...DATA,
+    category: "backup",
+    criticality: "replaceable",
+    reason: "copies of what lies elsewhere",
+  });
+  add("/var/log", LEAST_STATE_BYTES, {
+    ...DATA,
+    title: "logs",
+    reason: "needed to find out what happened, and hardly for anything else",
+  });
   return result;
 }
 

@@ -25,12 +25,15 @@ export interface ServerRule {
  * user listens on counts, or the usual port.
  */
 export function serversOf(view: HostView, { programs, port, socket }: ServerRule): Server[] {
-  return view.processes.filter((process) => isMain(process, programs)).map((process) => {
-    const own = { tcp: process.tcp, unix: process.unix.filter(({ path }) => socket?.test(path) === true) };
-    if (own.tcp.length + own.unix.length > 0 || process.container !== undefined) return { process, ...own, isCertain: true };
-    const tcp = view.tcp.filter((each) => (each.uid === process.uid && each.uid !== 0) || each.port === port);
-    return { process, tcp, unix: view.unix.filter(({ path }) => socket?.test(path) === true), isCertain: false };
-  });
+  return view.processes
+    .filter((process) => isMain(process, programs))
+    .map((process) => {
+      const own = { tcp: process.tcp, unix: process.unix.filter(({ path }) => socket?.test(path) === true) };
+      if (own.tcp.length + own.unix.length > 0 || process.container !== undefined)
+        return { process, ...own, isCertain: true };
+      const tcp = view.tcp.filter((each) => (each.uid === process.uid && each.uid !== 0) || each.port === port);
+      return { process, tcp, unix: view.unix.filter(({ path }) => socket?.test(path) === true), isCertain: false };
+    });
 }
 
 /** What a command line says: `--name=value`, `--name value`, `-n value`. */
@@ -46,7 +49,9 @@ export function argument(args: readonly string[], ...names: readonly string[]): 
 
 /** What a configuration says, as `name = value` or `name value`, without quotes; of several lines the last. */
 export function configured(text: string | undefined, name: string): string | undefined {
-  const lines = [...(text ?? "").matchAll(new RegExp(`^[ \\t]*${name}(?:[ \\t]*[=:][ \\t]*|[ \\t]+)(.+?)[ \\t]*(?:#.*)?$`, "gim"))];
+  const lines = [
+    ...(text ?? "").matchAll(new RegExp(`^[ \\t]*${name}(?:[ \\t]*[=:][ \\t]*|[ \\t]+)(.+?)[ \\t]*(?:#.*)?$`, "gim")),
+  ];
   return lines.at(-1)?.[1]?.replace(/^(['"])(.*)\1$/, "$2");
 }
 

@@ -9,7 +9,10 @@ const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 /** What programs make again by themselves. */
 const MADE_AGAIN: readonly (readonly [path: RegExp, why: string])[] = [
   [/^\/var\/lib\/(PackageKit|dnf|rpm|dpkg|yum|swcatalog|app-info)\//, "the package manager makes it again"],
-  [/^\/var\/lib\/(colord|sss|NetworkManager|fwupd|plocate|mlocate|man-db|geoclue|upower)\//, "its service makes it again"],
+  [
+    /^\/var\/lib\/(colord|sss|NetworkManager|fwupd|plocate|mlocate|man-db|geoclue|upower)\//,
+    "its service makes it again",
+  ],
   [/^\/var\/lib\/fail2ban\//, "bans that are over soon"],
   [/\/\.git\/|\/(Cache|cache|CachedData|GPUCache|Code Cache|ShaderCache|Service Worker)\//, "a cache"],
   [/\/(favicons|places\.sqlite-corrupt|thumbnails[^/]*|icon-cache[^/]*)$/i, "a cache"],
@@ -30,8 +33,6 @@ export function findSqlite(view: HostView): Finding[] {
         kind: "sqlite",
         title: mark.path,
         paths: [mark.path],
-        sizeBytes: mark.sizeBytes,
-        growth: growthOf(mark, view.nowMs),
         confidence: "certain",
         evidence: `begins as SQLite databases do; writes with a ${mark.detail}`,
         criticality,
@@ -42,7 +43,10 @@ export function findSqlite(view: HostView): Finding[] {
     });
 }
 
-function judged({ path }: Mark, { home, isFresh }: { home: string | undefined; isFresh: boolean }): [Criticality, string] {
+function judged(
+  { path }: Mark,
+  { home, isFresh }: { home: string | undefined; isFresh: boolean },
+): [Criticality, string] {
   const again = MADE_AGAIN.find(([pattern]) => pattern.test(path));
   if (again !== undefined) return ["replaceable", again[1]];
   if (home !== undefined) {
@@ -54,10 +58,4 @@ function judged({ path }: Mark, { home, isFresh }: { home: string | undefined; i
   return isFresh
     ? ["critical", "an application wrote to it within the last week"]
     : ["important", "a database that nothing has written to for a week"];
-}
-
-/** A file that changed counts as a whole: which of its pages are new, only it knows. */
-function growthOf({ sizeBytes, changedMs }: Mark, nowMs: number): { dayBytes: number; weekBytes: number } {
-  const age = nowMs - changedMs;
-  return { dayBytes: age < WEEK_MS / 7 ? sizeBytes : 0, weekBytes: age < WEEK_MS ? sizeBytes : 0 };
 }

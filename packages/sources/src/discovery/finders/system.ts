@@ -26,34 +26,33 @@ export function findSystem(view: HostView): Finding[] {
             needs: view.unseen.isRoot ? [] : ROOT,
           } as const,
         ]),
-    ...there(["/usr/local", "/opt"]).map(
-      (path): Finding => ({
-        id: `files:${path}`,
-        category: "application",
-        kind: "files",
-        title: "local software",
-        paths: [path],
-        confidence: path === "/usr/local" ? "likely" : "possible",
-        evidence: `${path} is not empty`,
-        criticality: path === "/usr/local" ? "important" : "normal",
-        reason: path === "/usr/local" ? "scripts and programs that no package brings" : "programs that somebody has put there, or packages of a vendor",
-        settings: { paths: [path] },
-      }),
-    ),
-    ...there(CRONTABS).map(
-      (path): Finding => ({
-        id: `files:${path}`,
-        category: "system",
-        kind: "files",
-        title: "crontabs of users",
-        paths: [path],
-        confidence: "certain",
-        evidence: "files of cron are there",
-        criticality: "important",
-        reason: "jobs that users have set up, and that nobody misses until they do not run",
-        needs: view.unseen.isRoot ? [] : ROOT,
-        settings: { paths: [path] },
-      }),
-    ),
+    ...there(["/usr/local", "/opt"]).map((path): Finding => ({
+      id: `files:${path}`,
+      category: "application",
+      kind: "files",
+      title: "local software",
+      paths: [path],
+      confidence: path === "/usr/local" ? "likely" : "possible",
+      evidence: `${path} is not empty`,
+      criticality: path === "/usr/local" ? "important" : "normal",
+      reason:
+        path === "/usr/local"
+          ? "scripts and programs that no package brings"
+          : "programs that somebody has put there, or packages of a vendor",
+      settings: { paths: [path] },
+    })),
+    ...there(CRONTABS).map((path): Finding => ({
+      id: `files:${path}`,
+      category: "system",
+      kind: "files",
+      title: "crontabs of users",
+      paths: [path],
+      confidence: "certain",
+      evidence: "files of cron are there",
+      criticality: "important",
+      reason: "jobs that users have set up, and that nobody misses until they do not run",
+      needs: view.unseen.isRoot ? [] : ROOT,
+      settings: { paths: [path] },
+    })),
   ];
 }

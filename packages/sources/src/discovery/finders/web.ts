@@ -14,7 +14,9 @@ export function findWebRoots(view: HostView): Finding[] {
   for (const [path, root] of configuredRoots(view)) {
     if (view.folders.of(root) !== undefined) roots.set(root, `${path} names it`);
   }
-  const outer = [...roots].filter(([root]) => ![...roots.keys()].some((other) => other !== root && isBelow(root, other)));
+  const outer = [...roots].filter(
+    ([root]) => ![...roots.keys()].some((other) => other !== root && isBelow(root, other)),
+  );
   return outer
     .filter(([root]) => (view.folders.of(root)?.files ?? 1) > 0)
     .map(([root, evidence]): Finding => ({

@@ -44,7 +44,7 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
     { root, nowMs, ...places },
     { signal, ...(onProgress === undefined ? {} : { onProgress }) },
   );
-  const { folders, marks, unseen, unseenCount } = walked;
+  const { folders, marks, unseen, unseenCount, entries } = walked;
   return {
     nowMs,
     paths,
@@ -64,6 +64,7 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
     repositories: marks
       .filter(({ what }) => what === "git")
       .flatMap(({ path, detail }) => readGitRepository(path, { root, isBare: detail === "bare" }) ?? []),
+    entryCount: entries,
     unseen: { isRoot, places: unseen, placeCount: unseenCount, processes: found.hidden },
   };
 }
@@ -72,8 +73,17 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
 function hostMounts(root: string, proc: string | undefined): HostMount[] {
   const mounts = withSizes(parseMounts(readProc(`${proc ?? "/proc"}/self/mountinfo`)), root);
   if (root === "" || proc !== undefined) return mounts;
-  const below = mounts.filter(({ point }) => isBelow(point, root)).map((mount) => ({ ...mount, point: mount.point.slice(root.length) || "/" }));
-  const itself: HostMount = { point: "/", type: "", device: root, nature: "local", totalBytes: undefined, usedBytes: undefined };
+  const below = mounts
+    .filter(({ point }) => isBelow(point, root))
+    .map((mount) => ({ ...mount, point: mount.point.slice(root.length) || "/" }));
+  const itself: HostMount = {
+    point: "/",
+    type: "",
+    device: root,
+    nature: "local",
+    totalBytes: undefined,
+    usedBytes: undefined,
+  };
   return below.some(({ point }) => point === "/") ? below : [itself, ...below];
 }
 

@@ -22,7 +22,10 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const HASH = /\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b/g;
 
 /** `undefined` when it is no repository, or cannot be read. @param root stands before each path when it is read */
-export function readGitRepository(path: string, { root, isBare }: { root: string; isBare: boolean }): GitRepository | undefined {
+export function readGitRepository(
+  path: string,
+  { root, isBare }: { root: string; isBare: boolean },
+): GitRepository | undefined {
   const folder = `${root}${path}${isBare ? "" : "/.git"}`;
   const configuration = textOf(`${folder}/config`);
   if (configuration === undefined) return undefined;
@@ -43,7 +46,10 @@ export function readGitRepository(path: string, { root, isBare }: { root: string
 
 function packedRefs(folder: string): [string, string][] {
   const text = textOf(`${folder}/packed-refs`, MOST_BYTES) ?? "";
-  return [...text.matchAll(/^([0-9a-f]{40,64}) (refs\/\S+)$/gm)].map(([, hash, name]) => [name as string, hash as string]);
+  return [...text.matchAll(/^([0-9a-f]{40,64}) (refs\/\S+)$/gm)].map(([, hash, name]) => [
+    name as string,
+    hash as string,
+  ]);
 }
 
 function looseRefs(folder: string, below: string): [string, string][] {
@@ -55,7 +61,9 @@ function looseRefs(folder: string, below: string): [string, string][] {
 
 /** Every commit that a branch of a remote has been at, as the log of references has it. */
 function remoteHistory(folder: string): string[] {
-  return files(folder, "logs/refs/remotes").flatMap((name) => (textOf(`${folder}/${name}`, MOST_BYTES) ?? "").match(HASH) ?? []);
+  return files(folder, "logs/refs/remotes").flatMap(
+    (name) => (textOf(`${folder}/${name}`, MOST_BYTES) ?? "").match(HASH) ?? [],
+  );
 }
 
 function files(folder: string, below: string): string[] {

@@ -28,6 +28,8 @@ export interface HostView {
   readonly marks: readonly Mark[];
   readonly certificates: readonly HostCertificate[];
   readonly repositories: readonly GitRepository[];
+  /** Files and folders that were looked at. */
+  readonly entryCount: number;
   readonly unseen: HiddenParts;
 }
 
@@ -40,4 +42,3 @@ export interface HiddenParts {
   /** Processes whose program and sockets belong to somebody else. */
   readonly processes: number;
 }
-

@@ -93,7 +93,8 @@ function parsedLine(line: string): Line | undefined {
   const [front = "", back = ""] = line.split(" - ");
   const [, , device, root, point] = front.split(" ");
   const [type, source = ""] = back.split(" ");
-  if (device === undefined || root === undefined || point === undefined || type === undefined || type === "") return undefined;
+  if (device === undefined || root === undefined || point === undefined || type === undefined || type === "")
+    return undefined;
   return { device, root: unescaped(root), point: unescaped(point), type, source: unescaped(source) };
 }
 

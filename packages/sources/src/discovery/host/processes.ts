@@ -35,28 +35,32 @@ export function readProcesses(proc: string): ProcessFindings {
   const wanted = new Set([...tcp, ...unix].map(({ inode }) => inode));
   const taken = new Set<string>();
   let hidden = 0;
-  const processes = names(proc).filter((name) => /^\d+$/.test(name)).flatMap((pid): HostProcess[] => {
-    const args = text(`${proc}/${pid}/cmdline`).split("\0").filter((word, at) => word !== "" || at === 0);
-    // Threads of the kernel have no command line, and what has ended neither.
-    if (args[0] === undefined || args[0] === "") return [];
-    const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
-    const open = openSockets(`${proc}/${pid}/fd`, wanted);
-    if (open === undefined) hidden++;
-    else for (const inode of open) taken.add(inode);
-    return [
-      {
-        pid: Number(pid),
-        program: programName(path, args[0], text(`${proc}/${pid}/comm`).trim()),
-        path,
-        args,
-        uid: ownerOf(`${proc}/${pid}`),
-        folder: link(`${proc}/${pid}/cwd`),
-        tcp: tcp.filter(({ inode }) => open?.has(inode) === true),
-        unix: unix.filter(({ inode }) => open?.has(inode) === true),
-        container: containerOf(text(`${proc}/${pid}/cgroup`)),
-      },
-    ];
-  });
+  const processes = names(proc)
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid): HostProcess[] => {
+      const args = text(`${proc}/${pid}/cmdline`)
+        .split("\0")
+        .filter((word, at) => word !== "" || at === 0);
+      // Threads of the kernel have no command line, and what has ended neither.
+      if (args[0] === undefined || args[0] === "") return [];
+      const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
+      const open = openSockets(`${proc}/${pid}/fd`, wanted);
+      if (open === undefined) hidden++;
+      else for (const inode of open) taken.add(inode);
+      return [
+        {
+          pid: Number(pid),
+          program: programName(path, args[0], text(`${proc}/${pid}/comm`).trim()),
+          path,
+          args,
+          uid: ownerOf(`${proc}/${pid}`),
+          folder: link(`${proc}/${pid}/cwd`),
+          tcp: tcp.filter(({ inode }) => open?.has(inode) === true),
+          unix: unix.filter(({ inode }) => open?.has(inode) === true),
+          container: containerOf(text(`${proc}/${pid}/cgroup`)),
+        },
+      ];
+    });
   return {
     processes,
     tcp: tcp.filter(({ inode }) => !taken.has(inode)),
@@ -67,7 +71,9 @@ export function readProcesses(proc: string): ProcessFindings {
 
 /** The id of a container in a path of control groups, by the names that engines give. */
 function containerOf(cgroup: string): string | undefined {
-  return /(?:docker|libpod|crio|cri-containerd|containerd|kubepods[^\n]*?)[-/]([0-9a-f]{12})[0-9a-f]{52}/.exec(cgroup)?.[1];
+  return /(?:docker|libpod|crio|cri-containerd|containerd|kubepods[^\n]*?)[-/]([0-9a-f]{12})[0-9a-f]{52}/.exec(
+    cgroup,
+  )?.[1];
 }
 
 /** Some servers write what they do in the place of their command line; `comm` is cut after fifteen characters. */

@@ -8,10 +8,16 @@ import type { HostUser } from "./users.ts";
 const OF_THE_SYSTEM = [
   "/usr/*",
   "!/usr/local",
-  ...["bin", "sbin", "lib", "lib32", "lib64", "libx32", "boot", "dev", "proc", "sys", "run", "tmp", "snap"].map((name) => `/${name}`),
+  ...["bin", "sbin", "lib", "lib32", "lib64", "libx32", "boot", "dev", "proc", "sys", "run", "tmp", "snap"].map(
+    (name) => `/${name}`,
+  ),
   ...["tmp", "cache", "run", "lock"].map((name) => `/var/${name}`),
-  ...["dpkg", "apt", "rpm", "snapd", "lxcfs", "containerd", "systemd/coredump", "ucf", "command-not-found"].map((name) => `/var/lib/${name}`),
-  ...["overlay2", "image", "buildkit", "tmp", "aufs", "devicemapper", "btrfs", "zfs", "fuse-overlayfs"].map((name) => `/var/lib/docker/${name}`),
+  ...["dpkg", "apt", "rpm", "snapd", "lxcfs", "containerd", "systemd/coredump", "ucf", "command-not-found"].map(
+    (name) => `/var/lib/${name}`,
+  ),
+  ...["overlay2", "image", "buildkit", "tmp", "aufs", "devicemapper", "btrfs", "zfs", "fuse-overlayfs"].map(
+    (name) => `/var/lib/docker/${name}`,
+  ),
   "/var/lib/containers/storage/overlay*",
   "/home/*/.local/share/containers/storage/overlay*",
 ];

@@ -43,11 +43,17 @@ export function suspicionOf(name: string, bytes: number): Suspicion | undefined 
   if (COMPOSE_NAMES.has(name)) return "compose";
   // A page has a power of two from 512 bytes on, so that most files are ruled out by their size.
   if (bytes < SQLITE_LEAST_BYTES || bytes % SQLITE_PAGE_BYTES !== 0) return undefined;
-  return OTHER_CONTENT.has(ending.toLowerCase()) || name.endsWith("-wal") || name.endsWith("-shm") ? undefined : "sqlite";
+  return OTHER_CONTENT.has(ending.toLowerCase()) || name.endsWith("-wal") || name.endsWith("-shm")
+    ? undefined
+    : "sqlite";
 }
 
 /** What the first bytes confirm; `undefined` when it is something else. @param header up to `HEADER_BYTES` of it */
-export function confirmed(suspicion: Suspicion, header: Uint8Array, name: string): { readonly detail: string } | undefined {
+export function confirmed(
+  suspicion: Suspicion,
+  header: Uint8Array,
+  name: string,
+): { readonly detail: string } | undefined {
   const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString("latin1");
   switch (suspicion) {
     case "sqlite":
@@ -55,7 +61,9 @@ export function confirmed(suspicion: Suspicion, header: Uint8Array, name: string
       return { detail: header[SQLITE_WRITE_VERSION_AT] === 2 ? "write-ahead log" : "rollback journal" };
     case "pem":
       // Some begin with what the certificate says, in words.
-      return text.includes("-----BEGIN ") || /^(Certificate:|Bag Attributes|subject[ =])/.test(text) ? { detail: "" } : undefined;
+      return text.includes("-----BEGIN ") || /^(Certificate:|Bag Attributes|subject[ =])/.test(text)
+        ? { detail: "" }
+        : undefined;
     case "disk-image":
       return imageFormat(text, name);
     case "compose":

@@ -53,7 +53,11 @@ export class Slicer {
     this.#unseenCount = 0;
     this.#entries = 0;
     this.#stack = [...task];
-    for (let next = this.#stack.pop(); next !== undefined; next = this.#entries < most ? this.#stack.pop() : undefined) {
+    for (
+      let next = this.#stack.pop();
+      next !== undefined;
+      next = this.#entries < most ? this.#stack.pop() : undefined
+    ) {
       this.#visit(next);
     }
     return {
