@@ -101,11 +101,13 @@ function sourceOf(candidate: Candidate, { names, candidates, has }: Making, name
     const isUsable = SOURCE_KINDS.get(kind)?.settings.safeParse(settings).success ?? true;
     return { ...made, kind, settings, isCommentedOut: isOff || !isUsable };
   }
-  return {
-    ...made,
-    ...asCommand(candidate, comments),
-    isCommentedOut: isDoubtful || asCommand(candidate, comments).isCommentedOut,
-  };
+  const source = asCommand(candidate, comments);
+  return { ...made, ...source, isCommentedOut: isOff || source.isCommentedOut };
+}
+
+/** Nobody knows whether it is worth anything. */
+function isDoubtful({ criticality, confidence }: Candidate): boolean {
+  return criticality === "normal" && confidence === "possible";
 }
 
 /** Where the kind is not there, or there is none. */
@@ -129,9 +131,10 @@ function asCommand(
       isCommentedOut: true,
     };
   }
-  const settings = folder === undefined ? {} : { folder };
-  // A file by itself is no folder.
-  const isFolder = !candidate.id.includes("#") && candidate.category !== "virtual machine";
+  const { paths: stored = paths } = candidate.settings as { readonly paths?: readonly string[] };
+  const settings = { folder: stored[0] ?? "/PATH" };
+  // The image of a disk is one file, and no folder.
+  const isFolder = stored.length === 1 && candidate.category !== "virtual machine";
   return { kind: "command", settings, comments: [...comments, ...missing], isCommentedOut: !isFolder };
 }
 

@@ -96,10 +96,7 @@ function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: Host
     evidence: `a data folder of ${rule.product}${detail === "" ? "" : ` (${detail})`} that no process here is known to use`,
     criticality: "important",
     reason: "data of a database server that does not run: whether it is still needed, only you know",
-    needs: [
-      ...rule.needs(view, undefined),
-      { what: "preparation", detail: "the server to run while it is captured" },
-    ],
+    needs: [...rule.needs(view, undefined), { what: "preparation", detail: "the server to run while it is captured" }],
     settings: rule.settings(place, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };

@@ -149,7 +149,12 @@ export function findOtherDatabases(view: HostView): Finding[] {
           evidence: `process ${process.pid} (${process.program}) runs`,
           criticality: "critical",
           reason: "a server that runs and keeps data: copies of its files alone may not be consistent",
-          needs: [{ what: "preparation", detail: `a command of your own, as there is no kind of source for it: ${other.how}` }],
+          needs: [
+            {
+              what: "preparation",
+              detail: `a command of your own, as there is no kind of source for it: ${other.how}`,
+            },
+          ],
         };
       }),
   );
