@@ -114,7 +114,7 @@ describe("databases", () => {
         processes: [madeProcess("etcd", ["--data-dir", "/var/lib/etcd", "--cert-file=/x"], { tcp: [tcp(2379)] })],
       }),
       "etcd:/var/lib/etcd",
-      { settings: { endpoints: ["http://127.0.0.1:2379"] } },
+      { settings: { endpoints: ["https://127.0.0.1:2379"] } },
     ],
     [
       "OpenLDAP, and not every LMDB",
@@ -402,7 +402,7 @@ describe("certificates and repositories", () => {
       "ahead",
       repository({ unpushed: ["main", "wip"] }),
       "important",
-      /commits that origin is not known to have: main, wip/,
+      /commits that origin is not known to have had: main, wip/,
     ],
     ["with a stash", repository({ hasStash: true }), "important", /a stash/],
     ["without a remote", repository({ remotes: [] }), "important", /it has no remote/],

@@ -46,6 +46,7 @@ export function madeProcess(program: string, args: readonly string[], changes: P
   return {
     pid: 100,
     program,
+    names: [program],
     path: undefined,
     args: [program, ...args],
     uid: 0,

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { HostView } from "../host/host-view.ts";
 import type { DatabaseRule } from "./databases.ts";
-import { argument, configured, tool } from "./servers.ts";
+import { type Server, argument, configured, tool } from "./servers.ts";
 
 const CREDENTIALS = "credentials" as const;
 
@@ -108,6 +108,10 @@ const redis: DatabaseRule = {
   ],
 };
 
+function speaksTls({ process: { args } }: Server): boolean {
+  return argument(args, "--cert-file") !== undefined;
+}
+
 const etcd: DatabaseRule = {
   kind: "etcd",
   product: "etcd",
@@ -119,11 +123,13 @@ const etcd: DatabaseRule = {
     return named?.startsWith("/") === false && folder !== undefined ? `${folder}/${named}` : named;
   },
   named: ({ process: { args } }) => port(/:(\d+)/.exec(argument(args, "--listen-client-urls") ?? "")?.[1]),
-  settings: ({ host, port: number }) => ({ endpoints: [`http://${host ?? "127.0.0.1"}:${number}`] }),
+  settings: ({ host, port: number }, server) => ({
+    endpoints: [`${server !== undefined && speaksTls(server) ? "https" : "http"}://${host ?? "127.0.0.1"}:${number}`],
+  }),
   needs: (view, server) => [
     tool(view, "etcdctl"),
-    ...(server !== undefined && argument(server.process.args, "--cert-file") !== undefined
-      ? [{ what: CREDENTIALS, detail: "a client's certificate and key: it speaks TLS, so the endpoint is https" }]
+    ...(server !== undefined && speaksTls(server)
+      ? [{ what: CREDENTIALS, detail: "a client's certificate and key, as it speaks TLS" }]
       : []),
   ],
 };

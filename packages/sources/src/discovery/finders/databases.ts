@@ -24,7 +24,7 @@ export interface DatabaseRule extends ServerRule {
   readonly named?: (server: Server, view: HostView) => number | undefined;
   /** Whether a folder that no server uses is data of this product after all. */
   readonly isPlausible?: (folder: string, view: HostView) => boolean;
-  readonly settings: (place: ServerPlace, view: HostView) => Readonly<Record<string, unknown>>;
+  readonly settings: (place: ServerPlace, server: Server | undefined) => Readonly<Record<string, unknown>>;
   readonly command?: (place: ServerPlace) => readonly string[];
   readonly needs: (view: HostView, server: Server | undefined) => readonly Need[];
 }
@@ -78,7 +78,7 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
             },
           ]),
     ],
-    settings: rule.settings(place, view),
+    settings: rule.settings(place, server),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };
 }
@@ -97,7 +97,7 @@ function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: Host
     criticality: "important",
     reason: "data of a database server that does not run: whether it is still needed, only you know",
     needs: [...rule.needs(view, undefined), { what: "preparation", detail: "the server to run while it is captured" }],
-    settings: rule.settings(place, view),
+    settings: rule.settings(place, undefined),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };
 }

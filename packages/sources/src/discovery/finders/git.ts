@@ -35,7 +35,7 @@ function judged({ remotes, branches, unpushed, hasStash, isBare }: GitRepository
   const parts = [
     ...(unpushed.length === 0
       ? []
-      : [`commits that ${remotes.join(", ")} is not known to have: ${shortened(unpushed)}`]),
+      : [`branches at commits that ${remotes.join(", ")} is not known to have had: ${shortened(unpushed)}`]),
     ...(hasStash ? ["a stash"] : []),
   ];
   if (parts.length > 0) return ["important", parts.join("; ")];

@@ -14,7 +14,7 @@ export function findMachines(view: HostView): Finding[] {
     .map(([path, xml]) => ofLibvirt(view, path, xml));
   const names = new Set(defined.map(({ id }) => id));
   const running = view.processes
-    .filter(({ program }) => QEMU.test(program))
+    .filter(({ names }) => names.some((name) => QEMU.test(name)))
     .map((process) => ofProcess(view, process))
     .filter(({ id }) => !names.has(id));
   const used = new Set([...defined, ...running].flatMap(({ paths }) => paths));

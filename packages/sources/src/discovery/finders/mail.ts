@@ -22,7 +22,7 @@ export function findMail(view: HostView): Finding[] {
   const others = new Set(
     maildirs.filter((path) => !usual.some((folder) => isBelow(path, folder))).map((path) => groupOf(path, view)),
   );
-  const isServed = view.processes.some(({ program }) => SERVERS.test(program));
+  const isServed = view.processes.some(({ names }) => names.some((name) => SERVERS.test(name)));
   return [...usual, ...others].map((path): Finding => {
     const count = maildirs.filter((each) => isBelow(each, path)).length;
     return {

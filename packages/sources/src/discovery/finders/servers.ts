@@ -70,6 +70,6 @@ export function clientAddress({ address }: TcpListener): string {
 }
 
 /** Without processes that a server has started of itself: those say what they do in the place of their command line. */
-function isMain({ program, args }: HostProcess, programs: readonly string[]): boolean {
-  return programs.includes(program) && !/^\w+: /.test(args[0] ?? "");
+function isMain({ names, args }: HostProcess, programs: readonly string[]): boolean {
+  return names.some((name) => programs.includes(name)) && !/^\w+: /.test(args[0] ?? "");
 }

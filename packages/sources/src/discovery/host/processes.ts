@@ -5,8 +5,10 @@ import { type TcpListener, type UnixListener, parseTcp, parseUnix } from "./sock
 
 export interface HostProcess {
   readonly pid: number;
-  /** The name of its program: of the file where it can be seen, else as it calls itself. */
+  /** What it calls itself, for people. */
   readonly program: string;
+  /** That, and the name of its file: Debian's redis-server is a link to redis-check-rdb. */
+  readonly names: readonly string[];
   /** The file; `undefined` for what belongs to somebody else. */
   readonly path: string | undefined;
   readonly args: readonly string[];
@@ -44,13 +46,15 @@ export function readProcesses(proc: string): ProcessFindings {
       // Threads of the kernel have no command line, and what has ended neither.
       if (args[0] === undefined || args[0] === "") return [];
       const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
-      const open = openSockets(`${proc}/${pid}/fd`, wanted);
+      const program = programName(args[0], text(`${proc}/${pid}/comm`).trim());
+    const open = openSockets(`${proc}/${pid}/fd`, wanted);
       if (open === undefined) hidden++;
       else for (const inode of open) taken.add(inode);
       return [
         {
           pid: Number(pid),
-          program: programName(path, args[0], text(`${proc}/${pid}/comm`).trim()),
+          program,
+        names: path === undefined ? [program] : [...new Set([program, basename(path)])],
           path,
           args,
           uid: ownerOf(`${proc}/${pid}`),
@@ -77,10 +81,9 @@ function containerOf(cgroup: string): string | undefined {
 }
 
 /** Some servers write what they do in the place of their command line; `comm` is cut after fifteen characters. */
-function programName(path: string | undefined, first: string, comm: string): string {
-  if (path !== undefined) return basename(path);
+function programName(first: string, comm: string): string {
   const word = basename(first.split(/[ :]/)[0] ?? "");
-  return word.startsWith(comm) ? word : comm;
+  return comm === "" || word.startsWith(comm) ? word : comm;
 }
 
 function openSockets(folder: string, wanted: ReadonlySet<string>): Set<string> | undefined {
