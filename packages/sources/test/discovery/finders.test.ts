@@ -275,7 +275,7 @@ describe("homes, system, web and mail", () => {
         .map(({ id, title, within }) => [id, title, within]),
     ).toEqual([
       ["files:/var/mail", "mail", undefined],
-      ["files:/srv/hosting/vmail", "mail, 2 Maildirs", undefined],
+      ["files:/srv/hosting/vmail/a.org", "mail, 2 Maildirs", undefined],
       ["files:/home/ann/Maildir", "mail", "files:/home/ann"],
     ]);
   });

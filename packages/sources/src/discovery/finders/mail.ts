@@ -19,8 +19,9 @@ const SERVERS = /^(dovecot|master|exim4|postfix|cyrmaster|smtpd)$/;
 export function findMail(view: HostView): Finding[] {
   const usual = USUAL.filter((path) => (view.folders.of(path)?.files ?? 0) > 0);
   const maildirs = view.marks.filter(({ what }) => what === "maildir").map(({ path }) => path);
-  const others = new Set(
-    maildirs.filter((path) => !usual.some((folder) => isBelow(path, folder))).map((path) => groupOf(path, view)),
+  const others = grouped(
+    maildirs.filter((path) => !usual.some((folder) => isBelow(path, folder))),
+    view,
   );
   const isServed = view.processes.some(({ names }) => names.some((name) => SERVERS.test(name)));
   return [...usual, ...others].map((path): Finding => {
@@ -43,8 +44,20 @@ export function findMail(view: HostView): Finding[] {
   });
 }
 
-/** A Maildir in a home counts alone; others belong to the third folder from the root, as in /srv/hosting/vmail. */
-function groupOf(path: string, view: HostView): string {
-  if (view.users.some(({ home, isPerson }) => isPerson && home !== "/" && isBelow(path, home))) return path;
-  return path.split("/").slice(0, 4).join("/");
+/** Each Maildir in a home counts alone; of others, those whose first three folders are the same belong to the folder that they share. */
+function grouped(paths: readonly string[], view: HostView): string[] {
+  const groups = new Map<string, string[]>();
+  for (const path of paths) {
+    const isInHome = view.users.some(({ home, isPerson }) => isPerson && home !== "/" && isBelow(path, home));
+    const key = isInHome ? path : path.split("/").slice(0, 4).join("/");
+    groups.set(key, [...(groups.get(key) ?? []), path]);
+  }
+  return [...groups.values()].map((group) => group.reduce(sharedFolder));
+}
+
+function sharedFolder(a: string, b: string): string {
+  const others = b.split("/");
+  const parts = a.split("/");
+  const end = parts.findIndex((part, at) => part !== others[at]);
+  return end < 0 ? a : parts.slice(0, end).join("/");
 }

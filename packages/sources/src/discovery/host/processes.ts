@@ -47,14 +47,14 @@ export function readProcesses(proc: string): ProcessFindings {
       if (args[0] === undefined || args[0] === "") return [];
       const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
       const program = programName(args[0], text(`${proc}/${pid}/comm`).trim());
-    const open = openSockets(`${proc}/${pid}/fd`, wanted);
+      const open = openSockets(`${proc}/${pid}/fd`, wanted);
       if (open === undefined) hidden++;
       else for (const inode of open) taken.add(inode);
       return [
         {
           pid: Number(pid),
           program,
-        names: path === undefined ? [program] : [...new Set([program, basename(path)])],
+          names: path === undefined ? [program] : [...new Set([program, basename(path)])],
           path,
           args,
           uid: ownerOf(`${proc}/${pid}`),
