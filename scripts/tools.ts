@@ -34,6 +34,9 @@ export const tools: readonly Tool[] = [
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
+  { program: "redis-server", debianPackage: "redis-server" },
+  { program: "git", debianPackage: "git" },
+  { program: "strace", debianPackage: "strace" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

@@ -34,8 +34,9 @@ export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
 // Discovery: what there is to protect
 export { type CollectOptions, collectHost } from "./discovery/host/collect-host.ts";
 export type { HostView } from "./discovery/host/host-view.ts";
-export type { HostMount } from "./discovery/host/mounts.ts";
-export { isBelow } from "./discovery/host/where-to-look.ts";
+export type { HostMount } from "./discovery/host/mount-natures.ts";
+export { isWithin } from "./host/within.ts";
+export { DATABASE_NAMES } from "./files/find-databases.ts";
 export { findCandidates } from "./discovery/find-candidates.ts";
 export {
   type Candidate,

@@ -23,6 +23,7 @@ export const run: RunCommand = async (context) => {
     candidates,
     configuration,
     folders: view.folders.all(),
+    mountPoints: view.mounts.map(({ point }) => point),
     last,
     hostname: hostname(),
     today,

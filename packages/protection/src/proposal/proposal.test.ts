@@ -113,6 +113,16 @@ describe("proposed sources", () => {
     ]);
   });
 
+  test("of databases of browsers are those of the home, where that copies databases", () => {
+    const browser = candidate("sqlite", "/home/ann/.mozilla/places.sqlite", {
+      criticality: "normal",
+      settings: { path: "/home/ann/.mozilla/places.sqlite" },
+    });
+    expect(names([home("ann"), browser])).toEqual(["files-home-ann"]);
+    expect(names([home("ann"), { ...browser, criticality: "important" }])).toHaveLength(2);
+    expect(names([browser])).toHaveLength(1);
+  });
+
   test("of files leave out databases and machines in them, which have sources of their own, and repositories of backups", () => {
     const [source] = proposedSources(
       [

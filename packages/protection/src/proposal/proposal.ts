@@ -1,5 +1,5 @@
 /** A configuration that would protect what was discovered, as text, with the reasons. Every source in it passes the schema of its kind. */
-import { type Candidate, type Need, SOURCE_KINDS, isBelow } from "@holdfast/sources";
+import { type Candidate, type Need, SOURCE_KINDS, isWithin } from "@holdfast/sources";
 import { escapePattern } from "@holdfast/engine";
 import { stringify } from "yaml";
 import { SourceNames } from "./source-names.ts";
@@ -24,12 +24,12 @@ export function proposedSources(
 ): ProposedSource[] {
   const names = new SourceNames();
   const doubtful = new Set(candidates.filter(isDoubtful).map(({ id }) => id));
-  const worthIt = candidates.filter(
-    ({ criticality, within }) =>
-      criticality !== "replaceable" &&
-      // What lies in something that is only a comment is not protected by it.
-      (within === undefined || (doubtful.has(within) && criticality !== "normal")),
-  );
+  const worthIt = candidates.filter((candidate) => {
+    const { criticality, within } = candidate;
+    if (criticality === "replaceable" || (has("files") && isCopiedWithFiles(candidate, candidates))) return false;
+    // What lies in something that is only a comment is not protected by it.
+    return within === undefined || (doubtful.has(within) && criticality !== "normal");
+  });
   const homes = worthIt.filter(({ category }) => category === "home");
   const others = worthIt.filter(({ category }) => category !== "home");
   const together = has("files") && homes.length > 1;
@@ -105,6 +105,13 @@ function sourceOf(candidate: Candidate, { names, candidates, has }: Making, name
   return { ...made, ...source, isCommentedOut: isOff || source.isCommentedOut };
 }
 
+/** A database of a browser or the like: sources of files copy it consistently, and nobody has questions for it. */
+function isCopiedWithFiles({ kind, criticality, paths }: Candidate, candidates: readonly Candidate[]): boolean {
+  if (kind !== "sqlite" || criticality !== "normal") return false;
+  const homes = candidates.filter(({ category }) => category === "home").flatMap((home) => home.paths);
+  return paths.every((path) => homes.some((home) => isWithin(path, home)));
+}
+
 /** Nobody knows whether it is worth anything. */
 function isDoubtful({ criticality, confidence }: Candidate): boolean {
   return criticality === "normal" && confidence === "possible";
@@ -150,7 +157,7 @@ function withoutOthers(
         category === "backup",
     )
     .flatMap((other) => other.paths)
-    .filter((path) => paths.some((folder) => path !== folder && isBelow(path, folder)));
+    .filter((path) => paths.some((folder) => path !== folder && isWithin(path, folder)));
   if (inside.length === 0) return settings;
   const { exclude = [] } = settings as { readonly exclude?: readonly string[] };
   return { ...settings, exclude: [...new Set([...exclude, ...inside.map(escapePattern)])] };

@@ -14,7 +14,7 @@ import { findSqlite } from "./finders/sqlite.ts";
 import { findSystem } from "./finders/system.ts";
 import { findWebRoots } from "./finders/web.ts";
 import type { HostView } from "./host/host-view.ts";
-import { isBelow } from "./host/where-to-look.ts";
+import { isWithin } from "../host/within.ts";
 import { NOTHING, type Totals, plus } from "./walk/folder-sizes.ts";
 
 /** Kinds that store folders as they are, so that they hold all files that lie there. */
@@ -78,7 +78,7 @@ function fileSizes({ marks, nowMs }: HostView): Map<string, Totals> {
 }
 
 function isAskedFor({ paths }: Finding, view: HostView): boolean {
-  return view.paths.length === 0 || paths.some((path) => view.paths.some((asked) => isBelow(path, asked)));
+  return view.paths.length === 0 || paths.some((path) => view.paths.some((asked) => isWithin(path, asked)));
 }
 
 function completed(
@@ -108,7 +108,7 @@ function holderOf(finding: Finding, all: readonly Finding[]): Finding | undefine
       other.id !== id &&
       FILE_KINDS.has(other.kind) &&
       !other.id.includes("#") &&
-      paths.every((path) => other.paths.some((folder) => isBelow(path, folder))) &&
+      paths.every((path) => other.paths.some((folder) => isWithin(path, folder))) &&
       // Two of the same folder: the first holds the second.
       !(other.paths.join() === paths.join() && all.indexOf(other) > all.indexOf(finding)),
   );

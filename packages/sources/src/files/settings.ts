@@ -3,6 +3,7 @@ import { CACHE_TAG, PatternSet, type SelectionRules, parseTagFile } from "@holdf
 import { messageOf } from "@holdfast/base";
 import { z } from "zod";
 import { absolutePath, size } from "../contract/setting-types.ts";
+import { isWithin } from "../host/within.ts";
 
 const cleanPath = absolutePath.transform((text) =>
   text === "/" ? text : text.replaceAll(/\/+/g, "/").replace(/\/$/, ""),
@@ -69,9 +70,4 @@ export function selectionRules(settings: FilesSettings): SelectionRules {
     largerThanBytes: settings["exclude-larger-than"],
     oneFileSystem: settings["one-file-system"],
   };
-}
-
-/** Whether a path is another, or lies in it. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }

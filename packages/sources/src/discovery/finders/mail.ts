@@ -1,7 +1,7 @@
 /** Mail: spools, virtual mailboxes, and Maildirs wherever they lie. */
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isBelow } from "../host/where-to-look.ts";
+import { isWithin } from "../../host/within.ts";
 
 const USUAL = [
   "/var/mail",
@@ -20,12 +20,12 @@ export function findMail(view: HostView): Finding[] {
   const usual = USUAL.filter((path) => (view.folders.of(path)?.files ?? 0) > 0);
   const maildirs = view.marks.filter(({ what }) => what === "maildir").map(({ path }) => path);
   const others = grouped(
-    maildirs.filter((path) => !usual.some((folder) => isBelow(path, folder))),
+    maildirs.filter((path) => !usual.some((folder) => isWithin(path, folder))),
     view,
   );
   const isServed = view.processes.some(({ names }) => names.some((name) => SERVERS.test(name)));
   return [...usual, ...others].map((path): Finding => {
-    const count = maildirs.filter((each) => isBelow(each, path)).length;
+    const count = maildirs.filter((each) => isWithin(each, path)).length;
     return {
       id: `files:${path}`,
       category: "mail",
@@ -48,7 +48,7 @@ export function findMail(view: HostView): Finding[] {
 function grouped(paths: readonly string[], view: HostView): string[] {
   const groups = new Map<string, string[]>();
   for (const path of paths) {
-    const isInHome = view.users.some(({ home, isPerson }) => isPerson && home !== "/" && isBelow(path, home));
+    const isInHome = view.users.some(({ home, isPerson }) => isPerson && home !== "/" && isWithin(path, home));
     const key = isInHome ? path : path.split("/").slice(0, 4).join("/");
     groups.set(key, [...(groups.get(key) ?? []), path]);
   }

@@ -1,7 +1,7 @@
 /** Data that no other finder has explained: disks that are mounted, folders at the top, state of applications. */
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isBelow } from "../host/where-to-look.ts";
+import { isWithin } from "../../host/within.ts";
 import { NOTHING, type Totals, minus } from "../walk/folder-sizes.ts";
 
 const LEAST_BYTES = 64 * 1024;
@@ -104,9 +104,9 @@ const STATE = {
 /** What a folder has beyond the claimed ones; `undefined` when it is part of one of them. */
 function unclaimed(view: HostView, path: string, claimed: readonly string[]): Totals | undefined {
   const all = view.folders.of(path);
-  if (all === undefined || claimed.some((each) => isBelow(path, each))) return undefined;
-  const inside = claimed.filter((each) => isBelow(each, path));
-  const outermost = inside.filter((each) => !inside.some((other) => other !== each && isBelow(each, other)));
+  if (all === undefined || claimed.some((each) => isWithin(path, each))) return undefined;
+  const inside = claimed.filter((each) => isWithin(each, path));
+  const outermost = inside.filter((each) => !inside.some((other) => other !== each && isWithin(each, other)));
   return outermost.reduce((rest, each) => minus(rest, view.folders.of(each) ?? fileTotals(view, each)), all);
 }
 

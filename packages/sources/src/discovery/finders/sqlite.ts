@@ -1,7 +1,7 @@
 /** SQLite databases, by their first bytes. */
 import type { Criticality, Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isBelow } from "../host/where-to-look.ts";
+import { isWithin } from "../../host/within.ts";
 import type { Mark } from "../walk/messages.ts";
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
@@ -25,7 +25,7 @@ export function findSqlite(view: HostView): Finding[] {
     .filter(({ what }) => what === "sqlite")
     .map((mark): Finding => {
       const isFresh = view.nowMs - mark.changedMs < WEEK_MS;
-      const home = people.find(({ home: folder }) => isBelow(mark.path, folder))?.home;
+      const home = people.find(({ home: folder }) => isWithin(mark.path, folder))?.home;
       const [criticality, reason] = judged(mark, { home, isFresh });
       return {
         id: `sqlite:${mark.path}`,

@@ -1,7 +1,7 @@
 /** Web roots: what web servers are configured to serve, and where sites usually lie. */
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isBelow } from "../host/where-to-look.ts";
+import { isWithin } from "../../host/within.ts";
 
 const USUAL = "/var/www";
 /** Pages of the packages themselves. */
@@ -15,7 +15,7 @@ export function findWebRoots(view: HostView): Finding[] {
     if (view.folders.of(root) !== undefined) roots.set(root, `${path} names it`);
   }
   const outer = [...roots].filter(
-    ([root]) => ![...roots.keys()].some((other) => other !== root && isBelow(root, other)),
+    ([root]) => ![...roots.keys()].some((other) => other !== root && isWithin(root, other)),
   );
   return outer
     .filter(([root]) => (view.folders.of(root)?.files ?? 1) > 0)

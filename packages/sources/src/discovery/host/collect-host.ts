@@ -7,11 +7,12 @@ import { readGitRepository } from "./git-repository.ts";
 import type { HostView } from "./host-view.ts";
 import { installedPrograms } from "./installed-programs.ts";
 import { readKnownTexts } from "./known-texts.ts";
-import { type HostMount, parseMounts, withSizes } from "./mounts.ts";
+import { type HostMount, judgedMounts, withSizes } from "./mount-natures.ts";
 import { type ProcessFindings, readProcesses } from "./processes.ts";
 import { textOf } from "./read-start.ts";
 import { parseUsers } from "./users.ts";
-import { isBelow, placesToLook } from "./where-to-look.ts";
+import { isWithin } from "../../host/within.ts";
+import { placesToLook } from "./where-to-look.ts";
 
 export interface CollectOptions extends CallOptions {
   /** Only these folders, absolute and without links. Default: all local file systems. */
@@ -71,10 +72,10 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
 
 /** With `root`, what is mounted below it, and it itself. */
 function hostMounts(root: string, proc: string | undefined): HostMount[] {
-  const mounts = withSizes(parseMounts(readProc(`${proc ?? "/proc"}/self/mountinfo`)), root);
+  const mounts = withSizes(judgedMounts(readProc(`${proc ?? "/proc"}/self/mountinfo`)), root);
   if (root === "" || proc !== undefined) return mounts;
   const below = mounts
-    .filter(({ point }) => isBelow(point, root))
+    .filter(({ point }) => isWithin(point, root))
     .map((mount) => ({ ...mount, point: mount.point.slice(root.length) || "/" }));
   const itself: HostMount = {
     point: "/",

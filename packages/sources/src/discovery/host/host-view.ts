@@ -5,7 +5,7 @@ import type { FolderSizes } from "../walk/folder-sizes.ts";
 import type { Mark, Unseen } from "../walk/messages.ts";
 import type { HostCertificate } from "./certificates.ts";
 import type { GitRepository } from "./git-repository.ts";
-import type { HostMount } from "./mounts.ts";
+import type { HostMount } from "./mount-natures.ts";
 import type { HostProcess } from "./processes.ts";
 import type { TcpListener, UnixListener } from "./sockets.ts";
 import type { HostUser } from "./users.ts";

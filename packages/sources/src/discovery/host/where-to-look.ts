@@ -1,6 +1,7 @@
 /** Where a walk begins, and what it leaves out. Pure. */
 import { PatternSet, REPRODUCIBLE_IN_HOMES, REPRODUCIBLE_NAMES, escapePattern } from "@holdfast/engine";
-import type { HostMount } from "./mounts.ts";
+import { isWithin } from "../../host/within.ts";
+import type { HostMount } from "./mount-natures.ts";
 import type { HostProcess } from "./processes.ts";
 import type { HostUser } from "./users.ts";
 
@@ -52,7 +53,7 @@ export function placesToLook({ mounts, users, processes, texts, paths, withRemot
   const points = mounts
     .filter(({ nature }) => nature === "local" || (withRemote && nature === "remote"))
     .map(({ point }) => point)
-    .filter((point) => paths.length === 0 || paths.some((path) => isBelow(point, path)))
+    .filter((point) => paths.length === 0 || paths.some((path) => isWithin(point, path)))
     .filter((point) => point === "/" || !skipped.matches(point));
   const starts = [...new Set([...withoutNested(paths, mounts), ...points])];
   return {
@@ -63,15 +64,10 @@ export function placesToLook({ mounts, users, processes, texts, paths, withRemot
   };
 }
 
-/** True for the path itself too. */
-export function isBelow(path: string, folder: string): boolean {
-  return folder === "/" || path === folder || path.startsWith(`${folder}/`);
-}
-
 /** A folder in another one that is asked for as well would be counted twice, unless it is mounted there. */
 function withoutNested(paths: readonly string[], mounts: readonly HostMount[]): string[] {
   const points = new Set(mounts.map(({ point }) => point));
-  return paths.filter((path) => points.has(path) || !paths.some((other) => other !== path && isBelow(path, other)));
+  return paths.filter((path) => points.has(path) || !paths.some((other) => other !== path && isWithin(path, other)));
 }
 
 /** Paths that command lines and configurations name: somebody may want to know how large they are. */

@@ -1,10 +1,11 @@
 /** Which files are looked at more closely, by their names and sizes; and what their first bytes say. */
 
+import { SQLITE_HEADER } from "../../sqlite/header.ts";
+
 /** Bytes of a file that are read at most. */
 export const HEADER_BYTES = 128;
 const SQLITE_PAGE_BYTES = 512;
 const SQLITE_LEAST_BYTES = 4096;
-const SQLITE_MAGIC = "SQLite format 3\0";
 /** Where the header says how changes are written: 2 is the write-ahead log. */
 const SQLITE_WRITE_VERSION_AT = 18;
 
@@ -57,7 +58,7 @@ export function confirmed(
   const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString("latin1");
   switch (suspicion) {
     case "sqlite":
-      if (!text.startsWith(SQLITE_MAGIC)) return undefined;
+      if (!text.startsWith(SQLITE_HEADER)) return undefined;
       return { detail: header[SQLITE_WRITE_VERSION_AT] === 2 ? "write-ahead log" : "rollback journal" };
     case "pem":
       // Some begin with what the certificate says, in words.

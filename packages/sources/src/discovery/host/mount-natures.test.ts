@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { mountOf, parseMounts, withSizes } from "./mounts.ts";
+import { judgedMounts } from "./mount-natures.ts";
 
 const line = (id: number, device: string, root: string, point: string, type: string, source = "none"): string =>
   `${id} 1 ${device} ${root} ${point} rw,relatime shared:1 - ${type} ${source} rw`;
 
 const natures = (...lines: string[]): Record<string, string> =>
-  Object.fromEntries(parseMounts(lines.join("\n")).map(({ point, nature }) => [point, nature]));
+  Object.fromEntries(judgedMounts(lines.join("\n")).map(({ point, nature }) => [point, nature]));
 
 describe("mounts", () => {
   test.for<[type: string, point: string, nature: string]>([
@@ -40,16 +40,8 @@ describe("mounts", () => {
   });
 
   test("names with spaces are read, and lines that are none are passed over", () => {
-    expect(parseMounts(`${line(1, "8:2", "/", "/media/my\\040disk", "ext4", "/dev/sdb1")}\nnonsense\n`)).toEqual([
+    expect(judgedMounts(`${line(1, "8:2", "/", "/media/my\\040disk", "ext4", "/dev/sdb1")}\nnonsense\n`)).toEqual([
       { point: "/media/my disk", type: "ext4", device: "/dev/sdb1", nature: "local" },
     ]);
-  });
-
-  test("the innermost mount is the one that a path lies on", () => {
-    const mounts = withSizes(
-      parseMounts([line(1, "8:1", "/", "/", "ext4"), line(2, "8:2", "/", "/srv", "ext4")].join("\n")),
-      "/x",
-    );
-    expect(["/srv/a", "/srvx", "/srv"].map((path) => mountOf(mounts, path)?.point)).toEqual(["/srv", "/", "/srv"]);
   });
 });
