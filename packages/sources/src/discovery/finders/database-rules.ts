@@ -78,7 +78,12 @@ const mysql: DatabaseRule = {
   command: ({ host, port: number, socket }) => [
     "mysqldump",
     ...(socket === undefined ? [`--host=${host ?? "127.0.0.1"}`, `--port=${number}`] : [`--socket=${socket}`]),
-    ...["--all-databases", "--single-transaction", "--routines", "--events", "--triggers", "--hex-blob"],
+    "--all-databases",
+    "--single-transaction",
+    "--routines",
+    "--events",
+    "--triggers",
+    "--hex-blob",
   ],
   needs: (view) => [
     tool(view, "mariadb-dump", "mysqldump"),

@@ -44,43 +44,50 @@ export function findDatabases(rules: readonly DatabaseRule[], view: HostView): F
 
 function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
   const { process } = server;
-  const folder = process.container === undefined ? rule.folder(server, view) : undefined;
-  const port =
-    rule.named?.(server, view) ?? server.tcp.find((each) => each.port === rule.port)?.port ?? server.tcp[0]?.port;
+  const { container } = process;
+  const folder = container === undefined ? rule.folder(server, view) : undefined;
+  const place = placeOf(rule, server, { folder, view });
+  const where = container === undefined ? (folder ?? `port ${place.port}`) : `container ${container}`;
+  return {
+    id: `${rule.kind}:${where}`,
+    category: "database",
+    kind: rule.kind,
+    title: `${rule.product}${versionIn(process.path ?? folder)}, ${container === undefined ? `port ${place.port}` : `in ${where}`}`,
+    paths: folder === undefined ? [] : [folder],
+    confidence: container === undefined && (server.isCertain || folder !== undefined) ? "certain" : "likely",
+    evidence: `process ${process.pid} (${process.program})${listening(server)}`,
+    criticality: "critical",
+    reason: "a database server that runs: its files change all the time, and copies of them alone are not consistent",
+    needs: [...rule.needs(view, server), ...(container === undefined ? [] : [REACHABLE])],
+    settings: rule.settings(place, server),
+    ...(rule.command === undefined ? {} : { command: rule.command(place) }),
+  };
+}
+
+const REACHABLE: Need = {
+  what: "preparation",
+  detail: "its port reachable from outside of the container, or a command that runs in it",
+};
+
+function placeOf(
+  rule: DatabaseRule,
+  server: Server,
+  { folder, view }: { folder: string | undefined; view: HostView },
+): ServerPlace {
+  const usual = server.tcp.find((each) => each.port === rule.port) ?? server.tcp[0];
+  const port = rule.named?.(server, view) ?? usual?.port;
   const listener = server.tcp.find((each) => each.port === port);
-  const place: ServerPlace = {
+  return {
     host: listener === undefined ? undefined : clientAddress(listener),
     port: port ?? rule.port,
     socket: server.unix[0]?.path,
     folder,
   };
-  const where = process.container === undefined ? (folder ?? `port ${place.port}`) : `container ${process.container}`;
-  const listens = [...server.unix.map(({ path }) => path), ...server.tcp.map((each) => `port ${each.port}`)];
-  const isSeen = server.isCertain || folder !== undefined;
-  return {
-    id: `${rule.kind}:${where}`,
-    category: "database",
-    kind: rule.kind,
-    title: `${rule.product}${versionIn(process.path ?? folder)}, ${process.container === undefined ? `port ${place.port}` : `in ${where}`}`,
-    paths: folder === undefined ? [] : [folder],
-    confidence: process.container === undefined && isSeen ? "certain" : "likely",
-    evidence: `process ${process.pid} (${process.program})${listens.length === 0 ? "" : ` listens on ${[...new Set(listens)].join(", ")}`}`,
-    criticality: "critical",
-    reason: "a database server that runs: its files change all the time, and copies of them alone are not consistent",
-    needs: [
-      ...rule.needs(view, server),
-      ...(process.container === undefined
-        ? []
-        : [
-            {
-              what: "preparation" as const,
-              detail: "its port reachable from outside of the container, or a command that runs in it",
-            },
-          ]),
-    ],
-    settings: rule.settings(place, server),
-    ...(rule.command === undefined ? {} : { command: rule.command(place) }),
-  };
+}
+
+function listening({ unix, tcp }: Server): string {
+  const all = [...unix.map(({ path }) => path), ...tcp.map(({ port }) => `port ${port}`)];
+  return all.length === 0 ? "" : ` listens on ${[...new Set(all)].join(", ")}`;
 }
 
 function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: HostView): Finding {

@@ -12,11 +12,11 @@ export function findMachines(view: HostView): Finding[] {
   const defined = [...view.texts]
     .filter(([path]) => /^\/etc\/libvirt\/qemu\/[^/]+\.xml$/.test(path))
     .map(([path, xml]) => ofLibvirt(view, path, xml));
-  const names = new Set(defined.map(({ id }) => id));
+  const known = new Set(defined.map(({ id }) => id));
   const running = view.processes
     .filter(({ names }) => names.some((name) => QEMU.test(name)))
     .map((process) => ofProcess(view, process))
-    .filter(({ id }) => !names.has(id));
+    .filter(({ id }) => !known.has(id));
   const used = new Set([...defined, ...running].flatMap(({ paths }) => paths));
   return [...defined, ...running, ...images(view, used)];
 }

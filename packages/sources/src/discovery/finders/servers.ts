@@ -58,7 +58,7 @@ export function configured(text: string | undefined, name: string): string | und
 /** The program as something that is needed, and whether it is here. */
 export function tool(view: HostView, ...programs: readonly string[]): Need {
   const there = programs.find((program) => view.programs.has(program));
-  const detail = there ?? (programs[0] as string);
+  const detail = there ?? programs[0] ?? "";
   const debian = PACKAGES[detail];
   return { what: "tool", detail, isThere: there !== undefined, ...(debian === undefined ? {} : { package: debian }) };
 }
