@@ -135,9 +135,11 @@ function better(a: Judgement | undefined, b: Judgement): Judgement {
 
 /** Settings by which a source of a database stores less than all of it. */
 function limited(settings: unknown): string | undefined {
-  const { databases, "exclude-databases": excluded, exclude } = settings as Readonly<Record<string, unknown>>;
+  const given = settings as Readonly<Record<string, unknown>>;
+  const { databases, "exclude-databases": excluded, "exclude-disks": disks, exclude } = given;
   if (Array.isArray(databases) && databases.length > 0) return `databases ${databases.join(", ")}`;
   if (Array.isArray(excluded) && excluded.length > 0) return `without databases ${excluded.join(", ")}`;
+  if (Array.isArray(disks) && disks.length > 0) return `without disks ${disks.join(", ")}`;
   return Array.isArray(exclude) && exclude.includes("/etc") ? "without /etc" : undefined;
 }
 

@@ -11,25 +11,40 @@ const USUAL_PORTS: Readonly<Record<string, number>> = {
   mongodb: 27_017,
 };
 /** What tells one from the other, where both sides name it. */
-const TELLING = ["path", "libvirt", "qmp", "domain", "socket"] as const;
+const TELLING = ["path", "socket"] as const;
 
-/** Settings that neither side names do not keep them apart: a source without an address is the usual server. */
+/**
+ * Settings that one side does not name do not keep them apart: a source without an address is the usual server of this machine. Virtual
+ * machines have no such default.
+ */
 export function isSameServer(
-  { kind, settings, title }: Pick<Candidate, "kind" | "settings" | "title">,
+  { kind, settings, paths }: Pick<Candidate, "kind" | "settings" | "paths">,
   given: unknown,
   hostname: string,
 ): boolean {
   const source = given as Settings;
+  if (kind === "vm") return isSameMachine(settings, source, paths);
   if (!isThisMachine(source["host"], hostname) || !areEndpointsHere(source, hostname)) return false;
   for (const name of TELLING) {
     if (differ(settings[name], source[name])) return false;
   }
-  // A machine may be named by whatever its kind calls it.
-  const machine = source["name"] ?? source["machine"];
-  if (kind === "vm" && machine !== undefined && machine !== title) return false;
+  // A folder of sockets stands for a host.
+  if (isPath(settings["host"]) && isPath(source["host"]) && differ(settings["host"], source["host"])) return false;
   const usual = USUAL_PORTS[kind];
   if (usual === undefined || bySocketAlone(settings, source)) return true;
   return portOf(settings, usual) === portOf(source, usual);
+}
+
+function isSameMachine(settings: Settings, source: Settings, paths: readonly string[]): boolean {
+  for (const name of ["libvirt", "qmp"] as const) {
+    if (settings[name] !== undefined && source[name] !== undefined) return !differ(settings[name], source[name]);
+  }
+  const disks = Array.isArray(source["disks"]) ? (source["disks"] as unknown[]) : [];
+  return disks.some((disk) => paths.includes((disk as { readonly path?: string }).path ?? String(disk)));
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && value.startsWith("/");
 }
 
 /** A path of a socket says all, as ports say nothing then. */

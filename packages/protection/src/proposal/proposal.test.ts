@@ -30,7 +30,7 @@ const home = (name: string) =>
     settings: { paths: [`/home/${name}`], exclude: [".cache"] },
   });
 const sqlite = candidate("sqlite", "/srv/a.db", { settings: { path: "/srv/a.db" } });
-const all = (): boolean => true;
+const all = (_kind: string): boolean => true;
 const none = (kind: string): boolean => kind === "command";
 
 const names = (candidates: readonly Candidate[], has = all): string[] =>
@@ -123,6 +123,14 @@ describe("proposed sources", () => {
     expect(names([browser])).toHaveLength(1);
   });
 
+  test("of the system stand for local software and crontabs too, where this build has them", () => {
+    const local = ["/usr/local", "/opt", "/var/spool/cron"].map((path) => candidate("files", path));
+    const system = candidate("system", "/etc", { settings: {} });
+    expect(names([system, ...local, candidate("files", "/srv")])).toEqual(["system", "files-srv"]);
+    expect(names([system, ...local], none)).toHaveLength(4);
+    expect(names(local)).toHaveLength(3);
+  });
+
   test("of files leave out databases and machines in them, which have sources of their own, and repositories of backups", () => {
     const [source] = proposedSources(
       [
@@ -146,7 +154,7 @@ describe("proposed sources", () => {
     ["a comment, where a person must say how", candidate("etcd", "/e"), { kind: "command", isCommentedOut: true }],
     [
       "a comment, while the server does not run",
-      candidate("redis", "/r", { command: ["redis-cli"], isAtRest: true }),
+      candidate("redis", "/r", { category: "database", command: ["redis-cli"], isAtRest: true }),
       { isCommentedOut: true },
     ],
     [

@@ -16,6 +16,8 @@ export interface ProposedSource {
 }
 
 const WIDTH = 120;
+/** What the kind system stores by itself, besides `/etc`. */
+const WITH_SYSTEM = ["/usr/local", "/opt", "/var/spool/cron"];
 
 /** One for each candidate that needs one of its own; homes share one. @param has the kinds that there are, by name */
 export function proposedSources(
@@ -26,7 +28,9 @@ export function proposedSources(
   const doubtful = new Set(candidates.filter(isDoubtful).map(({ id }) => id));
   const worthIt = candidates.filter((candidate) => {
     const { criticality, within } = candidate;
-    if (criticality === "replaceable" || (has("files") && isCopiedWithFiles(candidate, candidates))) return false;
+    if (criticality === "replaceable") return false;
+    if (has("files") && isCopiedWithFiles(candidate, candidates)) return false;
+    if (has("system") && isStoredWithSystem(candidate, candidates)) return false;
     // What lies in something that is only a comment is not protected by it.
     return within === undefined || (doubtful.has(within) && criticality !== "normal");
   });
@@ -84,8 +88,9 @@ interface Making {
 }
 
 function sourceOf(candidate: Candidate, { names, candidates, has }: Making, name?: string): ProposedSource {
-  const { kind, title, criticality, reason, evidence, confidence, isAtRest = false } = candidate;
-  const isOff = isDoubtful(candidate) || isAtRest;
+  const { kind, category, title, criticality, reason, evidence, confidence, isAtRest = false } = candidate;
+  // A machine that does not run can be captured, a database server cannot.
+  const isOff = isDoubtful(candidate) || (isAtRest && category === "database");
   const comments = [
     `${title} (${criticality}): ${reason}`,
     `${confidence}: ${evidence}`,
@@ -110,6 +115,12 @@ function isCopiedWithFiles({ kind, criticality, paths }: Candidate, candidates: 
   if (kind !== "sqlite" || criticality !== "normal") return false;
   const homes = candidates.filter(({ category }) => category === "home").flatMap((home) => home.paths);
   return paths.every((path) => homes.some((home) => isWithin(path, home)));
+}
+
+/** Sources of the system store local software and crontabs as well. */
+function isStoredWithSystem({ kind, paths }: Candidate, candidates: readonly Candidate[]): boolean {
+  if (kind !== "files" || !candidates.some((other) => other.kind === "system")) return false;
+  return paths.every((path) => WITH_SYSTEM.some((folder) => isWithin(path, folder)));
 }
 
 /** Nobody knows whether it is worth anything. */

@@ -152,6 +152,16 @@ describe("databases", () => {
     expect(Object.values(found).filter(({ category }) => category === "database")).toHaveLength(1);
   });
 
+  test("of several servers of somebody else it is not guessed which listens where", () => {
+    const server = (folder: string, args: string[] = []) =>
+      madeProcess("postgres", ["-D", folder, ...args], { uid: 113 });
+    const found = byId(
+      madeView({ processes: [server("/a"), server("/b", ["-p", "5444"])], tcp: [tcp(5433, 113), tcp(5444, 113)] }),
+    );
+    expect(found["postgres:/a"]).toMatchObject({ title: "PostgreSQL", confidence: "likely" });
+    expect(found["postgres:/b"]).toMatchObject({ title: "PostgreSQL, port 5444", confidence: "certain" });
+  });
+
   test("a missing tool is named with its package, one that is there is known", () => {
     const process = madeProcess("postgres", ["-D", "/d"]);
     const need = (programs: string[]) =>
@@ -348,6 +358,43 @@ describe("containers and virtual machines", () => {
       ["vm:web", ["/vm/web.qcow2"], { libvirt: "web" }, "critical"],
       ["files:/vm/left.qcow2", ["/vm/left.qcow2"], { paths: ["/vm/left.qcow2"] }, "normal"],
     ]);
+  });
+
+  test("a machine that libvirt knows and that does not run is at rest; names are unescaped", () => {
+    const texts = new Map([
+      [
+        "/etc/libvirt/qemu/a.xml",
+        "<domain><name>a&amp;b</name><source dev='/dev/vg/a'/><source file='/vm/a&amp;b.img'/></domain>",
+      ],
+    ]);
+    const at = (processes: HostView["processes"]) => byId(madeView({ texts, processes }))["vm:a&b"];
+    expect(at([madeProcess("init", [])])).toMatchObject({
+      isAtRest: true,
+      paths: ["/vm/a&b.img"],
+      settings: { libvirt: "a&b" },
+    });
+    expect(at([madeProcess("qemu-system-x86_64", ["-name", "guest=a&b,debug-threads=on"])])?.isAtRest).toBeUndefined();
+  });
+
+  test.for<[what: string, args: string[], settings: object]>([
+    ["by -qmp", ["-qmp", "unix:/run/a.qmp,server=on"], { qmp: "/run/a.qmp" }],
+    [
+      "by -mon",
+      [
+        "-chardev",
+        "socket,id=agent,path=/run/agent",
+        "-chardev",
+        "socket,id=m,path=/run/m,server=on",
+        "-mon",
+        "chardev=m,mode=control",
+      ],
+      { qmp: "/run/m" },
+    ],
+    ["not by that of the agent", ["-chardev", "socket,id=agent,path=/run/agent"], {}],
+  ])("the monitor of a machine is found %s", ([, args, settings]) => {
+    expect(byId(madeView({ processes: [madeProcess("kvm", ["-name", "a", ...args])] }))["vm:a"]?.settings).toEqual(
+      settings,
+    );
   });
 });
 

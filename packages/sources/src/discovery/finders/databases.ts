@@ -7,7 +7,9 @@ import { type Server, type ServerRule, clientAddress, serversOf } from "./server
 /** Where a client finds a server. */
 export interface ServerPlace {
   readonly host: string | undefined;
+  /** The usual one, where it is not known. */
   readonly port: number;
+  readonly isPortKnown: boolean;
   /** The path of a socket. */
   readonly socket: string | undefined;
   readonly folder: string | undefined;
@@ -47,14 +49,19 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
   const { container } = process;
   const folder = container === undefined ? rule.folder(server, view) : undefined;
   const place = placeOf(rule, server, { folder, view });
+  const detail =
+    container !== undefined ? `, in container ${container}` : place.isPortKnown ? `, port ${place.port}` : "";
   const where = container === undefined ? (folder ?? `port ${place.port}`) : `container ${container}`;
   return {
     id: `${rule.kind}:${where}`,
     category: "database",
     kind: rule.kind,
-    title: `${rule.product}${versionIn(process.path ?? folder)}, ${container === undefined ? `port ${place.port}` : `in ${where}`}`,
+    title: `${rule.product}${versionIn(process.path ?? folder)}${detail}`,
     paths: folder === undefined ? [] : [folder],
-    confidence: container === undefined && (server.isCertain || folder !== undefined) ? "certain" : "likely",
+    confidence:
+      container === undefined && (server.isCertain || (folder !== undefined && place.isPortKnown))
+        ? "certain"
+        : "likely",
     evidence: `process ${process.pid} (${process.program})${listening(server)}`,
     criticality: "critical",
     reason: "a database server that runs: its files change all the time, and copies of them alone are not consistent",
@@ -80,6 +87,7 @@ function placeOf(
   return {
     host: listener === undefined ? undefined : clientAddress(listener),
     port: port ?? rule.port,
+    isPortKnown: port !== undefined,
     socket: server.unix[0]?.path,
     folder,
   };
@@ -91,7 +99,7 @@ function listening({ unix, tcp }: Server): string {
 }
 
 function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: HostView): Finding {
-  const place = { host: undefined, port: rule.port, socket: undefined, folder };
+  const place = { host: undefined, port: rule.port, isPortKnown: false, socket: undefined, folder };
   return {
     id: `${rule.kind}:${folder}`,
     category: "database",

@@ -39,7 +39,7 @@ function homeOf(view: HostView, home: string, { name, isCertain }: { name: strin
       : isRoot
         ? "scripts, keys and notes of whoever administers this machine"
         : "files of a person, which usually are nowhere else",
-    needs: view.unseen.isRoot ? [] : [{ what: "rights", detail: `root, or ${name}` }],
+    needs: view.unseen.isRoot ? [] : [{ what: "rights", detail: isRoot ? "root" : `root, or ${name}` }],
     settings: { paths: [home], exclude: [...REPRODUCIBLE_IN_HOMES, ...REPRODUCIBLE_NAMES] },
   };
 }

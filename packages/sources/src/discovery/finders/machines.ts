@@ -22,22 +22,24 @@ export function findMachines(view: HostView): Finding[] {
 }
 
 function ofLibvirt(view: HostView, path: string, xml: string): Finding {
-  const name = /<name>([^<]+)<\/name>/.exec(xml)?.[1] ?? basename(path, ".xml");
-  const disks = [...xml.matchAll(/<source\s[^>]*?(?:file|dev)=['"]([^'"]+)['"]/g)].map(([, disk]) => disk as string);
+  const name = unescaped(/<name>([^<]+)<\/name>/.exec(xml)?.[1] ?? basename(path, ".xml"));
+  const sources = [...xml.matchAll(/<source\s[^>]*?(?:file|dev)=(?:'([^']+)'|"([^"]+)")/g)];
+  const disks = sources.map(([, single, double]) => unescaped(single ?? double ?? ""));
+  const isRunning = view.processes.some(({ args }) => nameOf(args) === name);
   return {
     ...machine(view, name, disks),
-    evidence: `libvirt knows it: ${path}`,
+    evidence: `libvirt knows it: ${path}${isRunning ? ", and it runs" : ""}`,
+    // Whoever sees no processes cannot tell.
+    ...(isRunning || view.processes.length === 0 ? {} : { isAtRest: true }),
     needs: [tool(view, "virsh"), { what: "rights", detail: "root, or the group libvirt" }],
     settings: { libvirt: name },
   };
 }
 
 function ofProcess(view: HostView, { pid, args, program }: HostProcess): Finding {
-  const name = /^(?:guest=)?([^,]+)/.exec(argument(args, "-name") ?? "")?.[1] ?? `process-${program}`;
+  const name = nameOf(args) ?? `process-${program}`;
   const isManaged = args.some((word) => word.includes("/var/lib/libvirt/") || word.startsWith("guest="));
-  const qmp = args
-    .map((word) => /^(?:unix:|socket,.*?path=)([^,]+)/.exec(word)?.[1])
-    .find((path) => path !== undefined);
+  const qmp = monitorOf(args);
   return {
     ...machine(view, name, disksOf(args)),
     evidence: `process ${pid} (${program}) runs it`,
@@ -50,6 +52,30 @@ function ofProcess(view: HostView, { pid, args, program }: HostProcess): Finding
     ],
     settings: isManaged ? { libvirt: name } : qmp === undefined ? {} : { qmp },
   };
+}
+
+function nameOf(args: readonly string[]): string | undefined {
+  return /^(?:guest=)?([^,]+)/.exec(argument(args, "-name") ?? "")?.[1];
+}
+
+/** The socket of QMP: of `-qmp`, or of the character device that `-mon` uses for control. */
+function monitorOf(args: readonly string[]): string | undefined {
+  const direct = /^unix:([^,]+)/.exec(argument(args, "-qmp") ?? "")?.[1];
+  if (direct !== undefined) return direct;
+  const control = args.find((word, at) => args[at - 1] === "-mon" && word.includes("mode=control"));
+  const id = /(?:^|,)chardev=([^,]+)/.exec(control ?? "")?.[1];
+  const device = args.find((word, at) => args[at - 1] === "-chardev" && word.includes(`id=${id}`));
+  return id === undefined ? undefined : /(?:^|,)path=([^,]+)/.exec(device ?? "")?.[1];
+}
+
+/** The few entities that a definition may have. */
+function unescaped(xml: string): string {
+  return xml
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&apos;", "'")
+    .replaceAll("&amp;", "&");
 }
 
 function machine(

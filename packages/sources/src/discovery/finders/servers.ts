@@ -22,18 +22,20 @@ export interface ServerRule {
 
 /**
  * Processes of these programs. Of processes that belong to somebody else it is not known what they listen on: then what the same
- * user listens on counts, or the usual port.
+ * user listens on counts, or the usual port; and nothing, where that user runs several of them.
  */
 export function serversOf(view: HostView, { programs, port, socket }: ServerRule): Server[] {
-  return view.processes
-    .filter((process) => isMain(process, programs))
-    .map((process) => {
-      const own = { tcp: process.tcp, unix: process.unix.filter(({ path }) => socket?.test(path) === true) };
-      if (own.tcp.length + own.unix.length > 0 || process.container !== undefined)
-        return { process, ...own, isCertain: true };
-      const tcp = view.tcp.filter((each) => (each.uid === process.uid && each.uid !== 0) || each.port === port);
-      return { process, tcp, unix: view.unix.filter(({ path }) => socket?.test(path) === true), isCertain: false };
-    });
+  const processes = view.processes.filter((process) => isMain(process, programs));
+  const isOurs = ({ path }: UnixListener): boolean => socket?.test(path) === true;
+  return processes.map((process) => {
+    const own = { tcp: process.tcp, unix: process.unix.filter(isOurs) };
+    const isKnown = own.tcp.length + own.unix.length > 0 || process.container !== undefined;
+    if (isKnown) return { process, ...own, isCertain: true };
+    const isOneOfSeveral = processes.some((other) => other !== process && other.uid === process.uid);
+    if (isOneOfSeveral) return { process, tcp: [], unix: [], isCertain: false };
+    const tcp = view.tcp.filter((each) => (each.uid === process.uid && each.uid !== 0) || each.port === port);
+    return { process, tcp, unix: view.unix.filter(isOurs), isCertain: false };
+  });
 }
 
 /** What a command line says: `--name=value`, `--name value`, `-n value`. */
