@@ -10,7 +10,7 @@ function candidate(id: string, changes: Partial<Candidate> = {}): Candidate {
   const [kind = "", path = ""] = id.split(/:(.*)/s);
   return {
     id,
-    category: kind === "files" ? "data" : "database",
+    category: kind === "files" ? "data" : kind === "sqlite" ? "sqlite" : "database",
     kind,
     title: id,
     paths: path.startsWith("/") ? [path.replace(/#.*/, "")] : [],
@@ -298,6 +298,13 @@ describe("a database is", () => {
       { a: { kind: "command", folder: "/srv" } },
       "partly",
       /not captured as a database/,
+    ],
+    [
+      "protected as many SQLite files in one folder",
+      candidate("files:/srv#sqlite", { category: "sqlite", paths: ["/srv/a.db", "/srv/b.db"] }),
+      { a: files(["/srv"]) },
+      "protected",
+      undefined,
     ],
     ["bare as a SQLite file that is left out", sqlite, { a: files(["/srv"], ["*.db"]) }, "bare", undefined],
     [

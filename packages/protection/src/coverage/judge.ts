@@ -34,7 +34,7 @@ export function judge(candidate: Candidate, context: JudgeContext): Judgement {
   const own = byOwnKind(candidate, context);
   if (own?.protection === "protected") return own;
   const files = byFiles(candidate, context);
-  if (candidate.kind === "sqlite") return better(own, asDatabase(candidate, files, context.stored));
+  if (candidate.category === "sqlite") return better(own, asDatabase(candidate, files, context.stored));
   if (PLAIN_KINDS.has(candidate.kind) || candidate.isAtRest === true) return better(own, files);
   return better(own, withoutDump(files));
 }
@@ -110,10 +110,10 @@ function noteOf(path: string, coverage: string, sources: readonly string[], isOn
 }
 
 /** SQLite files: sources of files copy those consistently that they know for databases. */
-function asDatabase({ paths: [path = ""] }: Candidate, files: Judgement, stored: readonly StoredPaths[]): Judgement {
+function asDatabase({ paths }: Candidate, files: Judgement, stored: readonly StoredPaths[]): Judgement {
   if (files.protection !== "protected") return files;
   const isCopied = stored.some(({ source, copiesDatabases }) => copiesDatabases && files.by.includes(source));
-  if (isCopied && DATABASE_NAMES.test(path)) return files;
+  if (isCopied && paths.every((path) => DATABASE_NAMES.test(path))) return files;
   const note = isCopied
     ? "its name does not say that it is a database, so that it is copied as one only while it is in use"
     : "its file is stored as it is at some moment, and not captured as a database";

@@ -54,7 +54,7 @@ describe("databases", () => {
         title: "PostgreSQL, port 5432",
         confidence: "certain",
         sizeBytes: undefined,
-        settings: { host: "/run/postgresql", user: "postgres", "run-as": "postgres" },
+        settings: { host: "/run/postgresql", user: "postgres" },
       },
     ],
     [
@@ -189,6 +189,20 @@ describe("SQLite files", () => {
     ["/home/ann/.config/Chat/Cache/data_1", 1, "replaceable"],
   ])("%s, changed %i days ago: %s", ([path, daysAgo, criticality]) => {
     expect(judged(path, daysAgo)).toBe(criticality);
+  });
+
+  test("that are many in one folder are one thing, as critical as the most critical of them", () => {
+    const marks = Array.from({ length: 12 }, (_, n) =>
+      mark("sqlite", `/srv/tenants/${n}.db`, { sizeBytes: 4096, changedMs: n === 5 ? NOW_MS : 0 }),
+    );
+    const found = byId(madeView({ marks }));
+    expect(Object.keys(found)).toEqual(["files:/srv/tenants#sqlite"]);
+    expect(found["files:/srv/tenants#sqlite"]).toMatchObject({
+      title: "12 SQLite databases",
+      criticality: "critical",
+      sizeBytes: 12 * 4096,
+      settings: { paths: ["/srv/tenants"] },
+    });
   });
 
   test("count as changed in whole, as only they know which pages are new", () => {
@@ -492,6 +506,14 @@ describe("what nobody has explained", () => {
       evidence: "a file system of its own (xfs, /dev/sdb1)",
     });
     expect(found["files:/company"]).toMatchObject({ criticality: "normal", confidence: "possible" });
+  });
+
+  test("what is mounted over a network is somebody else's, and comes up only when it was asked for", () => {
+    const share = { ...disk, point: "/mnt/nas", nature: "remote" } as const;
+    expect(Object.keys(byId(madeView({ mounts: [share] })))).toEqual([]);
+    expect(byId(madeView({ mounts: [share], sizes: { "/mnt/nas": 1e6 } }))["files:/mnt/nas"]).toMatchObject({
+      criticality: "normal",
+    });
   });
 
   test("what other finders have explained is not told again, unless there is more than that", () => {

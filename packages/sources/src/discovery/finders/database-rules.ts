@@ -36,11 +36,12 @@ const postgres: DatabaseRule = {
     port(configured(view.texts.get(argument(args, "config_file") ?? ""), "port")) ??
     port(unix[0] === undefined ? undefined : /\.(\d+)$/.exec(unix[0].path)?.[1]),
   // The folder of its socket stands for a host: there the system says who asks, and no password is needed.
-  settings: ({ host, port: number, socket }) => ({
+  settings: ({ host, port: number, socket }, _, { unseen: { isRoot } }) => ({
     host: socket === undefined ? (host ?? "/var/run/postgresql") : dirname(socket),
     ...(number === 5432 ? {} : { port: number }),
     user: "postgres",
-    ...(socket === undefined && host !== undefined ? {} : { "run-as": "postgres" }),
+    // Only root can become somebody else.
+    ...((socket === undefined && host !== undefined) || !isRoot ? {} : { "run-as": "postgres" }),
   }),
   command: ({ host, port: number, socket }) => [
     "pg_dumpall",

@@ -26,7 +26,11 @@ export interface DatabaseRule extends ServerRule {
   readonly named?: (server: Server, view: HostView) => number | undefined;
   /** Whether a folder that no server uses is data of this product after all. */
   readonly isPlausible?: (folder: string, view: HostView) => boolean;
-  readonly settings: (place: ServerPlace, server: Server | undefined) => Readonly<Record<string, unknown>>;
+  readonly settings: (
+    place: ServerPlace,
+    server: Server | undefined,
+    view: HostView,
+  ) => Readonly<Record<string, unknown>>;
   readonly command?: (place: ServerPlace) => readonly string[];
   readonly needs: (view: HostView, server: Server | undefined) => readonly Need[];
 }
@@ -66,7 +70,7 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
     criticality: "critical",
     reason: "a database server that runs: its files change all the time, and copies of them alone are not consistent",
     needs: [...rule.needs(view, server), ...(container === undefined ? [] : [REACHABLE])],
-    settings: rule.settings(place, server),
+    settings: rule.settings(place, server, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };
 }
@@ -112,7 +116,7 @@ function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: Host
     criticality: "important",
     reason: "data of a database server that does not run: whether it is still needed, only you know",
     needs: [...rule.needs(view, undefined), { what: "preparation", detail: "the server to run while it is captured" }],
-    settings: rule.settings(place, undefined),
+    settings: rule.settings(place, undefined, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };
 }

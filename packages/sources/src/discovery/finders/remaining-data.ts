@@ -49,21 +49,20 @@ export function findRemainingData(view: HostView, found: readonly Finding[]): Fi
   for (const path of view.paths) add(path, 1, { ...DATA, evidence: "you have named it" });
   if (view.paths.length > 0) return result;
   for (const { point, device, type, nature } of view.mounts) {
-    if (
-      nature !== "local" ||
-      point === "/" ||
-      EXPLAINED.has(point) ||
-      point.startsWith("/boot") ||
-      point === "/var/lib"
-    )
-      continue;
-    const evidence = `a file system of its own (${type}, ${device})`;
+    // What is remote has sizes only when it was asked for.
+    if (nature !== "local" && nature !== "remote") continue;
+    if (EXPLAINED.has(point) || point === "/" || point === "/var/lib" || isWithin(point, "/boot")) continue;
+    const isRemote = nature === "remote";
     add(point, LEAST_BYTES, {
       ...DATA,
       confidence: "likely",
-      criticality: "important",
-      evidence,
-      reason: "somebody has given it a disk of its own",
+      criticality: isRemote ? "normal" : "important",
+      evidence: isRemote
+        ? `mounted over a network (${type}, ${device})`
+        : `a file system of its own (${type}, ${device})`,
+      reason: isRemote
+        ? "data of another machine, which may have a backup of its own"
+        : "somebody has given it a disk of its own",
     });
   }
   for (const path of view.folders.below("/").filter((each) => !EXPLAINED.has(each))) add(path, LEAST_BYTES, DATA);

@@ -1,9 +1,12 @@
 /** SQLite databases, by their first bytes. */
-import type { Criticality, Finding } from "../candidate.ts";
+import { CRITICALITIES, type Criticality, type Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
 import { isWithin } from "../../host/within.ts";
+import { above } from "../walk/folder-sizes.ts";
 import type { Mark } from "../walk/messages.ts";
 
+/** In one folder. */
+const MOST_BY_THEMSELVES = 10;
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** What programs make again by themselves. */
@@ -18,35 +21,57 @@ const MADE_AGAIN: readonly (readonly [path: RegExp, why: string])[] = [
   [/\/(favicons|places\.sqlite-corrupt|thumbnails[^/]*|icon-cache[^/]*)$/i, "a cache"],
 ];
 
-/** One for each file. */
+/** One for each file; where many lie in one folder, as one for each customer, one for all of them. */
 export function findSqlite(view: HostView): Finding[] {
-  const people = view.users.filter(({ isPerson }) => isPerson);
-  return view.marks
-    .filter(({ what }) => what === "sqlite")
-    .map((mark): Finding => {
-      const isFresh = view.nowMs - mark.changedMs < WEEK_MS;
-      const home = people.find(({ home: folder }) => isWithin(mark.path, folder))?.home;
-      const [criticality, reason] = judged(mark, { home, isFresh });
-      return {
-        id: `sqlite:${mark.path}`,
-        category: "sqlite",
-        kind: "sqlite",
-        title: mark.path,
-        paths: [mark.path],
-        confidence: "certain",
-        evidence: `begins as SQLite databases do; writes with a ${mark.detail}`,
-        criticality,
-        reason,
-        needs: [],
-        settings: { path: mark.path },
-      };
-    });
+  const folders = new Map<string, Mark[]>();
+  for (const mark of view.marks) {
+    if (mark.what !== "sqlite") continue;
+    const folder = above(mark.path);
+    folders.set(folder, [...(folders.get(folder) ?? []), mark]);
+  }
+  return [...folders].flatMap(([folder, marks]) =>
+    marks.length > MOST_BY_THEMSELVES ? ofMany(view, folder, marks) : marks.map((mark) => ofFile(view, mark)),
+  );
 }
 
-function judged(
-  { path }: Mark,
-  { home, isFresh }: { home: string | undefined; isFresh: boolean },
-): [Criticality, string] {
+function ofFile(view: HostView, mark: Mark): Finding {
+  const [criticality, reason] = judged(view, mark);
+  return {
+    id: `sqlite:${mark.path}`,
+    category: "sqlite",
+    kind: "sqlite",
+    title: mark.path,
+    paths: [mark.path],
+    confidence: "certain",
+    evidence: `begins as SQLite databases do; writes with a ${mark.detail}`,
+    criticality,
+    reason,
+    settings: { path: mark.path },
+  };
+}
+
+/** Sources of files copy the databases among them as they are at one moment. */
+function ofMany(view: HostView, folder: string, marks: readonly Mark[]): Finding {
+  const [criticality, reason] = marks
+    .map((mark) => judged(view, mark))
+    .reduce((worst, each) => (CRITICALITIES.indexOf(each[0]) < CRITICALITIES.indexOf(worst[0]) ? each : worst));
+  return {
+    id: `files:${folder}#sqlite`,
+    category: "sqlite",
+    kind: "files",
+    title: `${marks.length} SQLite databases`,
+    paths: marks.map(({ path }) => path),
+    confidence: "certain",
+    evidence: `files in ${folder} begin as SQLite databases do`,
+    criticality,
+    reason,
+    settings: { paths: [folder] },
+  };
+}
+
+function judged(view: HostView, { path, changedMs }: Mark): [Criticality, string] {
+  const isFresh = view.nowMs - changedMs < WEEK_MS;
+  const home = view.users.find((user) => user.isPerson && user.home !== "/" && isWithin(path, user.home))?.home;
   const again = MADE_AGAIN.find(([pattern]) => pattern.test(path));
   if (again !== undefined) return ["replaceable", again[1]];
   if (home !== undefined) {

@@ -1,5 +1,5 @@
 /** Programs that captures need, and the Debian packages that bring them. */
-import { readdirSync } from "node:fs";
+import { namesIn } from "./quiet-reads.ts";
 
 /** By program. */
 export const PACKAGES: Readonly<Record<string, string>> = {
@@ -25,17 +25,9 @@ const POSTGRES = "/usr/lib/postgresql";
 /** Those that are there. @param root stands before each path when it is read */
 export function installedPrograms(root: string): Set<string> {
   const found = new Set<string>();
-  const versions = names(root + POSTGRES).map((version) => `${POSTGRES}/${version}/bin`);
+  const versions = namesIn(root + POSTGRES).map((version) => `${POSTGRES}/${version}/bin`);
   for (const folder of [...FOLDERS, ...versions]) {
-    for (const name of names(root + folder)) if (name in PACKAGES) found.add(name);
+    for (const name of namesIn(root + folder)) if (name in PACKAGES) found.add(name);
   }
   return found;
-}
-
-function names(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

@@ -1,6 +1,7 @@
 /** Processes of this machine, and what each listens on; as far as this user may look. Only `/proc` is read. */
-import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import { kernelText, linkTarget, namesIn } from "./quiet-reads.ts";
 import { type TcpListener, type UnixListener, parseTcp, parseUnix } from "./sockets.ts";
 
 export interface HostProcess {
@@ -32,21 +33,21 @@ export interface ProcessFindings {
 
 /** @param proc where the system shows its processes */
 export function readProcesses(proc: string): ProcessFindings {
-  const tcp = [...parseTcp(text(`${proc}/net/tcp`)), ...parseTcp(text(`${proc}/net/tcp6`))];
-  const unix = parseUnix(text(`${proc}/net/unix`));
+  const tcp = [...parseTcp(kernelText(`${proc}/net/tcp`)), ...parseTcp(kernelText(`${proc}/net/tcp6`))];
+  const unix = parseUnix(kernelText(`${proc}/net/unix`));
   const wanted = new Set([...tcp, ...unix].map(({ inode }) => inode));
   const taken = new Set<string>();
   let hidden = 0;
-  const processes = names(proc)
+  const processes = namesIn(proc)
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid): HostProcess[] => {
-      const args = text(`${proc}/${pid}/cmdline`)
+      const args = kernelText(`${proc}/${pid}/cmdline`)
         .split("\0")
         .filter((word, at) => word !== "" || at === 0);
       // Threads of the kernel have no command line, and what has ended neither.
       if (args[0] === undefined || args[0] === "") return [];
-      const path = link(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
-      const program = programName(args[0], text(`${proc}/${pid}/comm`).trim());
+      const path = linkTarget(`${proc}/${pid}/exe`)?.replace(/ \(deleted\)$/, "");
+      const program = programName(args[0], kernelText(`${proc}/${pid}/comm`).trim());
       const open = openSockets(`${proc}/${pid}/fd`, wanted);
       if (open === undefined) hidden++;
       else for (const inode of open) taken.add(inode);
@@ -58,10 +59,10 @@ export function readProcesses(proc: string): ProcessFindings {
           path,
           args,
           uid: ownerOf(`${proc}/${pid}`),
-          folder: link(`${proc}/${pid}/cwd`),
+          folder: linkTarget(`${proc}/${pid}/cwd`),
           tcp: tcp.filter(({ inode }) => open?.has(inode) === true),
           unix: unix.filter(({ inode }) => open?.has(inode) === true),
-          container: containerOf(text(`${proc}/${pid}/cgroup`)),
+          container: containerOf(kernelText(`${proc}/${pid}/cgroup`)),
         },
       ];
     });
@@ -90,7 +91,7 @@ function openSockets(folder: string, wanted: ReadonlySet<string>): Set<string> |
   const found = new Set<string>();
   try {
     for (const file of readdirSync(folder)) {
-      const inode = /^socket:\[(\d+)\]$/.exec(link(`${folder}/${file}`) ?? "")?.[1];
+      const inode = /^socket:\[(\d+)\]$/.exec(linkTarget(`${folder}/${file}`) ?? "")?.[1];
       if (inode !== undefined && wanted.has(inode)) found.add(inode);
     }
     return found;
@@ -104,29 +105,5 @@ function ownerOf(path: string): number {
     return statSync(path).uid;
   } catch {
     return -1;
-  }
-}
-
-function names(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function text(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function link(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
   }
 }
