@@ -16,7 +16,7 @@ export const run: RunCommand = async (context) => {
   const path = stateFile(context);
   const { view, candidates, paths } = await lookAround(context);
   const times = await readState(path);
-  const scope = scopeOf(paths);
+  const scope = scopeOf(paths, { withRemote: options.flag("remote") });
   const last = times.get(scope);
   const today = Temporal.Now.plainDateISO().toString();
   const report = coverageOf({

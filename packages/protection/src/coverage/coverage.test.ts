@@ -570,6 +570,7 @@ describe("what was there last time", () => {
     ]);
     expect(decodeLastTimes(encodeLastTimes(times))).toEqual(times);
     expect(scopeOf(["/a", "/b"])).toBe(scopeOf(["/b", "/a"]));
+    expect(scopeOf([], { withRemote: true })).not.toBe(scopeOf([]));
   });
 
   test.for(["", "{", "[]", '{"version":2,"scopes":{}}', '{"version":1,"scopes":{"host":{"at":"never","seen":{}}}}'])(

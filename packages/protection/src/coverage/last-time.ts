@@ -18,8 +18,9 @@ export type LastTime = z.infer<typeof scope>;
 export type LastTimes = ReadonlyMap<string, LastTime>;
 
 /** The name of what is looked at. */
-export function scopeOf(paths: readonly string[]): string {
-  return paths.length === 0 ? "host" : [...paths].sort().join("\0");
+export function scopeOf(paths: readonly string[], { withRemote = false } = {}): string {
+  const where = paths.length === 0 ? "host" : [...paths].sort().join("\0");
+  return withRemote ? `${where}\0with remote` : where;
 }
 
 /** `undefined` when it is none. */

@@ -1,5 +1,5 @@
 /** Certificates and the private keys that belong to them. A key is compared and forgotten; nothing of it is kept. */
-import { type KeyObject, X509Certificate, createPrivateKey } from "node:crypto";
+import { type KeyObject, X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
 import { above } from "../walk/folder-sizes.ts";
 import { textOf } from "./read-start.ts";
 
@@ -26,12 +26,12 @@ const MOST_IN_A_FILE = 10;
 
 interface KeyFile {
   readonly path: string;
-  /** `undefined` when it is encrypted. */
-  readonly key: KeyObject | undefined;
+  /** Of its public half; `undefined` when it is encrypted. */
+  readonly identity: string | undefined;
 }
 
 /**
- * Certificates in these files, each with its key where one lies in the same folder, or is the only one that fits.
+ * Certificates in these files, each with its key where that is in one of them.
  * @param paths of PEM files; @param root stands before each when it is read
  */
 export function readCertificates(paths: readonly string[], root: string): HostCertificate[] {
@@ -39,13 +39,17 @@ export function readCertificates(paths: readonly string[], root: string): HostCe
   const found: { readonly path: string; readonly certificate: X509Certificate }[] = [];
   for (const path of paths) {
     const text = textOf(root + path, MOST_BYTES) ?? "";
-    if (PRIVATE_KEY.test(text)) keys.push({ path, key: parsedKey(text) });
+    if (PRIVATE_KEY.test(text)) keys.push({ path, identity: identityOf(() => publicHalf(text)) });
     const certificate = parsedCertificate(text);
     if (certificate !== undefined) found.push({ path, certificate });
   }
+  const byIdentity = new Map(keys.map((each) => [each.identity, each]));
   return found.map(({ path, certificate }) => {
-    const sure = keys.find(({ key }) => key !== undefined && certificate.checkPrivateKey(key));
-    const guess = keys.find((each) => each.key === undefined && (each.path === path || isNamedAlike(each.path, path)));
+    const identity = identityOf(() => certificate.publicKey);
+    const sure = identity === undefined ? undefined : byIdentity.get(identity);
+    const guess = keys.find(
+      (each) => each.identity === undefined && (each.path === path || isNamedAlike(each.path, path)),
+    );
     return {
       path,
       keyPath: (sure ?? guess)?.path,
@@ -69,9 +73,14 @@ function parsedCertificate(text: string): X509Certificate | undefined {
   }
 }
 
-function parsedKey(text: string): KeyObject | undefined {
+function publicHalf(text: string): KeyObject {
+  return createPublicKey(createPrivateKey(text.slice(text.search(PRIVATE_KEY))));
+}
+
+/** The same for a certificate and for its key; `undefined` for what cannot be read without a passphrase. */
+function identityOf(publicKey: () => KeyObject): string | undefined {
   try {
-    return createPrivateKey(text.slice(text.search(PRIVATE_KEY)));
+    return publicKey().export({ type: "spki", format: "der" }).toString("base64");
   } catch {
     return undefined;
   }
