@@ -2,6 +2,7 @@
 import type { CoverageEntry, CoverageReport, CoverageState } from "@holdfast/protection/configured";
 import { CATEGORIES } from "@holdfast/sources";
 import { candidateJson } from "../discovery/json.ts";
+import { reasonTable } from "../discovery/reason-table.ts";
 import { bytesOf, kindOf, whatIs } from "../discovery/tables.ts";
 import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
@@ -46,7 +47,7 @@ export function printCoverage(report: CoverageReport, output: Output, { all }: {
   for (const state of SHOWN) {
     const entries = report.entries.filter((entry) => entry.state === state);
     if (entries.length === 0 || (ONLY_WITH_ALL.has(state) && !all)) continue;
-    output.print(output.color(state === "bare" ? "31" : state === "partly" ? "33" : "0", HEADINGS[state]));
+    output.print(output.color(state === "bare" ? "31" : state === "partly" ? "33" : "1", HEADINGS[state]));
     const shown = all ? entries : withFewNormal(entries);
     for (const line of entryTable(shown, output.width)) output.print(line);
     const more = entries.length - shown.length;
@@ -74,7 +75,7 @@ function entryTable(entries: readonly CoverageEntry[], width: number | undefined
     { heading: "Kind" },
     { heading: "What", shrinks: true as const },
     { heading: "Size", align: "right" as const },
-    { heading: "Why", shrinks: true as const },
+    { heading: "Why" },
   ];
   const rows = entries.map((entry) => [
     entry.isNew ? "NEW" : "",
@@ -84,7 +85,7 @@ function entryTable(entries: readonly CoverageEntry[], width: number | undefined
     bytesOf(entry.candidate.sizeBytes),
     whyOf(entry).map(safeText).join("\n"),
   ]);
-  return formatTable(columns, rows, { foot: plural(entries.length, "thing"), width });
+  return reasonTable(columns, rows, { foot: plural(entries.length, "thing"), width });
 }
 
 function whyOf({ state, by, notes, waiver, isWaiverExpired, candidate, leftOutBytes }: CoverageEntry): string[] {

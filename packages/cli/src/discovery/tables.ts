@@ -5,6 +5,7 @@ import type { Output } from "../output/output.ts";
 import { safeText } from "../output/safe-text.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, plural } from "../output/units.ts";
+import { reasonTable } from "./reason-table.ts";
 
 const HEADINGS: Readonly<Record<Criticality, string>> = {
   critical: "Critical",
@@ -60,7 +61,7 @@ export function printCandidates(
     hidden += of.length - shown.length;
     if (shown.length === 0) continue;
     output.print(
-      output.color(criticality === "critical" ? "31" : criticality === "important" ? "33" : "0", HEADINGS[criticality]),
+      output.color(criticality === "critical" ? "31" : criticality === "important" ? "33" : "1", HEADINGS[criticality]),
     );
     for (const line of candidateTable(shown, output.width)) output.print(line);
     output.print("");
@@ -74,7 +75,7 @@ function candidateTable(candidates: readonly Candidate[], width: number | undefi
     { heading: "What", shrinks: true as const },
     { heading: "Size", align: "right" as const },
     { heading: "In a week", align: "right" as const },
-    { heading: "Why", shrinks: true as const },
+    { heading: "Why" },
   ];
   const rows = candidates.map((candidate) => [
     kindOf(candidate),
@@ -83,7 +84,7 @@ function candidateTable(candidates: readonly Candidate[], width: number | undefi
     bytesOf(candidate.growth?.weekBytes),
     [safeText(candidate.reason), ...needsOf(candidate)].join("\n"),
   ]);
-  return formatTable(columns, rows, { foot: plural(candidates.length, "thing"), width });
+  return reasonTable(columns, rows, { foot: plural(candidates.length, "thing"), width });
 }
 
 /** `files (home)`: how it is captured, and what it is. */

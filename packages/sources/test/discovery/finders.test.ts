@@ -390,6 +390,17 @@ describe("containers and virtual machines", () => {
     expect(at([madeProcess("qemu-system-x86_64", ["-name", "guest=a&b,debug-threads=on"])])?.isAtRest).toBeUndefined();
   });
 
+  test("a machine without a name is known by its disk, which it may name from the folder it works in", () => {
+    const args = [
+      "-blockdev",
+      "driver=qcow2,file.driver=file,file.filename=first.qcow2",
+      "-drive",
+      "file=/vm/second.img,if=virtio",
+    ];
+    const found = byId(madeView({ processes: [madeProcess("qemu-system-x86_64", args, { folder: "/srv/vm" })] }));
+    expect(found["vm:/srv/vm/first.qcow2"]).toMatchObject({ paths: ["/srv/vm/first.qcow2", "/vm/second.img"] });
+  });
+
   test.for<[what: string, args: string[], settings: object]>([
     ["by -qmp", ["-qmp", "unix:/run/a.qmp,server=on"], { qmp: "/run/a.qmp" }],
     [

@@ -150,6 +150,7 @@ const openldap: DatabaseRule = {
   folder: (_, view) =>
     view.marks.find(({ what, path }) => what === "lmdb-data" && /ldap/.test(path))?.path ?? "/var/lib/ldap",
   isPlausible: (folder) => /ldap/.test(folder),
+  isReadStopped: true,
   settings: () => ({}),
   command: () => ["slapcat"],
   needs: (view) => [

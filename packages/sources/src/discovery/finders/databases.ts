@@ -32,6 +32,8 @@ export interface DatabaseRule extends ServerRule {
     view: HostView,
   ) => Readonly<Record<string, unknown>>;
   readonly command?: (place: ServerPlace) => readonly string[];
+  /** Its tools read the files themselves, so that the server need not run. */
+  readonly isReadStopped?: true;
   readonly needs: (view: HostView, server: Server | undefined) => readonly Need[];
 }
 
@@ -75,6 +77,7 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
   };
 }
 
+const RUNNING: Need = { what: "preparation", detail: "the server to run while it is captured" };
 const REACHABLE: Need = {
   what: "preparation",
   detail: "its port reachable from outside of the container, or a command that runs in it",
@@ -115,7 +118,7 @@ function ofFolder(rule: DatabaseRule, folder: string, detail: string, view: Host
     evidence: `a data folder of ${rule.product}${detail === "" ? "" : ` (${detail})`} that no process here is known to use`,
     criticality: "important",
     reason: "data of a database server that does not run: whether it is still needed, only you know",
-    needs: [...rule.needs(view, undefined), { what: "preparation", detail: "the server to run while it is captured" }],
+    needs: [...rule.needs(view, undefined), ...(rule.isReadStopped === true ? [] : [RUNNING])],
     settings: rule.settings(place, undefined, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
   };

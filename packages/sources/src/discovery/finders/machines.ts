@@ -1,5 +1,5 @@
 /** Virtual machines: those that run, those that libvirt knows, and disk images of neither. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
 import type { HostProcess } from "../host/processes.ts";
@@ -36,12 +36,14 @@ function ofLibvirt(view: HostView, path: string, xml: string): Finding {
   };
 }
 
-function ofProcess(view: HostView, { pid, args, program }: HostProcess): Finding {
-  const name = nameOf(args) ?? `process-${program}`;
+function ofProcess(view: HostView, { pid, args, program, folder }: HostProcess): Finding {
+  const disks = disksOf(args, folder);
+  // The number of a process is another one next time.
+  const name = nameOf(args) ?? disks[0] ?? program;
   const isManaged = args.some((word) => word.includes("/var/lib/libvirt/") || word.startsWith("guest="));
   const qmp = monitorOf(args);
   return {
-    ...machine(view, name, disksOf(args)),
+    ...machine(view, name, disks),
     evidence: `process ${pid} (${program}) runs it`,
     needs: [
       ...(isManaged ? [tool(view, "virsh")] : []),
@@ -102,14 +104,16 @@ function machine(
   };
 }
 
-function disksOf(args: readonly string[]): string[] {
+/** @param folder that the process works in: some name their disks from there */
+function disksOf(args: readonly string[], folder: string | undefined): string[] {
   const found = args.flatMap((word, at) => {
     if (args[at - 1] === "-drive") return /(?:^|,)file=([^,]+)/.exec(word)?.[1] ?? [];
     if (args[at - 1] === "-blockdev")
       return /"filename":\s*"([^"]+)"/.exec(word)?.[1] ?? /(?:^|,)(?:file\.)?filename=([^,]+)/.exec(word)?.[1] ?? [];
     return /^-(hd[a-d]|drive-file)$/.test(args[at - 1] ?? "") ? word : [];
   });
-  return [...new Set(found)].filter((path) => path.startsWith("/"));
+  const paths = found.map((path) => (folder === undefined ? path : resolve(folder, path)));
+  return [...new Set(paths)].filter((path) => path.startsWith("/"));
 }
 
 function images(view: HostView, used: ReadonlySet<string>): Finding[] {
