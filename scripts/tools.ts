@@ -51,6 +51,9 @@ export const tools: readonly Tool[] = [
   { program: "sfdisk", debianPackage: "fdisk" },
   { program: "depmod", debianPackage: "kmod" },
   { program: "cpio", debianPackage: "cpio" },
+  { program: "redis-server", debianPackage: "redis-server" },
+  { program: "git", debianPackage: "git" },
+  { program: "strace", debianPackage: "strace" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

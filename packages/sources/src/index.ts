@@ -35,3 +35,19 @@ export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
 export { readReport, reportInCapture } from "./system/capture/read-report.ts";
 export { type TopicDrift, compareReports } from "./system/drift/compare-reports.ts";
+
+// Discovery: what there is to protect
+export { type CollectOptions, collectHost } from "./discovery/host/collect-host.ts";
+export type { HostView } from "./discovery/host/host-view.ts";
+export type { HostMount } from "./discovery/host/mount-natures.ts";
+export { isWithin } from "./host/within.ts";
+export { DATABASE_NAMES } from "./files/find-databases.ts";
+export { findCandidates } from "./discovery/find-candidates.ts";
+export {
+  type Candidate,
+  type Category,
+  type Criticality,
+  type Need,
+  CATEGORIES,
+  CRITICALITIES,
+} from "./discovery/candidate.ts";

@@ -2,6 +2,7 @@
 import { CACHE_TAG, type SelectionRules, parseTagFile } from "@holdfast/engine";
 import { z } from "zod";
 import { absolutePath, pathPattern, size } from "../contract/setting-types.ts";
+import { isWithin } from "../host/within.ts";
 
 const cleanPath = absolutePath.transform((text) =>
   text === "/" ? text : text.replaceAll(/\/+/g, "/").replace(/\/$/, ""),
@@ -60,9 +61,4 @@ export function selectionRules(settings: FilesSettings): SelectionRules {
     largerThanBytes: settings["exclude-larger-than"],
     oneFileSystem: settings["one-file-system"],
   };
-}
-
-/** Whether a path is another, or lies in it. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
