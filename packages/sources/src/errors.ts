@@ -8,6 +8,11 @@ export const SOURCES_ERRORS = {
     message: "{source} needs the program {tool}, which is not there",
     hint: "{how}",
   },
+  SOURCES_TOOL_TOO_OLD: {
+    kind: "external-tool",
+    message: "{source} needs {tool} of version {needed} or newer, and there is {found}",
+    hint: "{how}",
+  },
   SOURCES_TOOL_FAILED: {
     kind: "external-tool",
     message: "{tool} failed for {source}: {reason}",
