@@ -33,6 +33,17 @@ export const SOURCES_ERRORS = {
     message: "{source} refuses to let us in: {reason}",
     hint: "Check user and password in the configuration; the guide of this kind of source says which rights it needs.",
   },
+  SOURCES_RIGHTS: {
+    kind: "permission",
+    message: "{source} does not let {role} do what is needed: {reason}",
+    hint: "{how}",
+  },
+  SOURCES_INTERRUPTED: {
+    kind: "unavailable",
+    message: "{source} was interrupted by its server: {reason}",
+    hint: "{how}",
+    transient: true,
+  },
   SOURCES_SETTINGS: {
     kind: "invalid-input",
     message: "the settings of {source} are not usable: {reason}",
@@ -72,6 +83,11 @@ export const SOURCES_ERRORS = {
     kind: "conflict",
     message: "{target} is in use by a server that runs, so nothing was restored over it",
     hint: "Stop it first, or restore to another place.",
+  },
+  SOURCES_TARGET_IN_USE: {
+    kind: "conflict",
+    message: "{target} is in use: {by}",
+    hint: "{how}",
   },
   SOURCES_UNSUPPORTED: {
     kind: "unsupported",

@@ -61,7 +61,7 @@ export class Connection implements Access {
     const password = settings.password && (await surroundings.secret(settings.password, source, options));
     const passwords = password && (await writePasswords(password, surroundings.temporary, source));
     try {
-      const call = await libpqCall(settings, { programs, password, passwords }, options);
+      const call = await libpqCall(settings, { programs, passwords }, options);
       const psql = new Psql({ programs, call, tool: (name) => toolIn(any, name) });
       const server = await identify(psql, settings, source, options);
       const tools = await findTools({ ...wanted, major: server.major }, programs, options);
@@ -108,11 +108,7 @@ async function writePasswords(password: Secret, temporary: string, source: strin
 
 async function libpqCall(
   settings: PostgresSettings,
-  {
-    programs,
-    password,
-    passwords,
-  }: { programs: Programs; password: Secret | undefined; passwords: string | undefined },
+  { programs, passwords }: { programs: Programs; passwords: string | undefined },
   options: CallOptions,
 ): Promise<Access["call"]> {
   const runAs = settings["run-as"];
@@ -137,7 +133,6 @@ async function libpqCall(
   return {
     variables: Object.fromEntries(given),
     ...(become === undefined ? {} : { user: become }),
-    ...(password === undefined ? {} : { secrets: [password] }),
     // Whoever they run as may not be allowed to where we are.
     folder: "/",
   };
@@ -177,7 +172,7 @@ export function connectionError(error: unknown, source: string): unknown {
   if (!isHoldfastError(error, "SOURCES_TOOL_FAILED")) return error;
   const reason = String(error.details["reason"]);
   if (!NO_CONNECTION.test(reason)) return error;
-  const said = reason.replace(/^exit code 2: /, "");
+  const said = reason.replace(/^exit code 2: (psql: error: )?/, "").replace(/; password retrieved from file .*$/, "");
   if (NO_ANSWER.test(said) || NOT_YET.test(said)) {
     return sourcesError("SOURCES_UNREACHABLE", { source, reason: said }, error);
   }

@@ -37,7 +37,6 @@ const ISOLATION: Readonly<Record<string, string>> = {
   synchronous_standby_names: "",
   max_logical_replication_workers: "0",
   // Schedulers and the like begin to work when they are loaded.
-  shared_preload_libraries: "",
   session_preload_libraries: "",
   local_preload_libraries: "",
   autovacuum: "off",
@@ -62,6 +61,8 @@ export interface PrivateClusterOptions {
   readonly user: ServerUser;
   /** A role that may do everything. */
   readonly superuser: string;
+  /** Libraries that extensions need to have loaded. */
+  readonly preload?: readonly string[];
   /** Added to those that isolate it, or in their place. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly readyWithinMs: number;
@@ -139,6 +140,7 @@ export class PrivateCluster implements Access {
       data_directory: data,
       hba_file: rules,
       unix_socket_directories: work,
+      shared_preload_libraries: (options.preload ?? []).join(","),
       ...options.settings,
     };
     const call = {

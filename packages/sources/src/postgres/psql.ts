@@ -5,11 +5,12 @@
 import type { CallOptions } from "../contract/source.ts";
 import type { ProgramCall, Programs } from "../programs/programs.ts";
 import type { Answer } from "../proofs/queries.ts";
-import { databaseArgument, literal } from "./sql-text.ts";
+import { connectionString, literal } from "./sql-text.ts";
 
-/** Between columns, between rows, and in the place of NULL: no text of a database has them. */
+/** Between columns, and in the place of NULL: no text of a database has them. */
 const COLUMN = "\u001F";
-const ROW = "\u001E";
+/** Between rows. */
+export const ROW = "\u001E";
 const NULL = "\u001D";
 
 /** How a server is reached. */
@@ -30,7 +31,7 @@ export class Psql {
 
   /** A query's rows by the names of their columns; values as JSON has them. @throws SOURCES_TOOL_FAILED */
   async rows<T>(database: string, query: string, options: CallOptions): Promise<T[]> {
-    const said = await this.#run(database, [asJson(query)], { ...options, safePath: true });
+    const said = await this.#run(database, [asJson(query)], { ...options, isOurs: true });
     return said.split(ROW).flatMap((line) => (line.trim() === "" ? [] : [JSON.parse(line) as T]));
   }
 
@@ -43,12 +44,12 @@ export class Psql {
 
   /** Runs statements one after another; each is sent as it is, and the first that fails ends it. @throws SOURCES_TOOL_FAILED */
   async execute(database: string, statements: readonly string[], options: CallOptions): Promise<void> {
-    if (statements.length > 0) await this.#run(database, statements, { ...options, safePath: true });
+    if (statements.length > 0) await this.#run(database, statements, { ...options, isOurs: true });
   }
 
   /** What a question of the user gives: the first column of the first row. @throws SOURCES_TOOL_FAILED */
   async ask(database: string, sql: string, options: CallOptions): Promise<Answer> {
-    const said = await this.#run(database, [sql], { ...options, safePath: false });
+    const said = await this.#run(database, [sql], { ...options, isOurs: false });
     if (said === "") return undefined;
     // A line end closes the last row.
     const row = said.includes(ROW) ? said.slice(0, said.indexOf(ROW)) : said.slice(0, -1);
@@ -69,7 +70,7 @@ export class Psql {
         ...shape,
         `--pset=null=${NULL}`,
         "--set=ON_ERROR_STOP=1",
-        databaseArgument(database),
+        `--dbname=${connectionString(database)}`,
       ],
     };
   }
@@ -77,18 +78,26 @@ export class Psql {
   async #run(
     database: string,
     statements: readonly string[],
-    { signal, safePath }: CallOptions & { readonly safePath: boolean },
+    { signal, isOurs }: CallOptions & { readonly isOurs: boolean },
   ): Promise<string> {
     async function* input(): AsyncGenerator<Uint8Array> {
-      if (safePath) yield Buffer.from(SAFE_PATH);
+      if (isOurs) yield Buffer.from(SETTLED);
       for (const statement of statements) yield Buffer.from(quotedStatement(statement));
     }
     return this.#access.programs.text(this.call(database), { signal, input: input() });
   }
 }
 
-/** Nothing that others put into a schema must take the place of what the server itself has. */
-export const SAFE_PATH = "SET search_path = '';\n";
+/**
+ * What comes first where we ask for ourselves: nothing that others have put into a schema takes the place of what the server has,
+ * and what a database or role sets for its users does not cut us short.
+ */
+export const SETTLED = `SET search_path = '';
+SET standard_conforming_strings = on;
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET row_security = off;
+`;
 
 /** As psql takes it from its input, and passes it on whatever it holds. */
 export function quotedStatement(statement: string): string {

@@ -1,7 +1,9 @@
 /** What the configuration says of a source of kind `postgres`. */
 import { z } from "zod";
 import { absolutePath, duration, secretReference } from "../contract/setting-types.ts";
-import { dumpSettings } from "./dump/dump-settings.ts";
+import { sourcesError } from "../errors.ts";
+import { proofQueries } from "../proofs/queries.ts";
+import { databaseName, dumpSettings } from "./dump/dump-settings.ts";
 
 /** How the server is reached, and with which programs. Every method needs these. */
 const connectionSettings = {
@@ -41,17 +43,49 @@ const connectionSettings = {
     .min(1)
     .default("postgres")
     .describe("The system's user that the server of a proof runs as when we are root."),
+  preload: z
+    .array(z.string().regex(/^[\w$./-]+$/, "give the name of a library"))
+    .default([])
+    .describe("Libraries that the server of a proof loads; none by default, as some begin to work on their own."),
   "start-limit": duration.prefault("5m").describe("How long the server of a proof may take to start."),
+  queries: z.record(databaseName, proofQueries).default({}).describe("Questions to a restored copy, by database."),
+};
+
+const shape = {
+  method: z.enum(["dump", "physical"]).default("dump").describe("How it is captured."),
+  ...connectionSettings,
+  ...dumpSettings,
 };
 
 export const postgresSettings = z
-  .strictObject({
-    method: z.enum(["dump", "physical"]).default("dump").describe("How it is captured."),
-    ...connectionSettings,
-    ...dumpSettings,
-  })
+  .strictObject(shape)
   .refine((settings) => settings["run-as"] === undefined || settings.password === undefined, {
     message: "with `run-as` there is no `password`: the system says who we are",
   });
 
 export type PostgresSettings = z.infer<typeof postgresSettings>;
+
+/**
+ * The settings with others in the place of some.
+ * @param changes as the configuration would have them
+ * @param source for messages
+ * @throws SOURCES_SETTINGS
+ */
+export function withChanges(
+  settings: PostgresSettings,
+  changes: Readonly<Record<string, unknown>>,
+  source: string,
+): PostgresSettings {
+  const changed: Record<string, unknown> = { ...settings };
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(shape, name)) {
+      throw sourcesError("SOURCES_SETTINGS", { source, reason: `there is no setting ${name}` });
+    }
+    const parsed = shape[name as keyof typeof shape].safeParse(value);
+    if (!parsed.success) {
+      throw sourcesError("SOURCES_SETTINGS", { source, reason: `${name}: ${z.prettifyError(parsed.error)}` });
+    }
+    changed[name] = parsed.data;
+  }
+  return changed as PostgresSettings;
+}

@@ -11,7 +11,7 @@ export function literal(value: string): string {
   return value.includes("\\") ? ` E'${quoted.replaceAll("\\", "\\\\")}'` : `'${quoted}'`;
 }
 
-/** Names a database to libpq's programs; a bare name with `=` in it would be taken for settings. */
-export function databaseArgument(name: string): string {
-  return `--dbname=dbname='${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+/** Names a database to libpq; a bare name with `=` in it would be taken for settings. */
+export function connectionString(database: string): string {
+  return `dbname='${database.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }

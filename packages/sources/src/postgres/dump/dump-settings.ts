@@ -1,8 +1,9 @@
 /** Settings of the method `dump`. */
 import { z } from "zod";
+import { duration } from "../../contract/setting-types.ts";
 import { proofQueries } from "../../proofs/queries.ts";
 
-const databaseName = z
+export const databaseName = z
   .string()
   .min(1)
   .refine((name) => !name.includes("\0"), "a name has no NUL character");
@@ -25,6 +26,9 @@ export const dumpSettings = {
     .nonnegative()
     .default(100_000)
     .describe("Tables of up to so many rows, as the server estimates, are counted, and a proof compares. 0: none."),
+  "lock-limit": duration
+    .prefault("5m")
+    .describe("How long a dump waits for a table that somebody has locked for himself."),
   "target-database": databaseName
     .optional()
     .describe("For a restore of one database: the name that it gets. Default: the one that it had."),
