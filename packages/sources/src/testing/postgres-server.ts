@@ -91,7 +91,7 @@ export class PostgresServer {
 
   /** Variables by which PostgreSQL's programs reach it as the superuser. */
   get variables(): Record<string, string> {
-    return { PGHOST: this.folder, PGPORT: String(this.port), PGUSER: SUPERUSER, PGOPTIONS: "" };
+    return { PGHOST: this.folder, PGPORT: String(this.port), PGUSER: SUPERUSER, PGCLIENTENCODING: "UTF8" };
   }
 
   /** Runs SQL in order, and gives what it prints: rows in lines, columns between `|`. */
