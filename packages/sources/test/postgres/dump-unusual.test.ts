@@ -1,6 +1,6 @@
 /** Dumps of databases with locales of ICU, tablespaces, subscriptions and extensions; of standbys; onto disks that are full. */
 import { execFileSync } from "node:child_process";
-import { chownSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -91,6 +91,36 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
       await other.end();
     }
   });
+
+  test.skipIf(!existsSync("/usr/share/i18n/locales/de_DE"))(
+    "are proven with another locale where theirs is missing, which is said",
+    async () => {
+      const locales = lab.newFolder();
+      chmodSync(locales, 0o755);
+      execFileSync("localedef", ["--no-archive", "-i", "de_DE", "-f", "UTF-8", join(locales, "de_DE.UTF-8")], {
+        stdio: "ignore",
+      });
+      const german = await PostgresServer.start({ environment: { LOCPATH: locales } });
+      try {
+        german.sql("postgres", "CREATE DATABASE wort TEMPLATE template0 LOCALE 'de_DE.UTF-8'");
+        german.sql("wort", "CREATE TABLE wort AS SELECT 'ä' AS text");
+        await lab.capture(open(german), identity);
+        const tree = await lab.captured();
+        const { checks } = await open(german).prove(tree, {
+          scratch: lab.newFolder(),
+          signal: never,
+          onStep: () => {},
+        });
+        expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+        const restored = checks.find(({ name }) => name === "wort: restored");
+        expect(restored?.detail).toContain(
+          "this machine lacks the locale de_DE.UTF-8, so it was restored with C.UTF-8",
+        );
+      } finally {
+        await german.end();
+      }
+    },
+  );
 
   test("of a standby are of one moment; what it does not have is said", async () => {
     const copy = join(lab.newFolder(), "..", "standby");
