@@ -78,7 +78,7 @@ export class SourceLab {
       const result = await new Backup(this.repository, {
         targets: [],
         given: givenCapture(capture, { ...identity, hostname: "lab" }),
-        rules: NO_RULES,
+        rules: capture.rules ?? NO_RULES,
         cwd: "/",
         hostname: "lab",
         username: "tester",
