@@ -105,7 +105,11 @@ export class PostgresServer {
   }
 
   /** Runs one of its programs against it. */
-  run(tool: string, args: readonly string[], { input = "", variables = {} as Record<string, string> } = {}): string {
+  run(
+    tool: string,
+    args: readonly string[],
+    { input = "", variables = {} }: { input?: string; variables?: Record<string, string> } = {},
+  ): string {
     return execFileSync(join(this.binaries, tool), args, {
       input,
       encoding: "utf8",
