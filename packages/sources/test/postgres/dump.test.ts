@@ -24,7 +24,8 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
   beforeAll(async () => {
     lab = await SourceLab.open();
     lab.secrets.set("PASSWORD", PASSWORD);
-    server = await PostgresServer.start();
+    const others = ["local all all trust", "host all all 127.0.0.1/32 scram-sha-256"];
+    server = await PostgresServer.start({ access: ["local all nobody peer", ...others] });
     makeBank(server, { documents: 800 });
     await lab.capture(open(), identity);
     captured = await lab.captured();
@@ -158,6 +159,30 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     expect(Buffer.concat(parts).toString()).toMatch(/CREATE ROLE owner;/);
     expect(Buffer.concat(parts).toString()).not.toMatch(/SCRAM/);
   });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    "are made and restored as the system's user that the server lets in",
+    async () => {
+      server.sql("postgres", "CREATE ROLE nobody SUPERUSER LOGIN");
+      try {
+        const by = { user: undefined, "run-as": "nobody", databases: ["odd name/1"] };
+        const asRoot = lab.capture(open({ ...by, "run-as": undefined, user: "nobody" }), identity);
+        await expect(asRoot).rejects.toMatchObject({ code: "SOURCES_CREDENTIALS" });
+        const unknown = lab.capture(open({ ...by, "run-as": "no-such-user" }), identity);
+        await expect(unknown).rejects.toMatchObject({ code: "SOURCES_SETTINGS" });
+        await lab.capture(open(by), identity);
+        const tree = await lab.captured();
+        const settings = { "target-database": "copy" };
+        await open(by).restore(tree, { settings, signal: never, onWarning: () => {}, onStep: () => {} });
+        expect(server.sql("copy", `SELECT count(*) FROM "Straße"`)).toBe("2");
+        server.sql("postgres", "DROP DATABASE copy");
+        const both = { "run-as": "nobody", password: { env: "PASSWORD" } };
+        expect(postgresKind.settings.safeParse(both).error?.message).toContain("no `password`");
+      } finally {
+        server.sql("postgres", "DROP ROLE nobody");
+      }
+    },
+  );
 
   test("that policies would make incomplete fail, and say which right is missing", async () => {
     server.sql("postgres", "CREATE DATABASE hidden");
