@@ -1,5 +1,5 @@
 /** Dumps of databases with locales of ICU, tablespaces, subscriptions and extensions; of standbys; onto disks that are full. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -92,14 +92,14 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
     }
   });
 
-  test.skipIf(!existsSync("/usr/share/i18n/locales/de_DE"))(
+  test.skipIf(!existsSync("/usr/share/i18n/locales/POSIX"))(
     "are proven with another locale where theirs is missing, which is said",
     async () => {
       const locales = lab.newFolder();
       chmodSync(locales, 0o755);
-      execFileSync("localedef", ["--no-archive", "-i", "de_DE", "-f", "UTF-8", join(locales, "de_DE.UTF-8")], {
-        stdio: "ignore",
-      });
+      // Of the smallest, by another name; it warns, and says so by its exit code.
+      const made = ["--no-archive", "--force", "-i", "POSIX", "-f", "UTF-8", join(locales, "de_DE.UTF-8")];
+      spawnSync("localedef", made, { stdio: "ignore" });
       const german = await PostgresServer.start({ environment: { LOCPATH: locales } });
       try {
         german.sql("postgres", "CREATE DATABASE wort TEMPLATE template0 LOCALE 'de_DE.UTF-8'");
