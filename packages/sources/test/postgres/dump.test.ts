@@ -281,6 +281,35 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     expect(databases()).toEqual(before);
   });
 
+  test("that were restored are kept under their temporary name when somebody takes the place meanwhile", async () => {
+    const users: ReturnType<typeof spawn>[] = [];
+    const connections = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'";
+    const restoring = open().restore(captured, {
+      settings: { databases: ["odd name/1"] },
+      overwrite: true,
+      signal: never,
+      onWarning: () => {},
+      onStep: (step) => {
+        if (!step.startsWith("putting")) return;
+        const env = { ...process.env, ...server.variables };
+        const args = ["-X", "-d", "odd name/1", "-c", "SELECT pg_sleep(60)"];
+        users.push(spawn(join(server.binaries, "psql"), args, { stdio: "ignore", env }));
+        while (server.sql("postgres", connections) !== "1");
+      },
+    });
+    const error = await restoring.catch((reason: unknown) => reason);
+    for (const user of users) await endProcess(user);
+    server.sql(
+      "postgres",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'",
+    );
+    expect(error).toMatchObject({ code: "SOURCES_TARGET_IN_USE" });
+    const kept = / as (odd name\/1\.restoring-\w+)/.exec((error as Error).message)?.[1] as string;
+    expect(databases()).toEqual(expect.arrayContaining(["odd name/1", kept]));
+    expect(server.sql(kept, `SELECT count(*) FROM "Straße"`)).toBe("2");
+    server.sql("postgres", `DROP DATABASE "${kept}"`);
+  });
+
   test("of one database are restored under another name, into another server, with the roles that it needs", async () => {
     server.sql("postgres", "CREATE ROLE stranger");
     await lab.capture(open(), identity);
