@@ -54,6 +54,9 @@ export const tools: readonly Tool[] = [
   { program: "redis-server", debianPackage: "redis-server" },
   { program: "git", debianPackage: "git" },
   { program: "strace", debianPackage: "strace" },
+  { program: "psql", debianPackage: "postgresql-client-15" },
+  { program: "pg_ctlcluster", debianPackage: "postgresql-15" },
+  { program: "locale-gen", debianPackage: "locales" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */
