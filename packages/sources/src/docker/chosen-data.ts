@@ -3,7 +3,7 @@ import { access, constants, lstat, realpath } from "node:fs/promises";
 import { systemCode } from "@holdfast/base";
 import type { SourceWarning } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
-import { isWithin } from "../files/settings.ts";
+import { isWithin } from "../host/within.ts";
 import type { EngineVolume } from "./engine/answers.ts";
 import type { Inventory } from "./inventory.ts";
 import type { DockerSettings } from "./settings.ts";

@@ -6,7 +6,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import { putBack } from "../files/place.ts";
-import { isWithin } from "../files/settings.ts";
+import { isWithin } from "../host/within.ts";
 import { containerBody } from "./container-body.ts";
 import { CONTAINER, CREATED, type EngineContainer, IMAGE, NETWORK, NETWORKS } from "./engine/answers.ts";
 import type { EngineClient } from "./engine/engine-client.ts";

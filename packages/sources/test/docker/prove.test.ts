@@ -1,6 +1,10 @@
 /** Proofs of containers: copies that are started by a real Podman, and what is said where none can be. */
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dockerKind } from "../../src/docker/docker-kind.ts";
 import type { CapturedTree } from "../../src/contract/captured-tree.ts";
@@ -87,12 +91,24 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
     expect(last(await prove({ start: false }))?.detail).toBe("nothing was started: the setting proof.start says so");
   });
 
+  test("removes the copy also when this process is killed", async () => {
+    const temporary = lab.newFolder();
+    const task = JSON.stringify({ socket: podman.socket, name: "shop", temporary });
+    const child = spawn(process.execPath, [join(import.meta.dirname, "hold-proof.ts"), task], { stdio: "ignore" });
+    for (let n = 0; n < 600 && (await podman.names()).length < 2; n++) await sleep(50);
+    expect(await podman.names()).toHaveLength(2);
+    child.kill("SIGKILL");
+    await once(child, "close");
+    for (let n = 0; n < 600 && readdirSync(temporary).length > 0; n++) await sleep(50);
+    expect(await podman.names()).toEqual(["shop"]);
+  });
+
   test("that is aborted removes the copy", async () => {
     const abort = new AbortController();
     const reason = new Error("interrupted");
     const proving = prove({ "runs-for": "10m" }, {}, abort.signal);
     proving.catch(() => {});
-    while ((await podman.names()).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await podman.names()).length < 2) await sleep(20);
     abort.abort(reason);
     await expect(proving).rejects.toBe(reason);
     expect(await podman.names()).toEqual(["shop"]);
@@ -108,7 +124,6 @@ function withoutFile(tree: CapturedTree, name: string): CapturedTree {
     spotCheck: (path, options) => tree.spotCheck(path, options),
     extract: async (path, folder, options) => {
       await tree.extract(path, folder, options);
-      const { rm } = await import("node:fs/promises");
       await rm(join(folder, "volumes/data/_data", name));
     },
   };

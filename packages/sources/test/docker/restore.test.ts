@@ -29,7 +29,7 @@ describe.skipIf(!canRunPodman)("a restore of containers", () => {
       HostConfig: { Binds: ["data:/data", `${bind}:/bind:ro`], NetworkMode: "inside" },
       start: false,
     });
-    await podman.run("idle", { HostConfig: { Binds: ["data:/data:ro"] } });
+    await podman.run("idle", { HostConfig: { Binds: ["data:/data:ro", "cache:/cache"] } });
     await lab.capture(open(), { kind: "docker", name: "shop" });
     captured = await lab.captured();
   });
@@ -82,6 +82,7 @@ describe.skipIf(!canRunPodman)("a restore of containers", () => {
     const report: RestoreReport = await restore("containers", { settings: { prefix: "test_" } });
     expect(report.restored).toEqual([
       "network test_inside",
+      "volume test_cache",
       "volume test_data",
       "container test_idle, not started",
       "container test_web, not started",
@@ -105,7 +106,8 @@ describe.skipIf(!canRunPodman)("a restore of containers", () => {
   });
 
   test("of one container puts back what is missing, and leaves what is there", async () => {
-    await podman.do("DELETE", "/containers/web?force=true");
+    for (const name of ["web", "idle"]) await podman.do("DELETE", `/containers/${name}?force=true`);
+    await podman.do("DELETE", "/volumes/cache");
     await podman.do("DELETE", "/networks/inside?force=true");
     rmSync(bind, { recursive: true });
     writeFileSync(join(await mountpoint("data"), "rows"), "newer");
@@ -115,6 +117,9 @@ describe.skipIf(!canRunPodman)("a restore of containers", () => {
     expect(readFileSync(join(bind, "file"), "utf8")).toBe("bound");
     expect(readFileSync(join(await mountpoint("data"), "rows"), "utf8")).toBe("newer");
     expect(await podman.state("web")).toBe("created");
+    // Nothing of others.
+    expect((await podman.ask("GET", "/v1.41/volumes/cache")).status).toBe(404);
+    expect(await podman.state("idle")).toBeUndefined();
   });
 
   test("says which image has to be pulled where none was stored", async () => {
