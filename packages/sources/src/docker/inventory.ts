@@ -20,9 +20,12 @@ import type { DockerSettings } from "./settings.ts";
 
 const PROJECT = "com.docker.compose.project";
 
-export interface ChosenContainer {
+export interface NamedContainer {
   readonly name: string;
   readonly inspected: EngineContainer;
+}
+
+export interface ChosenContainer extends NamedContainer {
   readonly labels: ContainerLabels;
 }
 
@@ -36,17 +39,17 @@ export interface Inventory {
   readonly others: readonly ChosenContainer[];
 }
 
-/** Every container, with what runs and what does not. */
-export async function allContainers(engine: EngineClient, options: CallOptions): Promise<ChosenContainer[]> {
+/** Every container, whether it runs or not, in the order of names. */
+export async function allContainers(engine: EngineClient, options: CallOptions): Promise<NamedContainer[]> {
   const listed = await engine.json(
     LISTED_CONTAINERS,
     { path: ["containers", "json"], query: { all: "true" } },
     options,
   );
-  const found: ChosenContainer[] = [];
+  const found: NamedContainer[] = [];
   for (const { Id } of listed) {
     const inspected = await engine.json(CONTAINER, { path: ["containers", Id, "json"] }, options);
-    found.push({ name: nameOf(inspected), inspected, labels: labelsOf(inspected, engine.parts.source) });
+    found.push({ name: nameOf(inspected), inspected });
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -57,7 +60,8 @@ export async function takeInventory(
   settings: DockerSettings,
   options: CallOptions,
 ): Promise<Inventory> {
-  const all = await allContainers(engine, options);
+  const named = await allContainers(engine, options);
+  const all = named.map((each) => ({ ...each, labels: labelsOf(each.inspected, engine.parts.source) }));
   const containers = all.filter((each) => isChosen(each, settings));
   const unusable = (reason: string): Error => sourcesError("SOURCES_SETTINGS", { source: engine.parts.source, reason });
   const missing = settings.containers?.find((name) => !all.some((each) => each.name === name));
@@ -94,7 +98,7 @@ function isChosen({ name, labels }: ChosenContainer, settings: DockerSettings): 
 }
 
 /** The names of the volumes that a container has, those without a name of their own among them. */
-export function volumesOf({ inspected }: ChosenContainer): string[] {
+export function volumesOf({ inspected }: NamedContainer): string[] {
   return inspected.Mounts.flatMap(({ Type, Name }) => (Type === "volume" && Name !== undefined ? [Name] : []));
 }
 

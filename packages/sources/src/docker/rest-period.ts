@@ -7,9 +7,7 @@ import type { ChosenContainer } from "./inventory.ts";
 import type { Rest } from "./labels.ts";
 import type { DockerSettings } from "./settings.ts";
 import { UndoList, type UndoParts } from "./undo/undo-list.ts";
-
-/** How long a container may take to end, where nobody has said it, before the engine kills it. */
-const STOP_SECONDS = 10;
+import { stopCall } from "./undo/undo-step.ts";
 
 /** What is done with a container. */
 export interface RestPlan {
@@ -75,17 +73,14 @@ export class RestPeriod {
       options.signal.throwIfAborted();
       const { Id: id, Config } = container.inspected;
       // Podman shows 0 for a container that was made without one, and would kill it at once.
-      const stopSeconds = Config.StopTimeout || STOP_SECONDS;
+      const stopSeconds = Config.StopTimeout || undefined;
       const { name } = container;
-      await undo.add({
-        container: id,
-        name,
-        ...(rest === "stop" ? { undo: "start", stopSeconds } : { undo: "unpause" }),
-      });
+      const stop = stopSeconds === undefined ? {} : { stopSeconds };
+      await undo.add({ container: id, name, undo: rest === "stop" ? "start" : "unpause", ...stop });
       // Not given up in the middle: the engine would go on with it, and later than what undoes it.
       const { signal } = new AbortController();
-      const query: Record<string, string> = rest === "stop" ? { t: String(stopSeconds) } : {};
-      await this.#parts.engine.run({ path: ["containers", id, rest], query, good: [304] }, { signal });
+      const call = rest === "stop" ? stopCall(id, stopSeconds) : { path: ["containers", id, "pause"] };
+      await this.#parts.engine.run(call, { signal });
     }
     options.signal.throwIfAborted();
   }

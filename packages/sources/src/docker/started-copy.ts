@@ -1,10 +1,11 @@
 /** A copy of a container that is started on restored files, cut off from every network, and removed again. */
 import { randomBytes } from "node:crypto";
-import { access } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withinLimit } from "../content/time-limit.ts";
 import type { CallOptions } from "../contract/source.ts";
+import { isWithin } from "../host/within.ts";
 import type { Seen } from "../proofs/look-at.ts";
 import { CONTAINER, CREATED, type EngineContainer, type EngineMount } from "./engine/answers.ts";
 import { runInside } from "./engine/run-inside.ts";
@@ -109,8 +110,7 @@ function picked(from: Readonly<Record<string, unknown>>, names: readonly string[
 async function restoredAt({ Type, Name, Source }: EngineMount, scratch: string): Promise<string | undefined> {
   const isVolume = Type === "volume" && Name !== undefined;
   const place = isVolume ? join(scratch, PLACES.volumes, Name, PLACES.data) : join(scratch, PLACES.binds, Source);
-  return access(place).then(
-    () => place,
-    () => undefined,
-  );
+  // What a snapshot says, and links in it, must not lead to the machine's own folders.
+  const [real, within] = await Promise.all([realpath(place).catch(() => undefined), realpath(scratch)]);
+  return real !== undefined && real !== within && isWithin(real, within) ? real : undefined;
 }

@@ -1,12 +1,12 @@
 /** The promises of the contract, by containers of a real Podman. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { describe, expect } from "vitest";
 import { dockerKind } from "../../src/docker/docker-kind.ts";
 import { sourceConformance } from "../../src/testing/index.ts";
 import { canRunPodman, Podman } from "./podman.ts";
 
-if (canRunPodman) {
+describe.skipIf(!canRunPodman)("by Podman,", () => {
   sourceConformance(dockerKind, async ({ folder }) => {
     const podman = await Podman.start();
     const data = await podman.volume("shop_data");
@@ -44,4 +44,4 @@ if (canRunPodman) {
       close: () => podman.stop(),
     };
   });
-}
+});

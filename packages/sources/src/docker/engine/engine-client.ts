@@ -24,6 +24,8 @@ export interface EngineCall {
   readonly body?: unknown;
   /** Sent as it is: an archive. */
   readonly upload?: AsyncIterable<Uint8Array>;
+  /** Added to the limit of time, for what takes its time by itself. */
+  readonly moreMs?: number;
   /** Statuses that are no failure besides 2xx. */
   readonly good?: readonly number[];
 }
@@ -126,7 +128,8 @@ export class EngineClient {
   }
 
   async #send(call: EngineCall, options: CallOptions): Promise<Answer> {
-    const { source, limitMs: ms } = this.parts;
+    const { source, limitMs } = this.parts;
+    const ms = limitMs + (call.moreMs ?? 0);
     options.signal.throwIfAborted();
     const limited = limitTime({ ms, what: `${wordsOf(call)} of the engine`, source, setting: "time-limit" }, options);
     try {

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { CONTAINER } from "../engine/answers.ts";
-import type { EngineClient } from "../engine/engine-client.ts";
+import type { EngineCall, EngineClient } from "../engine/engine-client.ts";
 import { runInside } from "../engine/run-inside.ts";
 
 const SETTLE_MS = 500;
+/** As engines have it where nobody has said anything else. */
+const STOP_SECONDS = 10;
 
 export interface UndoStep {
   readonly container: string;
@@ -46,8 +48,7 @@ export async function undo(
   }
   if (step.undo === "start") {
     // A stop that was asked for may still be under way, and a start before its end would be lost: this one waits for it.
-    const query = { t: String(step.stopSeconds ?? 10) };
-    await engine.run({ path: [...at, "stop"], query, good: [304] }, options);
+    await engine.run(stopCall(container, step.stopSeconds), options);
     await engine.run({ path: [...at, "start"], good: [304] }, options);
     return;
   }
@@ -55,6 +56,12 @@ export async function undo(
   // A pause that was asked for may have come after that.
   await sleep(SETTLE_MS);
   await unpause(engine, at, options);
+}
+
+/** @param seconds how long it may take to end before the engine kills it */
+export function stopCall(container: string, seconds = STOP_SECONDS): EngineCall {
+  const query = { t: String(seconds) };
+  return { path: ["containers", container, "stop"], query, moreMs: seconds * 1000, good: [304] };
 }
 
 async function unpause(engine: EngineClient, at: readonly string[], options: CallOptions): Promise<void> {
