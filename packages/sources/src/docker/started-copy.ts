@@ -53,9 +53,22 @@ async function look(parts: CopyParts, id: string, options: CallOptions): Promise
   const { undoing, stored, settings } = parts;
   const words = settings.proof.commands[stored.name];
   if (words === undefined) return watch(parts, id, options);
-  const { exitCode, said } = await runInside(undoing.engine, id, words, options);
+  const ran = await runInside(undoing.engine, id, words, options).catch(async (error: unknown) => {
+    options.signal.throwIfAborted();
+    const ended = await endOf(parts, id, options);
+    if (ended === undefined) throw error;
+    return ended;
+  });
+  if ("passed" in ran) return ran;
+  const { exitCode, said } = ran;
   if (exitCode === 0) return { passed: true, detail: said === "" ? "exit code 0" : said };
   return { passed: false, detail: `exit code ${exitCode}: ${said}` };
+}
+
+/** `undefined` while it runs. */
+async function endOf({ undoing }: CopyParts, id: string, options: CallOptions): Promise<Seen | undefined> {
+  const { State } = await undoing.engine.json(CONTAINER, { path: ["containers", id, "json"] }, options);
+  return State.Running ? undefined : { passed: false, detail: `it ended with exit code ${State.ExitCode}` };
 }
 
 /** Until it is healthy, or, without a check of its health, as long as it has to run. */

@@ -1,7 +1,7 @@
 /** Proofs of containers: copies that are started by a real Podman, and what is said where none can be. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -40,6 +40,8 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
 
   const open = (settings: Record<string, unknown> = {}) =>
     dockerKind.open("shop", dockerKind.settings.parse({ socket: podman.socket, ...settings }), lab.surroundings());
+  const proveWith = (tree: CapturedTree, commands: Record<string, string[]>): Promise<ProofReport> =>
+    open({ proof: { commands } }).prove(tree, { scratch: lab.newFolder(), onStep: () => {}, signal: never });
   const prove = (
     proof: Record<string, unknown>,
     settings: Record<string, unknown> = {},
@@ -78,7 +80,7 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
     writeFileSync(join(data, "here"), "");
     await podman.do("POST", "/containers/shop/start");
     await lab.capture(open({ "exclude-binds": [] }), { kind: "docker", name: "shop" });
-    captured = withoutFile(await lab.captured(), "here");
+    captured = afterExtract(await lab.captured(), "volumes/data/_data/here", () => {});
     const ended = await prove({});
     expect(last(ended)).toMatchObject({ passed: false, detail: "it ended with exit code 7" });
     captured = kept;
@@ -89,6 +91,13 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
     expect(isProven(nowhere)).toBe(true);
     expect(last(nowhere)?.detail).toMatch(/^nothing was started: .*nowhere is not there/);
     expect(last(await prove({ start: false }))?.detail).toBe("nothing was started: the setting proof.start says so");
+  });
+
+  test("mounts nothing of this machine into the copy, whatever the snapshot says", async () => {
+    const linked = afterExtract(captured, "volumes/data/_data", (place) => symlinkSync("/etc", place));
+    const report = await proveWith(linked, { shop: ["/bin/ls", "/data"] });
+    expect(last(report)?.passed).toBe(false);
+    expect(last(report)?.detail).toContain("without the mount /data");
   });
 
   test("removes the copy also when this process is killed", async () => {
@@ -115,8 +124,8 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
   });
 });
 
-/** As a capture would be that has missed a file. */
-function withoutFile(tree: CapturedTree, name: string): CapturedTree {
+/** A capture as it would be with something else, or nothing, in a place. */
+function afterExtract(tree: CapturedTree, place: string, put: (path: string) => void): CapturedTree {
   return {
     facts: tree.facts,
     list: (folder, options) => tree.list(folder, options),
@@ -124,7 +133,8 @@ function withoutFile(tree: CapturedTree, name: string): CapturedTree {
     spotCheck: (path, options) => tree.spotCheck(path, options),
     extract: async (path, folder, options) => {
       await tree.extract(path, folder, options);
-      await rm(join(folder, "volumes/data/_data", name));
+      await rm(join(folder, place), { recursive: true });
+      put(join(folder, place));
     },
   };
 }
