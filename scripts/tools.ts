@@ -27,6 +27,10 @@ export const tools: readonly Tool[] = [
   { program: "ps", debianPackage: "procps" },
   { program: "ss", debianPackage: "iproute2" },
   { program: "mkfs.btrfs", debianPackage: "btrfs-progs" },
+  { program: "mmdebstrap", debianPackage: "mmdebstrap" },
+  { program: "unshare", debianPackage: "util-linux" },
+  { program: "systemctl", debianPackage: "systemd" },
+  { program: "cryptsetup", debianPackage: "cryptsetup-bin" },
   { program: "ceph-mon", debianPackage: "ceph-mon" },
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },
@@ -47,6 +51,12 @@ export const tools: readonly Tool[] = [
   { program: "sfdisk", debianPackage: "fdisk" },
   { program: "depmod", debianPackage: "kmod" },
   { program: "cpio", debianPackage: "cpio" },
+  { program: "redis-server", debianPackage: "redis-server" },
+  { program: "git", debianPackage: "git" },
+  { program: "strace", debianPackage: "strace" },
+  { program: "psql", debianPackage: "postgresql-client-15" },
+  { program: "pg_ctlcluster", debianPackage: "postgresql-15" },
+  { program: "locale-gen", debianPackage: "locales" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */
