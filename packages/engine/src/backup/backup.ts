@@ -229,7 +229,7 @@ export class Backup {
       onItem: (item) => onEvent({ kind: "item", item }),
     };
     if (given === undefined) return saveTargets(parts);
-    const stored = { snapshots: all, index };
+    const stored = { repository: this.#repository, snapshots: all, index };
     return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial, stored });
   }
 

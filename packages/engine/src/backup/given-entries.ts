@@ -5,6 +5,7 @@
 import { posix } from "node:path";
 import type { ExtendedAttribute, TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import type { Repository } from "../repository/repository.ts";
 import type { StoredSnapshot } from "../repository/snapshots.ts";
 
 export interface GivenEntries {
@@ -19,6 +20,7 @@ export interface GivenEntries {
 
 /** What a backup has found in the repository when it began. */
 export interface AlreadyStored {
+  readonly repository: Repository;
   /** Every snapshot that can be read, oldest first. */
   readonly snapshots: readonly StoredSnapshot[];
   /** Covers these snapshots; grows with what the backup stores. */

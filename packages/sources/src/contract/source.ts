@@ -12,7 +12,7 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntry } from "@holdfast/engine";
+import type { GivenEntries } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
 import type { CaptureFacts, StoredFacts } from "./facts.ts";
@@ -77,8 +77,8 @@ export interface SourceWarning {
 export interface Capture {
   /** What the snapshot names as its paths. The same for every capture of a source, as snapshots are grouped by them. */
   readonly paths: readonly string[];
-  /** Made by the source. The path of each is below the path of the capture. */
-  readonly entries: AsyncIterable<GivenEntry>;
+  /** Made by the source, which may look at what is stored. The path of each is below the path of the capture. */
+  readonly entries: GivenEntries["entries"];
   /** What was found out about the capture. To be asked once the entries were taken to their end. */
   facts(): CaptureFacts;
   /** Thaws, ends and removes what the capture has frozen, started and made. May be called twice. */
