@@ -43,8 +43,9 @@ export async function capturePhysical(parts: MethodParts, { signal }: CaptureOpt
     const stream = await readableCluster(folder, source);
     session = await BackupSession.open(connection, settings.database, { signal });
     const beganAtMs = Date.now();
+    const { isStandby } = connection.server;
     const started = await session.start({ isFast: settings.checkpoint === "fast" });
-    const reading = new PhysicalReading(parts, { session, started, folder, stream, beganAtMs }, { signal });
+    const reading = new PhysicalReading(parts, { session, started, folder, stream, isStandby, beganAtMs }, { signal });
     return {
       paths: [captureFolder("postgres", name)],
       entries: (stored) => reading.entries(stored),
@@ -105,6 +106,7 @@ interface Reading {
   /** The data folder as this machine sees it. */
   readonly folder: string;
   readonly stream: string;
+  readonly isStandby: boolean;
   readonly beganAtMs: number;
 }
 
@@ -115,6 +117,7 @@ class PhysicalReading {
   readonly #root: string;
   #ended: EndedBackup | undefined;
   #sizeBytes = 0;
+  #journalFrom = "";
 
   constructor(parts: MethodParts, reading: Reading, options: CallOptions) {
     this.#parts = parts;
@@ -172,8 +175,8 @@ class PhysicalReading {
         [POSITION.stream]: stream,
         [POSITION.timeline]: String(ended.timeline),
         [POSITION.start]: ended.startLsn,
-        [POSITION.startSegment]: ended.startSegment,
         [POSITION.stop]: ended.stopLsn,
+        [POSITION.journalFrom]: this.#journalFrom,
       },
       detail,
     };
@@ -282,6 +285,8 @@ class PhysicalReading {
         );
       }
     }
+    // The end of a backup ends a segment; but a standby cannot do that.
+    this.#journalFrom = segmentName(timeline, this.#reading.isStandby ? end : end + 1n, segmentBytes);
     const history = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
     yield* this.#file(join(folder, "pg_wal", history), `${DATA}/pg_wal/${history}`);
   }

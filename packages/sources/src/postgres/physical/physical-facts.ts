@@ -37,8 +37,9 @@ export const POSITION = {
   stream: "system-identifier",
   timeline: "timeline",
   start: "start-lsn",
-  startSegment: "start-segment",
   stop: "stop-lsn",
+  /** The first WAL segment that is not, or not whole, in the backup itself. */
+  journalFrom: "journal-from",
 } as const;
 
 /** Where the captured state begins to be whole. @throws SOURCES_DAMAGED */

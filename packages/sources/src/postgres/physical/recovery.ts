@@ -116,15 +116,11 @@ interface Required {
 /** What can be told ahead. Whether a time or a name is reached, the server finds out. */
 function requireReach({ gaps, last }: JournalReach, { until, end, unreachable }: Required): void {
   const [gap] = gaps;
-  if (last === undefined) {
-    throw unreachable(
-      gap === undefined ? "nothing of it after this snapshot is stored" : `${gap.first} to ${gap.last} is missing`,
-    );
-  }
+  if (last === undefined && gap !== undefined) throw unreachable(`${gap.first} to ${gap.last} is missing`);
   if (until.kind === "position" && end !== undefined && end < (parseLsn(until.text) ?? 0n)) {
     throw unreachable(`it ends at LSN ${formatLsn(end)}`);
   }
-  if (gap === undefined) return;
+  if (gap === undefined || last === undefined) return;
   // Up to the gap everything is there; what lies behind it would be left out without a word.
   if (until.kind === "latest")
     throw unreachable(`${gap.first} to ${gap.last} is missing; ask for a time or a place before that`);

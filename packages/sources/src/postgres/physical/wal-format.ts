@@ -27,7 +27,7 @@ export const walFormat: JournalFormat = {
   examine,
   folderOf: (name) => (walFileType(name) === "history" ? "history" : logOf(name)),
   neededFrom({ position }) {
-    const { [POSITION.stream]: stream, [POSITION.startSegment]: from } = position;
+    const { [POSITION.stream]: stream, [POSITION.journalFrom]: from } = position;
     if (stream === undefined || from === undefined) return undefined;
     if (!/^\d{1,20}$/.test(stream) || walFileType(from) !== "segment") {
       throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: "its position in the WAL makes no sense" });
