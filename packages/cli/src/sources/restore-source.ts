@@ -35,24 +35,27 @@ export async function restoreSource(
   const [repository] = await repositoriesOf(context, configuration, source);
   if (repository === undefined) throw cliError("CLI_SOURCE_NOWHERE", { name: source.name });
   const report = await withSource(configuration, source, sourceRun(context, host), (opened) =>
-    withSession(repository, (session) =>
-      session.locked("look", async (signal): Promise<RestoreReport> => {
-        const choice = { id: options.text("snapshot"), host, until, signal };
-        const { stored, tree, recovery } = await findCapture(session, opened, choice);
-        output.message(
-          `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
-        );
-        return opened.source.restore(tree, {
-          ...(form === undefined ? {} : { form }),
-          folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
-          settings,
-          ...(recovery === undefined ? {} : { recovery }),
-          overwrite: options.flag("replace"),
-          signal,
-          onStep: (step) => output.message(`  ${step}`),
-          onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
-        });
-      }),
+    withSession(
+      repository,
+      (session) =>
+        session.locked("look", async (signal): Promise<RestoreReport> => {
+          const choice = { id: options.text("snapshot"), host, until, signal };
+          const { stored, tree, recovery } = await findCapture(session, opened, choice);
+          output.message(
+            `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
+          );
+          return opened.source.restore(tree, {
+            ...(form === undefined ? {} : { form }),
+            folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
+            settings,
+            ...(recovery === undefined ? {} : { recovery }),
+            overwrite: options.flag("replace"),
+            signal,
+            onStep: (step) => output.message(`  ${step}`),
+            onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
+          });
+        }),
+      { use: "reads" },
     ),
   );
   if (output.settings.json) {

@@ -68,6 +68,7 @@ class Hooks {
       return {
         paths: capture.paths,
         entries: capture.entries,
+        ...(capture.rules === undefined ? {} : { rules: capture.rules }),
         facts: () => prepared(capture.facts(), before !== undefined),
         close: async () => {
           try {
