@@ -35,7 +35,8 @@ export const tools: readonly Tool[] = [
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
   { program: "psql", debianPackage: "postgresql-client-15" },
-  { program: "pg_createcluster", debianPackage: "postgresql-common" },
+  { program: "pg_ctlcluster", debianPackage: "postgresql-15" },
+  { program: "locale-gen", debianPackage: "locales" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

@@ -1,8 +1,8 @@
 /** Every kind of source. */
 import { commandKind } from "./command/command-kind.ts";
 import type { SourceKind } from "./contract/source.ts";
-import { postgresKind } from "./postgres/postgres-kind.ts";
 import { filesKind } from "./files/files-kind.ts";
+import { postgresKind } from "./postgres/postgres-kind.ts";
 import { sqliteKind } from "./sqlite/sqlite-kind.ts";
 
 /** By the name that the configuration uses. */
