@@ -12,7 +12,7 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntries, SelectionRules } from "@holdfast/engine";
+import type { AlreadyStored, GivenEntry, SelectionRules } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
 import type { CaptureFacts, StoredFacts } from "./facts.ts";
@@ -77,8 +77,10 @@ export interface SourceWarning {
 export interface Capture {
   /** What the snapshot names as its paths. The same for every capture of a source, as snapshots are grouped by them. */
   readonly paths: readonly string[];
-  /** Made by the source, which may look at what is stored. The path of each is below the path of the capture. */
-  readonly entries: GivenEntries["entries"];
+  /** Made by the source. The path of each is below the path of the capture. */
+  readonly entries: AsyncIterable<GivenEntry>;
+  /** The same, taken over from what is stored where nothing has changed; asked for instead where that is known. */
+  entriesBeside?(stored: AlreadyStored): AsyncIterable<GivenEntry>;
   /** What is left out of real folders among the entries. Default: nothing. */
   readonly rules?: SelectionRules;
   /** What was found out about the capture. To be asked once the entries were taken to their end. */

@@ -17,8 +17,7 @@ export function givenCapture(capture: Capture, source: CapturedSource): GivenEnt
 }
 
 async function* entriesOf(capture: Capture, source: CapturedSource, stored: AlreadyStored): AsyncGenerator<GivenEntry> {
-  const { entries } = capture;
-  yield* typeof entries === "function" ? entries(stored) : entries;
+  yield* capture.entriesBeside?.(stored) ?? capture.entries;
   const path = join(captureFolder(source.kind, source.name), FACTS_FILE);
   const bytes = encodeFacts({ ...capture.facts(), ...source });
   async function* content(): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,19 @@
 /** A base backup and its WAL bring a cluster to any time between: rows from before are there, rows from after are not. */
-import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { StoredFacts } from "../../src/contract/facts.ts";
 import type { JournalReader } from "../../src/contract/journal.ts";
 import { type RecoveryTarget, parseRecoveryTarget } from "../../src/contract/recovery-target.ts";
 import { walFormat } from "../../src/postgres/physical/wal-format.ts";
@@ -21,19 +32,14 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
   /** What was true when. */
   const marks: Record<string, string> = {};
   const restored: PostgresServer[] = [];
+  /** Of the oldest capture. */
+  let first: StoredFacts;
 
-  const open = (settings: Record<string, unknown> = {}): Source =>
-    postgresKind.open(
-      "shop",
-      postgresKind.settings.parse({
-        method: "physical",
-        host: server.host,
-        port: server.port,
-        user: "postgres",
-        ...settings,
-      }),
-      lab.surroundings(),
-    );
+  const open = (settings: Record<string, unknown> = {}, name = "shop"): Source => {
+    const { host, port } = server;
+    const given = { method: "physical", host, port, user: "postgres", ...settings };
+    return postgresKind.open(name, postgresKind.settings.parse(given), lab.surroundings());
+  };
   const ask = (sql: string): string => server.sql("postgres", sql);
   const note = (word: string): string =>
     ask(`INSERT INTO note VALUES ('${word}'); SELECT clock_timestamp()`).split("\n").at(-1) ?? "";
@@ -49,6 +55,7 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     ask("CREATE TABLE note (word text, at timestamptz DEFAULT clock_timestamp())");
     note("before the backup");
     await lab.capture(open(), identity);
+    first = (await lab.captured()).facts;
     note("first");
     marks["time"] = note("second");
     await sleep(50);
@@ -77,10 +84,14 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     await sleep(100);
   }
 
-  async function push(without?: string): Promise<void> {
-    const names = readdirSync(archive).filter((name) => name !== without);
+  const pushed = new Set<string>();
+  /** What is new in the archive. */
+  async function push(): Promise<void> {
     const files = [];
-    for (const name of names.sort()) files.push(await walFormat.examine(join(archive, name), { signal }));
+    for (const name of readdirSync(archive).sort()) {
+      if (!pushed.has(name)) files.push(await walFormat.examine(join(archive, name), { signal }));
+      pushed.add(name);
+    }
     await lab.push(identity, { format: walFormat, files });
   }
 
@@ -184,21 +195,55 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     expect(failed(await prove("name:tidy", 4, torn))).toEqual([]);
   });
 
+  test("works from a backup that the server sends as well", async () => {
+    const source = open({ transfer: "stream", queries: { postgres: [expected(7)] } }, "sent");
+    const sent = { kind: "postgres", name: "sent" };
+    await lab.capture(source, sent);
+    const captured = await lab.captured();
+    expect(captured.facts.tools).toHaveProperty("pg_basebackup");
+    const report = await source.prove(captured, { ...silent, scratch: lab.newFolder(), signal });
+    expect(failed(report)).toEqual([]);
+    await lab.capture(open(), identity);
+  });
+
+  test("takes over what has not changed since the last backup, without reading it", async () => {
+    const file = join(server.data, ask("SELECT pg_relation_filepath('filler')"));
+    ask("CHECKPOINT");
+    utimesSync(file, new Date(Date.now() - 3_600_000), new Date(Date.now() - 3_600_000));
+    await lab.capture(open(), identity);
+    const path = `data/${file.slice(server.data.length + 1)}`;
+    const content = async (): Promise<Buffer> => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of (await lab.captured()).read(path, { signal })) pieces.push(piece);
+      return Buffer.concat(pieces);
+    };
+    const stored = await content();
+    // Only one that is not read can be taken for the same now.
+    const { mtime } = statSync(file);
+    const live = readFileSync(file);
+    writeFileSync(file, Buffer.from(live).fill(0x55, live.length - 64));
+    utimesSync(file, mtime, mtime);
+    await lab.capture(open(), identity);
+    expect((await content()).equals(stored)).toBe(true);
+    // One with another time is read.
+    utimesSync(file, mtime, new Date(Date.now() - 1_800_000));
+    await lab.capture(open(), identity);
+    expect((await content()).equals(stored)).toBe(false);
+    writeFileSync(file, live);
+    await lab.capture(open(), identity);
+    expect((await content()).equals(stored)).toBe(true);
+  });
+
   test("needs nothing of the journal from before the oldest base backup, which leaves it out then", async () => {
-    const before = (
-      await (
-        await lab.journal(identity)
-      ).files((await lab.captured()).facts.position["system-identifier"] as string, { signal })
-    ).length;
+    const stream = first.position["system-identifier"] as string;
+    const before = (await (await lab.journal(identity)).files(stream, { signal })).length;
     note("seventh");
     await archived();
     await push();
-    const { facts } = await lab.captured();
-    const stream = facts.position["system-identifier"] as string;
     const journal = await lab.journal(identity, { isNewestOnly: true });
     const names = (await journal.files(stream, { signal })).map(({ name }) => name);
-    expect(names.filter((name) => name.length === 24 && name < (facts.position["journal-from"] as string))).toEqual([]);
-    expect(names).toContain(facts.position["journal-from"]);
+    expect(names.filter((name) => name.length === 24 && name < (first.position["journal-from"] as string))).toEqual([]);
+    expect(names).toContain(first.position["journal-from"]);
     expect(before).toBeGreaterThan(0);
   });
 });

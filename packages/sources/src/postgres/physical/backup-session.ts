@@ -5,24 +5,15 @@ import { sourcesError } from "../../errors.ts";
 import type { Connection } from "../connection.ts";
 import { PsqlSession } from "../dump/psql-session.ts";
 import { literal } from "../sql-text.ts";
+import { type ServerFacts, TABLESPACES_QUERY, readServerFacts } from "./server-facts.ts";
 
-export interface StartedBackup {
-  readonly systemIdentifier: string;
-  /** When the server was started, by its own clock; milliseconds since 1970. */
-  readonly startedAtMs: number;
-  /** Of the server's last checkpoint. */
-  readonly timeline: number;
+export interface StartedBackup extends ServerFacts {
   /** Where the data folder is, as the server sees it. */
   readonly dataFolder: string;
   /** By oid: where each tablespace is. */
   readonly tablespaces: ReadonlyMap<string, string>;
   /** Files of the configuration that may lie elsewhere, by what they are. */
   readonly configurationFiles: Readonly<Record<string, string>>;
-  /** A role that may do everything. */
-  readonly superuser: string;
-  readonly databases: readonly string[];
-  /** Settings that a server needs as they were to replay this WAL. */
-  readonly needed: Readonly<Record<string, string>>;
 }
 
 export interface EndedBackup {
@@ -39,30 +30,8 @@ export interface EndedBackup {
   readonly endedAtMs: number;
 }
 
-interface Facts {
-  readonly system: string;
-  readonly started: string;
-  readonly timeline: number;
-  readonly folder: string;
-  readonly config: string;
-  readonly hba: string;
-  readonly ident: string;
-  readonly superuser: string;
-  readonly databases: string[];
-  readonly needed: Record<string, string>;
-}
-
-const FACTS = `SELECT (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
-  (SELECT system_identifier::text FROM pg_control_system()) AS system,
-  (extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint::text AS started,
-  current_setting('data_directory') AS folder, current_setting('config_file') AS config,
-  current_setting('hba_file') AS hba, current_setting('ident_file') AS ident,
-  (SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid LIMIT 1) AS superuser,
-  (SELECT json_agg(datname ORDER BY datname) FROM pg_database WHERE datallowconn AND NOT datistemplate) AS databases,
-  (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN
-    ('max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')) AS needed`;
-const TABLESPACES =
-  "SELECT oid::text, pg_tablespace_location(oid) AS location FROM pg_tablespace WHERE pg_tablespace_location(oid) <> ''";
+const FOLDERS = `SELECT current_setting('data_directory') AS folder, current_setting('config_file') AS config,
+  current_setting('hba_file') AS hba, current_setting('ident_file') AS ident`;
 
 /** `end` must be called. */
 export class BackupSession {
@@ -84,8 +53,9 @@ export class BackupSession {
    * @param isFast the server does not wait for its next checkpoint
    */
   async start({ isFast }: { isFast: boolean }): Promise<StartedBackup> {
-    const facts = await this.#session.row<Facts>(FACTS);
-    const tablespaces = await this.#session.rows<{ oid: string; location: string }>(TABLESPACES);
+    const facts = await readServerFacts((query) => this.#session.row(query));
+    const folders = await this.#session.row<Record<"folder" | "config" | "hba" | "ident", string>>(FOLDERS);
+    const tablespaces = await this.#session.rows<{ oid: string; location: string }>(TABLESPACES_QUERY);
     // It goes with the session, however that ends.
     const slot = `holdfast_${randomBytes(6).toString("hex")}`;
     await this.#session.rows(`SELECT lsn::text FROM pg_create_physical_replication_slot(${literal(slot)}, true, true)`);
@@ -95,15 +65,14 @@ export class BackupSession {
         : `pg_start_backup('holdfast', ${isFast}, false)`;
     await this.#session.rows(`SELECT ${call}::text AS lsn`);
     return {
-      systemIdentifier: facts.system,
-      startedAtMs: Number(facts.started),
-      timeline: facts.timeline,
-      dataFolder: facts.folder,
+      ...facts,
+      dataFolder: folders.folder,
       tablespaces: new Map(tablespaces.map(({ oid, location }) => [oid, location])),
-      configurationFiles: { "postgresql.conf": facts.config, "pg_hba.conf": facts.hba, "pg_ident.conf": facts.ident },
-      superuser: facts.superuser,
-      databases: facts.databases,
-      needed: facts.needed,
+      configurationFiles: {
+        "postgresql.conf": folders.config,
+        "pg_hba.conf": folders.hba,
+        "pg_ident.conf": folders.ident,
+      },
     };
   }
 

@@ -4,7 +4,7 @@
  */
 import { type FileHandle, lstat, open, readFile, realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { messageOf, systemCode } from "@holdfast/base";
+import { isHoldfastError, messageOf, systemCode } from "@holdfast/base";
 import type { AlreadyStored, GivenEntry, GivenMetadata } from "@holdfast/engine";
 import { captureFolder } from "../../contract/capture-folder.ts";
 import type { CaptureFacts } from "../../contract/facts.ts";
@@ -13,13 +13,14 @@ import { sourcesError } from "../../errors.ts";
 import { Connection } from "../connection.ts";
 import { explained } from "../failures.ts";
 import type { MethodParts } from "../method.ts";
-import { literal } from "../sql-text.ts";
 import { BackupSession, type EndedBackup, type StartedBackup } from "./backup-session.ts";
 import { CONTROL_FILE, dataFiles, ifAbsent } from "./data-files.ts";
 import { EarlierFiles } from "./earlier-files.ts";
 import { CONFIGURATION, DATA, POSITION, type PhysicalDetail, TABLESPACES } from "./physical-facts.ts";
 import { WAL_HEADER_BYTES, parseWalHeader } from "./wal-header.ts";
 import { parseLsn, segmentName, segmentNumber } from "./wal-names.ts";
+import { requireReadRights } from "./rights.ts";
+import { captureStream } from "./stream-capture.ts";
 import { runningServer } from "./running-server.ts";
 import { clusterIdentifier } from "./wal-format.ts";
 
@@ -32,23 +33,26 @@ export async function capturePhysical(parts: MethodParts, { signal }: CaptureOpt
   signal.throwIfAborted();
   const { settings, surroundings, source, name } = parts;
   const connection = await Connection.open(settings, surroundings, { source, needed: ["psql"] }, { signal });
+  const isFast = settings.checkpoint === "fast";
   let session: BackupSession | undefined;
   const close = async (): Promise<void> => {
     await session?.end();
     await connection.close();
   };
   try {
-    await requireRights(connection, settings.database, { signal });
-    const folder = settings["data-folder"] ?? (await folderOf(connection, settings.database, { signal }));
+    const folder = await readableFolder(parts, connection, { signal });
+    if (folder === undefined) return await captureStream(parts, { connection, isFast }, { signal });
+    await requireReadRights(connection, settings.database, { signal });
     const stream = await readableCluster(folder, source);
     session = await BackupSession.open(connection, settings.database, { signal });
     const beganAtMs = Date.now();
     const { isStandby } = connection.server;
-    const started = await session.start({ isFast: settings.checkpoint === "fast" });
+    const started = await session.start({ isFast });
     const reading = new PhysicalReading(parts, { session, started, folder, stream, isStandby, beganAtMs }, { signal });
     return {
       paths: [captureFolder("postgres", name)],
-      entries: (stored) => reading.entries(stored),
+      entries: reading.entries(undefined),
+      entriesBeside: (stored) => reading.entries(stored),
       facts: () => reading.facts(connection),
       close,
     };
@@ -59,29 +63,25 @@ export async function capturePhysical(parts: MethodParts, { signal }: CaptureOpt
   }
 }
 
-/** @throws SOURCES_RIGHTS */
-async function requireRights(
-  { psql, server, programs }: Connection,
-  database: string,
+/** The data folder, where it can be read here; `undefined` where the server has to send it. */
+async function readableFolder(
+  { settings }: MethodParts,
+  connection: Connection,
   options: CallOptions,
-): Promise<void> {
-  const call = server.major >= 15 ? "pg_backup_start(text, boolean)" : "pg_start_backup(text, boolean, boolean)";
-  const end = server.major >= 15 ? "pg_backup_stop(boolean)" : "pg_stop_backup(boolean, boolean)";
-  const may = await psql.row<{ call: boolean; settings: boolean; slots: boolean }>(
-    database,
-    `SELECT has_function_privilege(${literal(call)}, 'EXECUTE') AND has_function_privilege(${literal(end)}, 'EXECUTE') AS call,
-       pg_has_role('pg_read_all_settings', 'USAGE') AS settings,
-       (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user) AS slots`,
-    options,
-  );
-  if (may.call && may.settings && may.slots) return;
-  const role = `"${server.role}"`;
-  throw sourcesError("SOURCES_RIGHTS", {
-    source: programs.options.source,
-    role: `the role ${server.role}`,
-    reason: "a base backup needs rights that it does not have",
-    how: `As a superuser: ALTER ROLE ${role} REPLICATION; GRANT pg_read_all_settings TO ${role}; GRANT EXECUTE ON FUNCTION ${call}, ${end} TO ${role};`,
-  });
+): Promise<string | undefined> {
+  const { transfer, database, "data-folder": named } = settings;
+  if (transfer === "stream") return undefined;
+  if (named !== undefined) return named;
+  try {
+    const folder = await folderOf(connection, database, options);
+    if (transfer === "files") return folder;
+    const server = await runningServer(folder);
+    return server !== undefined && (await clusterIdentifier(folder)) !== undefined ? folder : undefined;
+  } catch (error) {
+    // It may not be told; then it cannot be looked at either.
+    if (transfer === "auto" && isHoldfastError(error, "SOURCES_TOOL_FAILED")) return undefined;
+    throw error;
+  }
 }
 
 async function folderOf(connection: Connection, database: string, options: CallOptions): Promise<string> {
@@ -126,11 +126,11 @@ class PhysicalReading {
     this.#root = captureFolder("postgres", parts.name);
   }
 
-  async *entries(stored: AlreadyStored): AsyncGenerator<GivenEntry> {
+  async *entries(stored: AlreadyStored | undefined): AsyncGenerator<GivenEntry> {
     const { folder, started, stream, session } = this.#reading;
     const { name, surroundings, source } = this.#parts;
     const identity = { name, hostname: surroundings.hostname, stream, timeline: started.timeline };
-    const earlier = await EarlierFiles.of(stored, identity, this.#options);
+    const earlier = stored && (await EarlierFiles.of(stored, identity, this.#options));
     await this.#requireSame();
     yield* this.#folder(folder, DATA, earlier, false);
     for (const oid of started.tablespaces.keys()) {

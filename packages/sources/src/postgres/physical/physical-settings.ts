@@ -6,6 +6,12 @@ export const physicalSettings = {
   "data-folder": absolutePath
     .optional()
     .describe("Method physical: the data folder as this machine sees it. Default: where the server says it is."),
+  transfer: z
+    .enum(["auto", "files", "stream"])
+    .default("auto")
+    .describe(
+      "Method physical: `files` reads the data folder on this machine, `stream` has the server send all of it, `auto` takes files where it can.",
+    ),
   checkpoint: z
     .enum(["fast", "spread"])
     .default("fast")
