@@ -209,7 +209,7 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
         return capture;
       },
     };
-    await expect(lab.capture(losing, identity)).rejects.toMatchObject({ kind: "external-tool" });
+    await expect(lab.capture(losing, identity)).rejects.toMatchObject({ kind: "unavailable" });
     expect(await lab.snapshotCount()).toBe(before);
     expect(ask("SELECT count(*) FROM pg_replication_slots")).toBe("0");
   });
