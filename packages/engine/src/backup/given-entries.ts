@@ -90,7 +90,7 @@ export type GivenEntry =
   | { readonly kind: "real-folder"; readonly path: string; readonly from: string }
   /**
    * A node of another snapshot, taken over as it is under the name of `path`; nothing of it is read. A folder is taken over whole: of what
-   * lies below it, only its own tree is looked for in the index.
+   * lies below it, only its own tree is looked for in the index, and nothing is counted.
    */
   | { readonly kind: "stored"; readonly path: string; readonly node: TreeNode };
 

@@ -66,6 +66,8 @@ async function leafOf(
   const startedMs = performance.now();
   if (entry.kind === "stored") {
     requireStored(entry.node, entry.path, parts.stored);
+    // As with an unchanged file that is not read: the snapshot says how much it holds.
+    counters.add("bytesDone", entry.node.size);
     const content = entry.node.content === null ? null : Promise.resolve(entry.node.content);
     return { node: { ...entry.node, name }, content, work: { startedMs, added: NOTHING_ADDED } };
   }

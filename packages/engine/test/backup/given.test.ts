@@ -261,7 +261,7 @@ describe("stored nodes", () => {
     ]);
     expect(nodes.get("/source/taken")?.subtree).toBe(old.get("/source/old")?.subtree);
     expect(nodes.get("/source/d")).toEqual({ ...old.get("/source/c"), name: "d" });
-    expect(second.counts).toMatchObject({ dataBlobs: 1, bytesDone: 30 });
+    expect(second.counts).toMatchObject({ dataBlobs: 1, bytesDone: 50 });
     expect((await check(repository)).healthy).toBe(true);
   });
 
