@@ -8,6 +8,11 @@ export const SOURCES_ERRORS = {
     message: "{source} needs the program {tool}, which is not there",
     hint: "{how}",
   },
+  SOURCES_TOOL_TOO_OLD: {
+    kind: "external-tool",
+    message: "{source} needs {tool} of version {needed} or newer, and there is {found}",
+    hint: "{how}",
+  },
   SOURCES_TOOL_FAILED: {
     kind: "external-tool",
     message: "{tool} failed for {source}: {reason}",
@@ -41,6 +46,13 @@ export const SOURCES_ERRORS = {
   },
 
   // What comes out
+  SOURCES_STRUCTURE_CHANGED: {
+    kind: "conflict",
+    message:
+      "tables of {source} were changed, renamed or dropped while they were captured, so no snapshot is made: {reason}",
+    hint: "Capture it when no migration runs.",
+    transient: true,
+  },
   SOURCES_EMPTY: {
     kind: "external-tool",
     message: "{source} gave {actual} where at least {expected} were expected, so no snapshot is made",

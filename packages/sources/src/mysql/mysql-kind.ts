@@ -1,0 +1,10 @@
+/** The kind `mysql`: servers of MariaDB and MySQL. */
+import type { SourceKind } from "../contract/source.ts";
+import { MysqlSource } from "./mysql-source.ts";
+import { type MysqlSettings, mysqlSettings } from "./settings.ts";
+
+export const mysqlKind: SourceKind<MysqlSettings> = {
+  kind: "mysql",
+  settings: mysqlSettings,
+  open: (name, settings, surroundings) => new MysqlSource(name, settings, surroundings),
+};

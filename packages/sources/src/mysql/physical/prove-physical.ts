@@ -1,0 +1,82 @@
+/** Proves a physical capture: prepares the files in a private folder, starts a server on them, and looks at every table. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CapturedTree } from "../../contract/captured-tree.ts";
+import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
+import type { SourceSurroundings } from "../../contract/surroundings.ts";
+import { lookAt } from "../../proofs/look-at.ts";
+import { checkTables } from "../dump/examine.ts";
+import { askQueries } from "../server/ask-queries.ts";
+import { takeInventory } from "../server/inventory.ts";
+import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
+import type { Tools } from "../server/tools.ts";
+import type { MysqlSettings } from "../settings.ts";
+import { physicalTool } from "./capture-physical.ts";
+import { type PhysicalDetail, readPhysicalDetail } from "./detail.ts";
+import { unpackPhysical } from "./unpack.ts";
+
+interface Parts {
+  readonly tools: Tools;
+  readonly settings: MysqlSettings;
+  readonly surroundings: SourceSurroundings;
+}
+
+export async function provePhysical(captured: CapturedTree, parts: Parts, options: ProveOptions): Promise<ProofReport> {
+  const beganMs = performance.now();
+  const { tools, settings, surroundings } = parts;
+  const { scratch, signal, onStep } = options;
+  const { detail, version } = readPhysicalDetail(captured);
+  await physicalTool({ tools }, version, { signal });
+  const readyWithinMs = settings["start-limit"];
+  const folder = await ServerFolder.make({ tools, surroundings, scratch, readyWithinMs }, { signal });
+  let server: PrivateServer | undefined;
+  try {
+    const started = await lookAt("a server starts on the prepared files", { signal }, async () => {
+      await unpackPhysical(captured, { tools, folder: folder.data, user: folder.user, onStep }, { signal });
+      onStep("starting a private server");
+      const traits = { ...detail, product: version.product };
+      const layout = await layoutOf(folder.data);
+      server = await folder.start(traits, { signal, withAccounts: false, more: layout });
+      const [row] = await server.connection.query("SELECT VERSION()", { signal });
+      return { passed: true, detail: row?.[0] ?? "" };
+    });
+    if (server === undefined) return { checks: [started], usableAfterMs: undefined };
+    const usableAfterMs = performance.now() - beganMs;
+    return { checks: [started, ...(await examine(server, detail, settings, options))], usableAfterMs };
+  } finally {
+    await server?.end();
+  }
+}
+
+async function examine(
+  { connection }: PrivateServer,
+  detail: PhysicalDetail,
+  settings: MysqlSettings,
+  { signal, onStep }: ProveOptions,
+): Promise<ProofCheck[]> {
+  onStep("checking every table");
+  const names = Object.keys(detail.tables);
+  const inventory = names.length === 0 ? new Map() : await takeInventory(connection, names, { signal });
+  return [
+    await lookAt("tables", { signal }, async () => {
+      const lost = Object.entries(detail.tables).flatMap(([database, tables]) =>
+        tables
+          .filter((table) => !inventory.get(database)?.tables.includes(table))
+          .map((table) => `${database}.${table}`),
+      );
+      const count = Object.values(detail.tables).reduce((sum, { length }) => sum + length, 0);
+      const said = lost.length === 0 ? `all ${count} are there` : `not there: ${lost.slice(0, 5).join(", ")}`;
+      return { passed: lost.length === 0, detail: said };
+    }),
+    await checkTables(connection, inventory, { signal }),
+    ...(await askQueries(connection, settings.queries, { signal, onStep })),
+  ];
+}
+
+/** How the files of InnoDB are laid out, which a server must be told; mariadb-backup has noted it. Nothing else of that file counts. */
+async function layoutOf(data: string): Promise<string[]> {
+  const text = await readFile(join(data, "backup-my.cnf"), "utf8").catch(() => "");
+  return [...text.matchAll(/^(innodb_data_file_path|innodb_undo_tablespaces)=([\w:;./-]+)$/gm)].map(
+    ([, name, value]) => `--${name}=${value}`,
+  );
+}
