@@ -33,6 +33,8 @@ export const tools: readonly Tool[] = [
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
+  { program: "psql", debianPackage: "postgresql-client-15" },
+  { program: "pg_createcluster", debianPackage: "postgresql-common" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

@@ -164,6 +164,11 @@ export const CLI_ERRORS = {
   },
   CLI_NOT_A_FOLDER: { kind: "invalid-input", message: "{what} is no folder", hint: "Name the folder that holds it." },
   CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
+  CLI_SPOOL_TAKEN: {
+    kind: "conflict",
+    message: "the process {pid} fills the folder {folder} already",
+    hint: "One follower of a journal is enough. If there is none, remove {path}.",
+  },
   CLI_INTERRUPTED: { kind: "cancelled", message: "interrupted by {signal}" },
 } as const satisfies Record<string, ErrorTemplate>;
 

@@ -60,7 +60,14 @@ export type {
   ParentChoice,
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
-export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
+export {
+  type AlreadyStored,
+  type GivenEntries,
+  type GivenEntry,
+  type GivenMetadata,
+  givenStream,
+} from "./backup/given-entries.ts";
+export { contentIds } from "./backup/content-ids.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
 export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
 

@@ -2,9 +2,10 @@
 import { commandKind } from "./command/command-kind.ts";
 import type { SourceKind } from "./contract/source.ts";
 import { mysqlKind } from "./mysql/mysql-kind.ts";
+import { postgresKind } from "./postgres/postgres-kind.ts";
 import { sqliteKind } from "./sqlite/sqlite-kind.ts";
 
 /** By the name that the configuration uses. */
 export const SOURCE_KINDS: ReadonlyMap<string, SourceKind> = new Map(
-  [commandKind, mysqlKind, sqliteKind].map((kind) => [kind.kind, kind as SourceKind]),
+  [commandKind, mysqlKind, postgresKind, sqliteKind].map((kind) => [kind.kind, kind as SourceKind]),
 );

@@ -5,6 +5,7 @@ import type { CommandDefinition } from "./definition.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { JOURNAL } from "./journal.ts";
 import { OBJECT_LOCK_COMMANDS } from "./object-lock.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
 import { REMOVAL_COMMANDS } from "./removal.ts";
@@ -29,6 +30,7 @@ export const PROGRAM: CommandDefinition = {
   subcommands: [
     ...SAVING_COMMANDS,
     ...SOURCE_COMMANDS,
+    JOURNAL,
     FIND,
     ...RETENTION_COMMANDS,
     ...HISTORY_COMMANDS,

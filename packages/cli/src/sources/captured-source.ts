@@ -8,7 +8,7 @@ import {
   withIndexBeside,
 } from "@holdfast/engine";
 import type { OpenedSource } from "@holdfast/protection/configured";
-import { type CapturedTree, openCaptured } from "@holdfast/sources";
+import { type CapturedTree, captureFolder, openCaptured } from "@holdfast/sources";
 import { cliError } from "../errors.ts";
 import type { Session } from "../repository-session.ts";
 
@@ -26,7 +26,9 @@ export async function findCapture(
   { name, kind }: Pick<OpenedSource, "name" | "kind">,
   { id, host, signal }: { id: string | undefined; host: string; signal: AbortSignal },
 ): Promise<FoundCapture> {
-  const filter: SnapshotFilter = { hosts: [host], tags: [[`source:${name}`, `kind:${kind.kind}`]] };
+  // Its journal has the same tags, and a path of its own.
+  const paths = [captureFolder(kind.kind, name)];
+  const filter: SnapshotFilter = { hosts: [host], paths, tags: [[`source:${name}`, `kind:${kind.kind}`]] };
   const { found: stored, index } = await withIndexBeside(
     repository,
     async (onListed, both) =>

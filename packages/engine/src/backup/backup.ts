@@ -116,11 +116,12 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
-      const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      const isListed = intake !== undefined && this.#options.isSmall !== true;
+      const packs = isListed ? await this.#adopt(index, intake) : { adopted: 0, missing: 0 };
       this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
-      const treeId = await this.#save(coordinator, index, parent);
+      const treeId = await this.#save(coordinator, index, found);
       this.#enter("finishing");
       if (!dryRun) await coordinator.flush();
       await coordinator.stop();
@@ -215,7 +216,7 @@ export class Backup {
     return coordinator;
   }
 
-  #save(coordinator: Coordinator, index: BlobIndex, parent: StoredSnapshot | undefined): Promise<Id> {
+  #save(coordinator: Coordinator, index: BlobIndex, { parent, all }: EarlierSnapshots): Promise<Id> {
     const { given, signal, onEvent } = this.#options;
     const trees = new TreeReader(new BlobReader(this.#repository, index));
     const parts: SaveParts = {
@@ -228,7 +229,8 @@ export class Backup {
       onItem: (item) => onEvent({ kind: "item", item }),
     };
     if (given === undefined) return saveTargets(parts);
-    return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial });
+    const stored = { snapshots: all, index };
+    return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial, stored });
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
@@ -274,22 +276,25 @@ export class Backup {
       tags: options.tags,
       original: undefined,
       programVersion: options.programVersion,
-      summary: {
-        backupStart: formatGoTime(this.#startedAtNs),
-        backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
-        filesNew: counts.filesNew,
-        filesChanged: counts.filesChanged,
-        filesUnmodified: counts.filesUnmodified,
-        dirsNew: counts.dirsNew,
-        dirsChanged: counts.dirsChanged,
-        dirsUnmodified: counts.dirsUnmodified,
-        dataBlobs: counts.dataBlobs,
-        treeBlobs: counts.treeBlobs,
-        dataAdded: counts.dataAdded,
-        dataAddedPacked: counts.dataAddedPacked,
-        totalFilesProcessed: filesDone(counts),
-        totalBytesProcessed: counts.bytesDone,
-      },
+      summary:
+        options.isSmall === true
+          ? undefined
+          : {
+              backupStart: formatGoTime(this.#startedAtNs),
+              backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
+              filesNew: counts.filesNew,
+              filesChanged: counts.filesChanged,
+              filesUnmodified: counts.filesUnmodified,
+              dirsNew: counts.dirsNew,
+              dirsChanged: counts.dirsChanged,
+              dirsUnmodified: counts.dirsUnmodified,
+              dataBlobs: counts.dataBlobs,
+              treeBlobs: counts.treeBlobs,
+              dataAdded: counts.dataAdded,
+              dataAddedPacked: counts.dataAddedPacked,
+              totalFilesProcessed: filesDone(counts),
+              totalBytesProcessed: counts.bytesDone,
+            },
     });
   }
 

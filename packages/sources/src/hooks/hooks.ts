@@ -35,6 +35,8 @@ export function withHooks(
   const hooks = new Hooks(settings, name, environment);
   return {
     forms: source.forms,
+    ...(source.journal === undefined ? {} : { journal: source.journal }),
+    ...(source.reaches === undefined ? {} : { reaches: (facts, until) => source.reaches?.(facts, until) ?? false }),
     capture: (options) => hooks.around(options, () => source.capture(options)),
     restore: (captured, options) => source.restore(captured, options),
     prove: (captured, options) => source.prove(captured, options),
