@@ -1,6 +1,9 @@
 /** A server of MariaDB or MySQL, captured by its dump tool or, file by file, by mariadb-backup. */
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
+import type { StoredFacts } from "../contract/facts.ts";
+import type { JournalFollowing, JournalSource } from "../contract/journal.ts";
+import type { RecoveryTarget } from "../contract/recovery-target.ts";
 import { chosenForm } from "../contract/forms.ts";
 import type {
   CallOptions,
@@ -22,6 +25,8 @@ import { restoreDump } from "./dump/restore-dump.ts";
 import { capturePhysical } from "./physical/capture-physical.ts";
 import { provePhysical } from "./physical/prove-physical.ts";
 import { restorePhysical } from "./physical/restore-physical.ts";
+import { followBinlog } from "./journal/follow-binlog.ts";
+import { reachesTarget } from "./journal/reaches.ts";
 import { Connection } from "./server/connection.ts";
 import { Tools } from "./server/tools.ts";
 import { type ConnectionSettings, type MysqlSettings, restoreTarget } from "./settings.ts";
@@ -34,6 +39,7 @@ const FORMS: Readonly<Record<MysqlSettings["method"], readonly RestoreForm[]>> =
 
 export class MysqlSource implements Source {
   readonly forms: readonly RestoreForm[];
+  readonly journal: JournalSource;
   readonly #name: string;
   readonly #settings: MysqlSettings;
   readonly #surroundings: SourceSurroundings;
@@ -45,6 +51,13 @@ export class MysqlSource implements Source {
     this.#surroundings = surroundings;
     this.#tools = new Tools(this.#title, settings, surroundings);
     this.forms = FORMS[settings.method];
+    this.journal = {
+      follow: (options) => this.#follow(options),
+      // The newest one says where to go on.
+      keptInSpool: (names) => names.toSorted().slice(-1),
+      keepsAll: settings.journal["keep-all"],
+      partialEveryMs: settings.journal["partial-every"],
+    };
   }
 
   async capture(options: CaptureOptions): Promise<Capture> {
@@ -68,11 +81,18 @@ export class MysqlSource implements Source {
     const form = chosenForm(forms, options.form, this.#title);
     if (form === "server") return this.#intoServer(captured, options);
     if (folder === undefined) throw this.#unsupported(`restoring as ${form}`, "no folder was named");
-    if (form === "data") return restorePhysical(captured, { tools: this.#tools, folder }, options);
+    const parts = { tools: this.#tools, settings: this.#settings, surroundings: this.#surroundings };
+    if (form === "data") return restorePhysical(captured, { ...parts, folder }, options);
+    if (options.recovery !== undefined)
+      throw this.#unsupported("restoring files to a point in time", "nothing replays the journal there");
     await requireEmptyFolder(folder, { overwrite });
     onStep(`writing files to ${folder}`);
     await captured.extract(undefined, folder, { signal });
     return { restored: ["all files of the capture"], place: folder, remaining: [] };
+  }
+
+  reaches(facts: StoredFacts, until: RecoveryTarget): boolean {
+    return reachesTarget(facts, until);
   }
 
   async prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport> {
@@ -87,7 +107,21 @@ export class MysqlSource implements Source {
     if ("problem" in found) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: found.problem });
     const connection = await this.#connect(found.target, options);
     try {
-      return await restoreDump(connection, captured, { ...options, databases: found.target.databases });
+      return await restoreDump(
+        connection,
+        captured,
+        { ...options, databases: found.target.databases },
+        this.#surroundings.temporary,
+      );
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #follow(options: JournalFollowing): Promise<void> {
+    const connection = await this.#connect(this.#settings, options);
+    try {
+      await followBinlog(connection, options);
     } finally {
       await connection.close();
     }

@@ -76,6 +76,18 @@ export const mysqlSettings = z
       .record(databaseName, proofQueries)
       .default({})
       .describe("Queries that a restored copy must answer, by the database that they are for."),
+    journal: z
+      .strictObject({
+        "keep-all": z
+          .boolean()
+          .default(false)
+          .describe("Keeps binary logs in the repository also when no snapshot of this source needs them any more."),
+        "partial-every": duration
+          .prefault("10s")
+          .describe("How often the log that is being written is stored by `journal follow`."),
+      })
+      .prefault({})
+      .describe("The binary logs, for restores to a point in time."),
     "start-limit": duration.prefault("5m").describe("How long the server of a proof may take to start."),
   })
   .refine(hasOnePlace, ONE_PLACE)

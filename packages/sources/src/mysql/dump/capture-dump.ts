@@ -151,7 +151,7 @@ class DumpCapture {
   }
 
   facts(): CaptureFacts {
-    const { server, tool, settings } = this.#prepared;
+    const { server, tool } = this.#prepared;
     const { file, position, gtid } = this.#scanner.position;
     return {
       consistentAt: this.#consistentAt,
@@ -162,8 +162,9 @@ class DumpCapture {
         ...(file === undefined ? {} : { file }),
         ...(position === undefined ? {} : { position }),
         ...(gtid === undefined ? {} : { gtid }),
+        ...(server.hasBinaryLog ? { server: String(server.serverId) } : {}),
       },
-      detail: dumpDetail(this.#prepared, settings["lock-tables"] === true),
+      detail: dumpDetail(this.#prepared),
     };
   }
 

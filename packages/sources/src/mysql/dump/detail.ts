@@ -3,10 +3,13 @@ import { z } from "zod";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { sourcesError } from "../../errors.ts";
 import type { Inventory } from "../server/inventory.ts";
+import type { MysqlSettings } from "../settings.ts";
 import type { ServerFacts } from "../server/server-facts.ts";
 
 const DETAIL = z.object({
   method: z.literal("dump"),
+  /** All databases of the server, so that its journal can be replayed. */
+  isWhole: z.boolean(),
   /** In the order in which they were dumped. */
   databases: z.array(z.string().min(1)).min(1),
   lowerCaseNames: z.int().min(0).max(2),
@@ -24,13 +27,18 @@ const DETAIL = z.object({
 
 export type DumpDetail = z.infer<typeof DETAIL>;
 
-export function dumpDetail(
-  { server, inventory, withHistory }: { server: ServerFacts; inventory: Inventory; withHistory: boolean },
-  isLocked: boolean,
-): DumpDetail {
+interface Dumped {
+  readonly server: ServerFacts;
+  readonly inventory: Inventory;
+  readonly withHistory: boolean;
+  readonly settings: Pick<MysqlSettings, "databases" | "exclude-databases" | "lock-tables">;
+}
+
+export function dumpDetail({ server, inventory, withHistory, settings }: Dumped): DumpDetail {
   const contents = [...inventory];
   return {
     method: "dump",
+    isWhole: settings.databases === undefined && settings["exclude-databases"].length === 0,
     databases: contents.map(([name]) => name),
     lowerCaseNames: server.lowerCaseNames,
     pageSizeBytes: server.pageSizeBytes,
@@ -39,9 +47,10 @@ export function dumpDetail(
     collation: server.collation,
     needsTimeZones: contents.some(([, { hasNamedTimeZone }]) => hasNamedTimeZone),
     withHistory,
-    notConsistent: isLocked
-      ? []
-      : contents.flatMap(([name, content]) => content.notTransactional.map((table) => `${name}.${table}`)),
+    notConsistent:
+      settings["lock-tables"] === true
+        ? []
+        : contents.flatMap(([name, content]) => content.notTransactional.map((table) => `${name}.${table}`)),
   };
 }
 

@@ -2,7 +2,10 @@
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
+import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import { lookAt } from "../../proofs/look-at.ts";
+import { planReplay } from "../journal/plan-replay.ts";
+import { replay } from "../journal/replay.ts";
 import { askQueries } from "../server/ask-queries.ts";
 import type { Product } from "../server/flavour.ts";
 import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
@@ -22,18 +25,20 @@ interface Parts {
 export async function proveDump(captured: CapturedTree, parts: Parts, options: ProveOptions): Promise<ProofReport> {
   const beganMs = performance.now();
   const { tools, settings, surroundings } = parts;
-  const { scratch, signal, onStep } = options;
+  const { scratch, recovery, signal, onStep } = options;
   const detail = readDumpDetail(captured);
   const contents = await readContents(captured, { signal });
   const product: Product = captured.facts.server?.product === "MySQL" ? "MySQL" : "MariaDB";
   const traits = { ...detail, product };
+  const plan =
+    recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const folder = await ServerFolder.make(
     { tools, surroundings, scratch, readyWithinMs: settings["start-limit"] },
     { signal },
   );
   onStep("making an empty private server");
   await folder.initialize(traits, { signal });
-  const server = await folder.start(traits, { signal, withAccounts: true });
+  const server = await folder.start(traits, { signal, accounts: "own" });
   try {
     if (detail.needsTimeZones) await folder.loadTimeZones(server, product, { signal });
     const loaded = await lookAt("the dump loads", { signal }, async () => {
@@ -49,25 +54,41 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
         detail: refused.length === 0 ? `accounts: ${accounts?.made.length ?? 0}` : refused.slice(0, 3).join("; "),
       };
     });
-    const usableAfterMs = loaded.passed ? performance.now() - beganMs : undefined;
-    const checks = [loaded, ...(await examine(server, { contents, detail, settings }, options))];
+    const checks = [loaded];
+    if (plan !== undefined && recovery !== undefined) {
+      // Rows are as they were dumped now only.
+      checks.push(...(await compare(server, contents, detail, options)));
+      checks.push(
+        await lookAt(`the binary log is replayed to ${recoveryTargetText(recovery.until)}`, { signal }, async () => {
+          await replay(server.connection, recovery.journal, plan, { product, temporary: scratch, onStep, signal });
+          return { passed: true, detail: plan.end };
+        }),
+      );
+    }
+    const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;
+    onStep("checking every table");
+    checks.push(
+      await checkTables(server.connection, await inventoryOf(server.connection, contents, { signal }), { signal }),
+    );
+    if (plan === undefined) checks.push(...(await compare(server, contents, detail, options)));
+    checks.push(...(await askQueries(server.connection, settings.queries, { signal, onStep })));
     return { checks, usableAfterMs };
   } finally {
     await server.end();
   }
 }
 
-async function examine(
+async function compare(
   { connection }: PrivateServer,
-  { contents, detail, settings }: { contents: Contents; detail: DumpDetail; settings: MysqlSettings },
+  contents: Contents,
+  { withHistory }: DumpDetail,
   { signal, onStep }: ProveOptions,
 ): Promise<ProofCheck[]> {
-  onStep("checking every table");
   const inventory = await inventoryOf(connection, contents, { signal });
-  const checks = [await checkTables(connection, inventory, { signal })];
+  const checks: ProofCheck[] = [];
   for (const database of contents.databases) {
     onStep(`counting the rows of ${database.name}`);
-    checks.push(await compareContents(connection, database, inventory, { signal, withHistory: detail.withHistory }));
+    checks.push(await compareContents(connection, database, inventory, { signal, withHistory }));
   }
-  return [...checks, ...(await askQueries(connection, settings.queries, { signal, onStep }))];
+  return checks;
 }

@@ -11,6 +11,8 @@ import { type ServerFacts, serverFacts } from "../server/server-facts.ts";
 import { literal } from "../server/sql-text.ts";
 import { type Contents, readContents } from "./contents.ts";
 import { type DumpDetail, readDumpDetail } from "./detail.ts";
+import { planReplay } from "../journal/plan-replay.ts";
+import { replay } from "../journal/replay.ts";
 import { loadDump } from "./load-dump.ts";
 import { setAside, stampOf } from "./set-aside.ts";
 
@@ -23,19 +25,18 @@ const MAX_SHOWN = 5;
 export async function restoreDump(
   connection: Connection,
   captured: CapturedTree,
-  {
-    databases: asked,
-    overwrite = false,
-    signal,
-    onStep,
-    onWarning,
-  }: RestoreOptions & { databases?: readonly string[] | undefined },
+  options: RestoreOptions & { databases?: readonly string[] | undefined },
+  temporary: string,
 ): Promise<RestoreReport> {
+  const { databases: asked, overwrite = false, recovery, signal, onStep, onWarning } = options;
+  const { source } = connection.tools;
   const detail = readDumpDetail(captured);
   const contents = await readContents(captured, { signal });
-  const databases = chosen(detail.databases, asked, connection.tools.source);
+  const databases = chosen(detail.databases, asked, source);
   const server = await serverFacts(connection, { signal });
   for (const warning of differences(captured, detail, server)) onWarning({ code: "other-server", message: warning });
+  const plan = recovery === undefined ? undefined : await planReplay(captured.facts, recovery, source, { signal });
+  if (plan !== undefined) await requireReplayable(connection, { detail, asked, contents }, { signal });
   const there = await databasesThere(connection, databases, { signal });
   const full = [...there].filter(([, content]) => !isEmptyDatabase(content)).map(([name]) => name);
   if (full.length > 0 && !overwrite) {
@@ -56,12 +57,38 @@ export async function restoreDump(
   let accounts: RestoredAccounts | undefined;
   try {
     accounts = await loadDump(connection, captured, { databases, onStep, signal, withAccounts: asked === undefined });
+    if (plan !== undefined && recovery !== undefined) {
+      const { product } = server.version;
+      await replay(connection, recovery.journal, plan, { product, temporary, onStep, signal });
+    }
   } catch (error) {
     signal.throwIfAborted();
-    throw remaining.length === 0 ? error : withRemaining(error, remaining, connection.tools.source);
+    throw remaining.length === 0 ? error : withRemaining(error, remaining, source);
   }
   remaining.push(...(await unfinished(connection, databases, accounts, { signal })));
-  return { restored: linesOf(contents, databases, accounts), place: placeOf(server), remaining };
+  const replayed = plan === undefined ? [] : [`the binary log up to ${plan.end}`];
+  return { restored: [...linesOf(contents, databases, accounts), ...replayed], place: placeOf(server), remaining };
+}
+
+/** Whether what stands in the log can be done again there. @throws SOURCES_UNSUPPORTED, SOURCES_TARGET_IN_USE */
+async function requireReplayable(
+  connection: Connection,
+  { detail, asked, contents }: { detail: DumpDetail; asked: readonly string[] | undefined; contents: Contents },
+  options: CallOptions,
+): Promise<void> {
+  const { source } = connection.tools;
+  if (!detail.isWhole || asked !== undefined) {
+    const reason = "the binary log holds changes of all databases, so all of them must be captured and restored";
+    throw sourcesError("SOURCES_UNSUPPORTED", { source, what: "replaying the journal", reason });
+  }
+  const hasEvents = contents.databases.some(({ events }) => events !== 0);
+  const [row] = await connection.query("SELECT @@GLOBAL.event_scheduler", options);
+  if (!hasEvents || row?.[0] !== "ON") return;
+  throw sourcesError("SOURCES_TARGET_IN_USE", {
+    target: "the server",
+    by: "its event scheduler runs, and would change what is restored before it is brought to its time",
+    how: "Run SET GLOBAL event_scheduler = OFF there, and ON again afterwards.",
+  });
 }
 
 function chosen(captured: readonly string[], asked: readonly string[] | undefined, source: string): readonly string[] {

@@ -131,7 +131,9 @@ class PhysicalCapture {
         .filter(([name]) => before.has(name))
         .map(([name, { tables }]) => [name, tables.filter((table) => before.get(name)?.tables.includes(table))]),
     );
-    this.#position = await readPosition(this.#run.notes);
+    const { server, notes } = this.#run;
+    const position = await readPosition(notes);
+    this.#position = { ...position, ...(server.hasBinaryLog ? { server: String(server.serverId) } : {}) };
   }
 
   facts(): CaptureFacts {

@@ -1,10 +1,11 @@
 /** Proves a physical capture: prepares the files in a private folder, starts a server on them, and looks at every table. */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
+import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import { lookAt } from "../../proofs/look-at.ts";
+import { planReplay } from "../journal/plan-replay.ts";
+import { replay } from "../journal/replay.ts";
 import { checkTables } from "../dump/examine.ts";
 import { askQueries } from "../server/ask-queries.ts";
 import { takeInventory } from "../server/inventory.ts";
@@ -13,6 +14,7 @@ import type { Tools } from "../server/tools.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { physicalTool } from "./capture-physical.ts";
 import { type PhysicalDetail, readPhysicalDetail } from "./detail.ts";
+import { layoutOf } from "./layout.ts";
 import { unpackPhysical } from "./unpack.ts";
 
 interface Parts {
@@ -24,9 +26,11 @@ interface Parts {
 export async function provePhysical(captured: CapturedTree, parts: Parts, options: ProveOptions): Promise<ProofReport> {
   const beganMs = performance.now();
   const { tools, settings, surroundings } = parts;
-  const { scratch, signal, onStep } = options;
+  const { scratch, recovery, signal, onStep } = options;
   const { detail, version } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
+  const plan =
+    recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const readyWithinMs = settings["start-limit"];
   const folder = await ServerFolder.make({ tools, surroundings, scratch, readyWithinMs }, { signal });
   let server: PrivateServer | undefined;
@@ -36,13 +40,28 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
       onStep("starting a private server");
       const traits = { ...detail, product: version.product };
       const layout = await layoutOf(folder.data);
-      server = await folder.start(traits, { signal, withAccounts: false, more: layout });
+      server = await folder.start(traits, {
+        signal,
+        accounts: recovery === undefined ? "none" : "administrator",
+        more: layout,
+      });
       const [row] = await server.connection.query("SELECT VERSION()", { signal });
       return { passed: true, detail: row?.[0] ?? "" };
     });
     if (server === undefined) return { checks: [started], usableAfterMs: undefined };
-    const usableAfterMs = performance.now() - beganMs;
-    return { checks: [started, ...(await examine(server, detail, settings, options))], usableAfterMs };
+    const { connection } = server;
+    const checks = [started];
+    if (plan !== undefined && recovery !== undefined) {
+      const { product } = version;
+      checks.push(
+        await lookAt(`the binary log is replayed to ${recoveryTargetText(recovery.until)}`, { signal }, async () => {
+          await replay(connection, recovery.journal, plan, { product, temporary: scratch, onStep, signal });
+          return { passed: true, detail: plan.end };
+        }),
+      );
+    }
+    const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;
+    return { checks: [...checks, ...(await examine(server, detail, settings, options))], usableAfterMs };
   } finally {
     await server?.end();
   }
@@ -58,7 +77,7 @@ async function examine(
   const names = Object.keys(detail.tables);
   const inventory = names.length === 0 ? new Map() : await takeInventory(connection, names, { signal });
   return [
-    await lookAt("tables", { signal }, async () => {
+    await lookAt("tables of the capture", { signal }, async () => {
       const lost = Object.entries(detail.tables).flatMap(([database, tables]) =>
         tables
           .filter((table) => !inventory.get(database)?.tables.includes(table))
@@ -71,12 +90,4 @@ async function examine(
     await checkTables(connection, inventory, { signal }),
     ...(await askQueries(connection, settings.queries, { signal, onStep })),
   ];
-}
-
-/** How the files of InnoDB are laid out, which a server must be told; mariadb-backup has noted it. Nothing else of that file counts. */
-async function layoutOf(data: string): Promise<string[]> {
-  const text = await readFile(join(data, "backup-my.cnf"), "utf8").catch(() => "");
-  return [...text.matchAll(/^(innodb_data_file_path|innodb_undo_tablespaces)=([\w:;./-]+)$/gm)].map(
-    ([, name, value]) => `--${name}=${value}`,
-  );
 }

@@ -6,6 +6,10 @@ import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { RestoreOptions, RestoreReport } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { processesWithOpen } from "../../host/open-files.ts";
+import type { SourceSurroundings } from "../../contract/surroundings.ts";
+import { planReplay } from "../journal/plan-replay.ts";
+import type { MysqlSettings } from "../settings.ts";
+import { replayIntoFolder } from "./replay-into-folder.ts";
 import type { Tools } from "../server/tools.ts";
 import { physicalTool } from "./capture-physical.ts";
 import { readPhysicalDetail } from "./detail.ts";
@@ -16,17 +20,27 @@ const OPEN_FILES = ["ibdata1", "aria_log_control", "ib_logfile0"];
 /** Without these no server starts on the others. */
 const LAST = new Set(["ibdata1", "ib_logfile0"]);
 
+interface Parts {
+  readonly tools: Tools;
+  readonly settings: MysqlSettings;
+  readonly surroundings: SourceSurroundings;
+  readonly folder: string;
+}
+
 /**
  * What is in the folder is moved beside it when it may be replaced.
  * @throws SOURCES_TARGET_NOT_EMPTY, SOURCES_TARGET_RUNNING before anything was changed, SOURCES_DAMAGED, SOURCES_TOOL_FAILED
  */
 export async function restorePhysical(
   captured: CapturedTree,
-  { tools, folder }: { readonly tools: Tools; readonly folder: string },
-  { signal, onStep, overwrite = false }: RestoreOptions,
+  { folder, ...parts }: Parts,
+  { signal, onStep, recovery, overwrite = false }: RestoreOptions,
 ): Promise<RestoreReport> {
+  const { tools } = parts;
   const { version, detail } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
+  const plan =
+    recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const user = await tools.serverUser({ signal });
   const isFull = (await namesIn(folder)).length > 0;
   await refuseRunning(folder);
@@ -43,6 +57,9 @@ export async function restorePhysical(
   try {
     if (user !== undefined) for (const path of [folder, work]) await chown(path, user.uid, user.gid);
     await unpackPhysical(captured, { tools, folder: work, user, onStep }, { signal });
+    if (plan !== undefined && recovery !== undefined) {
+      await replayIntoFolder({ ...parts, data: work, detail, version, recovery, plan, onStep }, { signal });
+    }
     const names = await namesIn(work);
     const inOrder = [...names.filter((name) => !LAST.has(name)), ...names.filter((name) => LAST.has(name))];
     for (const name of inOrder) await rename(join(work, name), join(folder, name));
@@ -54,7 +71,8 @@ export async function restorePhysical(
   const databases = Object.entries(detail.tables).map(
     ([name, { length }]) => `the database ${name}: tables: ${length}`,
   );
-  return { restored: [...databases, `files: ${detail.files}`], place: folder, remaining };
+  const replayed = plan === undefined ? [] : [`the binary log up to ${plan.end}`];
+  return { restored: [...databases, `files: ${detail.files}`, ...replayed], place: folder, remaining };
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -2,9 +2,8 @@
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
-import type { SystemUser } from "../../host/system-user.ts";
 import { MARIADB_BACKUP, MBSTREAM } from "../server/flavour.ts";
-import type { Tools } from "../server/tools.ts";
+import type { RunsAs, Tools } from "../server/tools.ts";
 import { STREAM_FILE } from "./detail.ts";
 import { XbstreamWatch, watched } from "./xbstream.ts";
 import { messageOf } from "@holdfast/base";
@@ -14,7 +13,7 @@ interface Parts {
   /** Empty; belongs to `user`. */
   readonly folder: string;
   /** As whom, so that the files belong to it. */
-  readonly user: SystemUser | undefined;
+  readonly user: RunsAs;
   readonly onStep: (step: string) => void;
 }
 
@@ -24,7 +23,7 @@ export async function unpackPhysical(
   { tools, folder, user, onStep }: Parts,
   { signal }: CallOptions,
 ): Promise<void> {
-  const as = { folder: "/", ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid } }) };
+  const as = { folder: "/", ...(user === undefined ? {} : { user }) };
   const backup = await tools.path(MARIADB_BACKUP);
   const damaged = (error: unknown): Error =>
     sourcesError("SOURCES_DAMAGED", { what: STREAM_FILE, reason: messageOf(error) }, error);

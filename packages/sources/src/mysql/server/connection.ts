@@ -4,13 +4,12 @@ import { join } from "node:path";
 import type { Secret } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
-import type { SystemUser } from "../../host/system-user.ts";
 import type { ProgramCall } from "../../programs/programs.ts";
 import type { ConnectionSettings } from "../settings.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { ANY_CLIENT, type Product, type ToolNames, tlsOptions } from "./flavour.ts";
 import { optionLine, parseBatch } from "./sql-text.ts";
-import type { Tools } from "./tools.ts";
+import type { RunsAs, Tools } from "./tools.ts";
 
 /** How long a server may take to let us in, in seconds. */
 const CONNECT_S = 15;
@@ -21,7 +20,7 @@ interface Parts {
   readonly tools: Tools;
   readonly folder: string;
   readonly secrets: readonly Secret[];
-  readonly user: SystemUser | undefined;
+  readonly user: RunsAs;
 }
 
 /** Must be closed: it has a file with the password. */
@@ -29,7 +28,7 @@ export class Connection {
   readonly tools: Tools;
   readonly #folder: string;
   readonly #secrets: readonly Secret[];
-  readonly #user: SystemUser | undefined;
+  readonly #user: RunsAs;
 
   private constructor({ tools, folder, secrets, user }: Parts) {
     this.tools = tools;
@@ -40,19 +39,28 @@ export class Connection {
 
   /**
    * Prepares the way; nobody is asked yet.
+   * @param password instead of that of the settings
+   * @param asOurselves whatever user of the system the settings name
    * @throws SOURCES_TOOL_MISSING, SOURCES_SETTINGS, and what fetching the password throws
    */
   static async open(
     tools: Tools,
     settings: ConnectionSettings,
     surroundings: Pick<SourceSurroundings, "temporary" | "secret">,
-    options: CallOptions,
+    {
+      signal,
+      password: given,
+      asOurselves = false,
+    }: CallOptions & { password?: Secret | undefined; asOurselves?: boolean },
   ): Promise<Connection> {
-    const { product } = await tools.version(ANY_CLIENT, options);
+    const { product } = await tools.version(ANY_CLIENT, { signal });
     const { temporary } = surroundings;
     const password =
-      settings.password === undefined ? undefined : await surroundings.secret(settings.password, tools.source, options);
-    const user = await tools.runAs(options);
+      given ??
+      (settings.password === undefined
+        ? undefined
+        : await surroundings.secret(settings.password, tools.source, { signal }));
+    const user = asOurselves ? undefined : await tools.runAs({ signal });
     const folder = await mkdtemp(join(temporary, "mysql-"));
     try {
       const file = join(folder, "options");
@@ -78,7 +86,7 @@ export class Connection {
       args: [`--defaults-file=${join(this.#folder, "options")}`, ...args],
       secrets: this.#secrets,
       folder: "/",
-      ...(this.#user === undefined ? {} : { user: { uid: this.#user.uid, gid: this.#user.gid } }),
+      ...(this.#user === undefined ? {} : { user: this.#user }),
     };
   }
 

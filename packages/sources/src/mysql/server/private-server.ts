@@ -2,17 +2,19 @@
  * A MariaDB or MySQL server on a data folder of ours, for a proof: on a private socket only, without events, replication and a binary
  * log, so that a copy reaches nothing that the original would reach.
  */
-import { chmod, chown, mkdir } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Secret } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { sourcesError } from "../../errors.ts";
-import type { SystemUser } from "../../host/system-user.ts";
 import type { ProgramCall } from "../../programs/programs.ts";
 import { StartedServer } from "../../programs/started-server.ts";
 import { Connection } from "./connection.ts";
 import { type Product, toolFor } from "./flavour.ts";
-import type { Tools } from "./tools.ts";
+import { literal } from "./sql-text.ts";
+import type { RunsAs, Tools } from "./tools.ts";
 
 /** The longest path of a socket that Linux takes. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -32,18 +34,20 @@ export interface ServerTraits {
 interface Parts {
   readonly tools: Tools;
   readonly surroundings: SourceSurroundings;
-  /** An empty folder with room for the data. */
+  /** An empty folder, with room for the data. */
   readonly scratch: string;
+  /** The data, where they are elsewhere; the folder belongs to the server's user. */
+  readonly data?: string;
   readonly readyWithinMs: number;
 }
 
 /** A folder for a private server, and who it runs as. */
 export class ServerFolder {
   readonly tools: Tools;
-  readonly user: SystemUser | undefined;
+  readonly user: RunsAs;
   readonly #parts: Parts;
 
-  private constructor(parts: Parts, user: SystemUser | undefined) {
+  private constructor(parts: Parts, user: RunsAs) {
     this.tools = parts.tools;
     this.user = user;
     this.#parts = parts;
@@ -61,12 +65,13 @@ export class ServerFolder {
     // What is in them stays for its owners only.
     if (user !== undefined)
       for (const each of await foldersOfOurs(scratch, surroundings.temporary)) await chmod(each, 0o711);
-    for (const path of [folder.data, folder.#work, folder.nothing]) await folder.give(path);
+    for (const path of [folder.#work, folder.nothing]) await folder.give(path);
+    if (parts.data === undefined) await folder.give(folder.data);
     return folder;
   }
 
   get data(): string {
-    return join(this.#parts.scratch, "data");
+    return this.#parts.data ?? join(this.#parts.scratch, "data");
   }
 
   /** An empty folder: the only one that SQL may read files from, and write them to. */
@@ -91,7 +96,7 @@ export class ServerFolder {
   /** A call of a program as the server's user. */
   call(tool: string, args: readonly string[]): ProgramCall {
     const { user } = this;
-    return { tool, args, folder: "/", ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid } }) };
+    return { tool, args, folder: "/", ...(user === undefined ? {} : { user }) };
   }
 
   /** Makes an empty database server of the data folder. @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED */
@@ -120,15 +125,19 @@ export class ServerFolder {
   }
 
   /**
-   * Starts a server on the data folder. @param more arguments for it @param withAccounts otherwise everybody may do everything, on a socket that only we and its
-   * user reach @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED with the end of its log, SOURCES_TOO_LONG
+   * Starts a server on the data folder.
+   * @param more arguments for it
+   * @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED with the end of its log, SOURCES_TOO_LONG
    */
-  async start(
-    traits: ServerTraits,
-    { signal, withAccounts, more = [] }: CallOptions & { withAccounts: boolean; more?: readonly string[] },
-  ): Promise<PrivateServer> {
+  async start(traits: ServerTraits, { signal, accounts, more = [] }: Starting): Promise<PrivateServer> {
     const { tools, surroundings, readyWithinMs } = this.#parts;
-    const connection = await Connection.open(tools, { socket: this.socket, user: "root" }, surroundings, { signal });
+    const administrator = accounts === "administrator" ? await this.#administrator() : undefined;
+    const connection = await Connection.open(
+      tools,
+      { socket: this.socket, user: administrator?.name ?? "root" },
+      surroundings,
+      { signal, password: administrator?.password, asOurselves: true },
+    );
     try {
       const call = this.call(await tools.path(toolFor(traits.product, "server")), [
         "--no-defaults",
@@ -139,7 +148,8 @@ export class ServerFolder {
         `--secure-file-priv=${this.nothing}`,
         ...alike(traits),
         ...ISOLATED[traits.product],
-        ...(withAccounts ? [] : ["--skip-grant-tables"]),
+        ...(accounts === "none" ? ["--skip-grant-tables"] : []),
+        ...(administrator === undefined ? [] : [`--init-file=${administrator.script}`]),
         ...more,
       ]);
       const server = await StartedServer.start(
@@ -159,6 +169,33 @@ export class ServerFolder {
       throw error;
     }
   }
+
+  /** A script that makes an account for us, for a server whose accounts are those of its original. */
+  async #administrator(): Promise<{ name: string; password: Secret; script: string }> {
+    const password = randomBytes(24).toString("hex");
+    const script = join(this.#work, "init.sql");
+    const account = `${literal(ADMINISTRATOR)}@'localhost'`;
+    const lines = [
+      `DROP USER IF EXISTS ${account};`,
+      `CREATE USER ${account} IDENTIFIED BY ${literal(password)};`,
+      `GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION;`,
+    ];
+    await writeFile(script, `${lines.join("\n")}\n`, { mode: 0o600 });
+    if (this.user !== undefined) await chown(script, this.user.uid, this.user.gid);
+    return { name: ADMINISTRATOR, password: new Secret(password), script };
+  }
+}
+
+/** An account that is there while a journal is replayed. */
+const ADMINISTRATOR = "holdfast-replay";
+
+export interface Starting extends CallOptions {
+  /**
+   * `own`: those of a new server, whose root has no password. `none`: everybody may do everything, on a socket that only we and its user
+   * reach; events, plugins and functions of libraries are not loaded. `administrator`: those of the original, and one for us.
+   */
+  readonly accounts: "own" | "none" | "administrator";
+  readonly more?: readonly string[];
 }
 
 /** One that runs. `end` must be called. */
@@ -169,6 +206,11 @@ export class PrivateServer {
   constructor(server: StartedServer, connection: Connection) {
     this.#server = server;
     this.connection = connection;
+  }
+
+  /** Takes the account away that `administrator` has made. @throws as a query */
+  async dropAdministrator(options: CallOptions): Promise<void> {
+    await this.connection.query(`DROP USER IF EXISTS ${literal(ADMINISTRATOR)}@'localhost'`, options);
   }
 
   async end(): Promise<void> {

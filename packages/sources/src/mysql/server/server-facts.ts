@@ -9,6 +9,8 @@ export interface ServerFacts {
   /** As whom the server knows us: `backup@localhost`. */
   readonly account: string;
   readonly hasBinaryLog: boolean;
+  /** As replicas know it. */
+  readonly serverId: number;
   readonly dataFolder: string;
   /** 0: names of tables are kept and compared as they are; 1: in lower case; 2: kept, compared in lower case. */
   readonly lowerCaseNames: number;
@@ -22,11 +24,21 @@ export interface ServerFacts {
 export async function serverFacts(connection: Connection, options: CallOptions): Promise<ServerFacts> {
   const [row] = await connection.query(
     "SELECT VERSION(), CURRENT_USER(), @@GLOBAL.log_bin, @@GLOBAL.datadir," +
-      " @@GLOBAL.lower_case_table_names, @@GLOBAL.innodb_page_size, @@GLOBAL.sql_mode, @@GLOBAL.character_set_server, @@GLOBAL.collation_server",
+      " @@GLOBAL.server_id, @@GLOBAL.lower_case_table_names, @@GLOBAL.innodb_page_size, @@GLOBAL.sql_mode, @@GLOBAL.character_set_server, @@GLOBAL.collation_server",
     options,
   );
-  const [said = "", account = "", log, dataFolder = "", names, page, sqlMode = "", characterSet = "", collation = ""] =
-    row ?? [];
+  const [
+    said = "",
+    account = "",
+    log,
+    dataFolder = "",
+    serverId,
+    names,
+    page,
+    sqlMode = "",
+    characterSet = "",
+    collation = "",
+  ] = row ?? [];
   const version = serverVersion(said);
   if (version === undefined) {
     const reason = `it says that its version is '${said}'`;
@@ -37,6 +49,7 @@ export async function serverFacts(connection: Connection, options: CallOptions):
     account,
     hasBinaryLog: log === "1",
     dataFolder,
+    serverId: Number(serverId),
     lowerCaseNames: Number(names),
     pageSizeBytes: Number(page),
     sqlMode,

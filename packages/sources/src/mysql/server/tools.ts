@@ -4,7 +4,7 @@ import { findProgram } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { sourcesError } from "../../errors.ts";
-import { type SystemUser, requireSystemUser } from "../../host/system-user.ts";
+import { becoming, systemUser } from "../../postgres/system-user.ts";
 import { Programs } from "../../programs/programs.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { type ToolNames, type Version, compareVersions, toolVersion } from "./flavour.ts";
@@ -13,6 +13,9 @@ import { type ToolNames, type Version, compareVersions, toolVersion } from "./fl
 const SERVER_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec";
 /** Whoever runs Holdfast may have told other clients where to go by these; what we run must not follow. */
 const FOREIGN_VARIABLE = /^(MYSQL|MARIADB|LIBMYSQL)_/;
+
+/** As whom a program runs; `undefined` for ourselves. */
+export type RunsAs = { readonly uid: number; readonly gid: number } | undefined;
 
 type ToolSettings = Pick<MysqlSettings, "tools" | "run-as" | "server-user">;
 
@@ -79,16 +82,19 @@ export class Tools {
     });
   }
 
-  /** As whom tools run; `undefined` for ourselves. @throws SOURCES_SETTINGS when there is no such user */
-  async runAs(options: CallOptions): Promise<SystemUser | undefined> {
-    const name = this.#settings["run-as"];
-    if (name === undefined || process.getuid?.() !== 0) return undefined;
-    return requireSystemUser(this.programs, name, options);
+  /** As whom tools run; `undefined` for ourselves. @throws SOURCES_SETTINGS when there is no such user, or we may not be it */
+  runAs(options: CallOptions): Promise<RunsAs> {
+    return this.#user("run-as", options);
   }
 
   /** As whom private servers run, as they refuse to be root; `undefined` for ourselves. @throws SOURCES_SETTINGS */
-  async serverUser(options: CallOptions): Promise<SystemUser | undefined> {
-    if (process.getuid?.() !== 0) return undefined;
-    return requireSystemUser(this.programs, this.#settings["server-user"], options);
+  async serverUser(options: CallOptions): Promise<RunsAs> {
+    return process.geteuid?.() === 0 ? this.#user("server-user", options) : undefined;
+  }
+
+  async #user(setting: "run-as" | "server-user", options: CallOptions): Promise<RunsAs> {
+    const name = this.#settings[setting];
+    if (name === undefined) return undefined;
+    return becoming(await systemUser(name, setting, this.programs, options), setting, this.source);
   }
 }
