@@ -18,6 +18,7 @@ import { type NeededRight, requireRights } from "../server/rights.ts";
 import { type ServerFacts, serverFacts, serverTime } from "../server/server-facts.ts";
 import { type DatabaseContents, encodeContents } from "./contents.ts";
 import { dumpDetail } from "./detail.ts";
+import { failing } from "./examine.ts";
 import { canDumpHistory, codeDumpArguments, mainDumpArguments } from "./dump-options.ts";
 import { dumpPieces } from "./dump-pieces.ts";
 import { DumpScanner } from "./dump-scanner.ts";
@@ -209,6 +210,8 @@ class DumpCapture {
   async #contents(): Promise<DatabaseContents[]> {
     const { connection, inventory } = this.#prepared;
     const after = await takeInventory(connection, [...inventory.keys()], this.#options);
+    const views = [...inventory].flatMap(([database, { views: names }]) => names.map((name) => ({ database, name })));
+    const broken = await failing(connection, views, "", this.#options);
     return [...inventory].map(([name, before]) => {
       const now = after.get(name) as DatabaseContent;
       const tables = this.#scanner.rows.get(name) ?? new Map<string, number>();
@@ -224,6 +227,7 @@ class DumpCapture {
         name,
         tables: Object.fromEntries(tables),
         views: [...before.views],
+        brokenViews: broken.filter(({ database }) => database === name).map((view) => view.name),
         ...same("routines"),
         ...same("triggers"),
         ...same("events"),

@@ -15,6 +15,8 @@ const CONTENTS = z.object({
       /** Rows of each table, as they went by in the dump. */
       tables: z.record(z.string(), count),
       views: z.array(z.string()),
+      /** Views that did not work when they were dumped. */
+      brokenViews: z.array(z.string()),
       /** Absent when they changed during the dump. */
       routines: count.optional(),
       triggers: count.optional(),

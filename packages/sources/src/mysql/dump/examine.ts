@@ -12,31 +12,69 @@ const BATCH = 100;
 const WELL = new Set(["OK", "Table is already up to date", "The storage engine for the table doesn't support check"]);
 const MAX_SHOWN = 5;
 
-/** CHECK TABLE … EXTENDED of all tables of these databases. */
+/** CHECK TABLE … EXTENDED of all tables. */
 export async function checkTables(
   connection: Connection,
   inventory: Inventory,
   options: CallOptions,
 ): Promise<ProofCheck> {
   return lookAt("CHECK TABLE … EXTENDED", options, async () => {
-    // Of a view, it says whether what it refers to is there.
-    const names = [...inventory].flatMap(([database, { tables, views }]) =>
-      [...tables, ...views].map((name) => `${identifier(database)}.${identifier(name)}`),
+    const names = [...inventory].flatMap(([database, { tables }]) => tables.map((name) => ({ database, name })));
+    const problems = await failing(connection, names, "EXTENDED", options);
+    return judged(
+      problems.map(({ database, name, said }) => `${database}.${name}: ${said}`),
+      `tables: ${names.length}`,
     );
-    const problems: string[] = [];
-    for (let at = 0; at < names.length; at += BATCH) {
-      const batch = names.slice(at, at + BATCH);
-      const rows = await connection.query(`CHECK TABLE ${batch.join(", ")} EXTENDED`, options);
-      problems.push(
-        ...rows
-          .filter(([, , , said = ""]) => !WELL.has(said))
-          .map(([table, , kind, said]) => `${table}: ${kind}: ${said}`),
-      );
-      const answered = new Set(rows.map(([table]) => table));
-      if (answered.size < batch.length) problems.push(`only ${answered.size} of ${batch.length} tables were checked`);
-    }
-    return judged(problems, `tables and views: ${names.length}`);
   });
+}
+
+/** Whether the views work that did when they were dumped. */
+export async function checkViews(
+  connection: Connection,
+  { databases }: Contents,
+  options: CallOptions,
+): Promise<ProofCheck> {
+  return lookAt("views", options, async () => {
+    const all = databases.flatMap(({ name: database, views }) => views.map((name) => ({ database, name })));
+    const wereBroken = (each: { database: string; name: string }): boolean =>
+      databases.some(({ name, brokenViews }) => name === each.database && brokenViews.includes(each.name));
+    const problems = (await failing(connection, all, "", options)).filter((each) => !wereBroken(each));
+    const broken = databases.reduce((sum, { brokenViews }) => sum + brokenViews.length, 0);
+    const detail = `views: ${all.length}${broken === 0 ? "" : `, of which did not work at the original either: ${broken}`}`;
+    return judged(
+      problems.map(({ database, name, said }) => `${database}.${name}: ${said}`),
+      detail,
+    );
+  });
+}
+
+interface Failing {
+  readonly database: string;
+  readonly name: string;
+  readonly said: string;
+}
+
+/** Those of which CHECK TABLE does not say that they are well; of a view it says whether what it refers to is there. */
+export async function failing(
+  connection: Connection,
+  tables: readonly { readonly database: string; readonly name: string }[],
+  how: "EXTENDED" | "",
+  options: CallOptions,
+): Promise<Failing[]> {
+  const found: Failing[] = [];
+  for (let at = 0; at < tables.length; at += BATCH) {
+    const batch = tables.slice(at, at + BATCH);
+    const list = batch.map(({ database, name }) => `${identifier(database)}.${identifier(name)}`);
+    const rows = await connection.query(`CHECK TABLE ${list.join(", ")} ${how}`, options);
+    for (const { database, name } of batch) {
+      const said = rows.filter(([table]) => table === `${database}.${name}`);
+      const bad = said.filter(([, , , text = ""]) => !WELL.has(text));
+      if (said.length === 0) found.push({ database, name, said: "it was not checked" });
+      else if (bad.length > 0)
+        found.push({ database, name, said: bad.map(([, , kind, text]) => `${kind}: ${text}`).join(", ") });
+    }
+  }
+  return found;
 }
 
 /** Tables, rows, views and code of one database. @param withHistory former rows were dumped too */

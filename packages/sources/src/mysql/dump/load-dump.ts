@@ -1,4 +1,5 @@
 /** Brings what a dump holds into a server: a real one, or a private one. */
+import { posix } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
@@ -50,8 +51,7 @@ export async function loadDump(
 }
 
 async function filesOf(captured: CapturedTree, database: string, options: CallOptions): Promise<ReadonlySet<string>> {
-  const tables = databaseFile(database, "tables");
-  const folder = tables.slice(0, tables.lastIndexOf("/"));
+  const folder = posix.dirname(databaseFile(database, "tables"));
   return new Set((await captured.list(folder, options)).map(({ path }) => path));
 }
 

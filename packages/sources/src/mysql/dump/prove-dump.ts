@@ -1,8 +1,10 @@
 /** Proves a dump: loads it into a private server, and looks at it. */
+import { posix } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
-import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
+import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { recoveryTargetText } from "../../contract/recovery-target.ts";
+import { requireRoom } from "../../host/room.ts";
 import { lookAt } from "../../proofs/look-at.ts";
 import { planReplay } from "../journal/plan-replay.ts";
 import { replay } from "../journal/replay.ts";
@@ -13,7 +15,8 @@ import type { Tools } from "../server/tools.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { type Contents, readContents } from "./contents.ts";
 import { type DumpDetail, readDumpDetail } from "./detail.ts";
-import { checkTables, compareContents, inventoryOf } from "./examine.ts";
+import { checkTables, checkViews, compareContents, inventoryOf } from "./examine.ts";
+import { databaseFile } from "./names.ts";
 import { loadDump } from "./load-dump.ts";
 
 interface Parts {
@@ -32,6 +35,7 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
   const traits = { ...detail, product };
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
+  await requireRoom(scratch, await sizeOf(captured, contents, { signal }), tools.source);
   const folder = await ServerFolder.make(
     { tools, surroundings, scratch, readyWithinMs: settings["start-limit"] },
     { signal },
@@ -47,6 +51,8 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
         onStep,
         signal,
         withAccounts: true,
+      }).catch(async (error: unknown) => {
+        throw await folder.explained(error);
       });
       const refused = accounts?.refused ?? [];
       return {
@@ -60,7 +66,10 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
       checks.push(...(await compare(server, contents, detail, options)));
       checks.push(
         await lookAt(`the binary log is replayed to ${recoveryTargetText(recovery.until)}`, { signal }, async () => {
-          await replay(server.connection, recovery.journal, plan, { product, temporary: scratch, onStep, signal });
+          const how = { product, temporary: scratch, onStep, signal };
+          await replay(server.connection, recovery.journal, plan, how).catch(async (error: unknown) => {
+            throw await folder.explained(error);
+          });
           return { passed: true, detail: plan.end };
         }),
       );
@@ -70,12 +79,24 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
     checks.push(
       await checkTables(server.connection, await inventoryOf(server.connection, contents, { signal }), { signal }),
     );
+    if (plan === undefined) checks.push(await checkViews(server.connection, contents, { signal }));
     if (plan === undefined) checks.push(...(await compare(server, contents, detail, options)));
     checks.push(...(await askQueries(server.connection, settings.queries, { signal, onStep })));
     return { checks, usableAfterMs };
   } finally {
     await server.end();
   }
+}
+
+/** The dump's tables: less room than that they never take. */
+async function sizeOf(captured: CapturedTree, { databases }: Contents, options: CallOptions): Promise<number> {
+  let total = 0;
+  for (const { name } of databases) {
+    const tables = databaseFile(name, "tables");
+    const entries = await captured.list(posix.dirname(tables), options);
+    total += entries.find(({ path }) => path === tables)?.sizeBytes ?? 0;
+  }
+  return total;
 }
 
 async function compare(

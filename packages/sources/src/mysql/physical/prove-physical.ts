@@ -3,6 +3,7 @@ import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { recoveryTargetText } from "../../contract/recovery-target.ts";
+import { requireRoom } from "../../host/room.ts";
 import { lookAt } from "../../proofs/look-at.ts";
 import { planReplay } from "../journal/plan-replay.ts";
 import { replay } from "../journal/replay.ts";
@@ -13,7 +14,7 @@ import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
 import type { Tools } from "../server/tools.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { physicalTool } from "./capture-physical.ts";
-import { type PhysicalDetail, readPhysicalDetail } from "./detail.ts";
+import { type PhysicalDetail, STREAM_FILE, readPhysicalDetail } from "./detail.ts";
 import { layoutOf } from "./layout.ts";
 import { unpackPhysical } from "./unpack.ts";
 
@@ -32,11 +33,16 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const readyWithinMs = settings["start-limit"];
+  const stream = (await captured.list(undefined, { signal })).find(({ path }) => path === STREAM_FILE);
+  await requireRoom(scratch, stream?.sizeBytes ?? 0, tools.source);
   const folder = await ServerFolder.make({ tools, surroundings, scratch, readyWithinMs }, { signal });
   let server: PrivateServer | undefined;
   try {
     const started = await lookAt("a server starts on the prepared files", { signal }, async () => {
-      await unpackPhysical(captured, { tools, folder: folder.data, user: folder.user, onStep }, { signal });
+      const into = { tools, folder: folder.data, user: folder.user, onStep };
+      await unpackPhysical(captured, into, { signal }).catch(async (error: unknown) => {
+        throw await folder.explained(error);
+      });
       onStep("starting a private server");
       const traits = { ...detail, product: version.product };
       const layout = await layoutOf(folder.data);

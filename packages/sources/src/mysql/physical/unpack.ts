@@ -2,6 +2,8 @@
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
+import type { ProgramCall } from "../../programs/programs.ts";
+import { explainFailure } from "../server/explain-failure.ts";
 import { MARIADB_BACKUP, MBSTREAM } from "../server/flavour.ts";
 import type { RunsAs, Tools } from "../server/tools.ts";
 import { STREAM_FILE } from "./detail.ts";
@@ -29,13 +31,14 @@ export async function unpackPhysical(
     sourcesError("SOURCES_DAMAGED", { what: STREAM_FILE, reason: messageOf(error) }, error);
   onStep(`unpacking to ${folder}`);
   const input = watched(captured.read(STREAM_FILE, { signal }), new XbstreamWatch(), damaged);
-  await tools.programs.text(
-    { ...as, tool: await tools.path(MBSTREAM), args: ["--extract", `--directory=${folder}`] },
-    { signal, input },
-  );
+  const run = async (call: ProgramCall, fed?: AsyncIterable<Uint8Array>): Promise<void> => {
+    try {
+      await tools.programs.text(call, { signal, ...(fed === undefined ? {} : { input: fed }) });
+    } catch (error) {
+      throw explainFailure(error, tools.source);
+    }
+  };
+  await run({ ...as, tool: await tools.path(MBSTREAM), args: ["--extract", `--directory=${folder}`] }, input);
   onStep("preparing the files");
-  await tools.programs.text(
-    { ...as, tool: backup, args: ["--no-defaults", "--prepare", `--target-dir=${folder}`] },
-    { signal },
-  );
+  await run({ ...as, tool: backup, args: ["--no-defaults", "--prepare", `--target-dir=${folder}`] });
 }

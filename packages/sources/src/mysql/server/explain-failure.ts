@@ -11,6 +11,10 @@ const REFUSED = new Set([1044, 1045, 1130, 1142, 1143, 1227, 1370, 1524, 1698, 1
 const OUT_OF_REACH = new Set([
   1040, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2005, 2006, 2013, 2026,
 ]);
+/** Disk full; a table is full, which is the same for tables on disk. */
+const FULL = new Set([1021, 1114]);
+/** What the system says, in the words of tools that give no numbers of their own. */
+const NO_ROOM = /No space left on device|Errcode: 28\b/;
 /** Table definition has changed; no such table; no such database. */
 const CHANGED = new Set([1412, 1146, 1049]);
 
@@ -22,6 +26,7 @@ export function explainFailure(error: unknown, source: string, during: "dump" | 
   if (!isHoldfastError(error, "SOURCES_TOOL_FAILED")) return error;
   const reason = String(error.details["reason"]);
   const number = errorNumber(reason);
+  if (NO_ROOM.test(reason) || FULL.has(number ?? 0)) return sourcesError("SOURCES_NO_ROOM", { source, reason }, error);
   if (number === undefined) return error;
   if (REFUSED.has(number)) return sourcesError("SOURCES_CREDENTIALS", { source, reason }, error);
   if (OUT_OF_REACH.has(number)) return sourcesError("SOURCES_UNREACHABLE", { source, reason }, error);

@@ -3,15 +3,16 @@
  * log, so that a copy reaches nothing that the original would reach.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Secret } from "@holdfast/base";
+import { Secret, isHoldfastError } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { sourcesError } from "../../errors.ts";
 import type { ProgramCall } from "../../programs/programs.ts";
 import { StartedServer } from "../../programs/started-server.ts";
 import { Connection } from "./connection.ts";
+import { explainFailure } from "./explain-failure.ts";
 import { type Product, toolFor } from "./flavour.ts";
 import { literal } from "./sql-text.ts";
 import type { RunsAs, Tools } from "./tools.ts";
@@ -19,6 +20,8 @@ import type { RunsAs, Tools } from "./tools.ts";
 /** The longest path of a socket that Linux takes. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** With less, a server cannot go on. */
+const LEAST_FREE_BYTES = 16 * 1024 * 1024;
 const ZONES = "/usr/share/zoneinfo";
 
 /** What must be as it was at the original. */
@@ -103,7 +106,7 @@ export class ServerFolder {
   async initialize(traits: ServerTraits, { signal }: CallOptions): Promise<void> {
     const { tools } = this;
     const install = await tools.path(toolFor(traits.product, "install"));
-    const same = [`--datadir=${this.data}`, ...alike(traits)];
+    const same = [`--datadir=${this.data}`, ...alike(traits), ...SMALL];
     const args =
       traits.product === "MySQL"
         ? ["--no-defaults", "--initialize-insecure", ...same]
@@ -114,7 +117,11 @@ export class ServerFolder {
             "--skip-test-db",
             "--skip-name-resolve",
           ];
-    await tools.programs.text(this.call(install, args), { signal });
+    try {
+      await tools.programs.text(this.call(install, args), { signal });
+    } catch (error) {
+      throw await this.explained(error);
+    }
   }
 
   /** Named time zones, as this system knows them. @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED */
@@ -148,6 +155,8 @@ export class ServerFolder {
         `--secure-file-priv=${this.nothing}`,
         ...alike(traits),
         ...ISOLATED[traits.product],
+        // What was prepared has the log that it has.
+        ...(accounts === "own" ? SMALL : []),
         ...(accounts === "none" ? ["--skip-grant-tables"] : []),
         ...(administrator === undefined ? [] : [`--init-file=${administrator.script}`]),
         ...more,
@@ -166,8 +175,18 @@ export class ServerFolder {
       return new PrivateServer(server, connection);
     } catch (error) {
       await connection.close();
-      throw error;
+      throw await this.explained(error);
     }
+  }
+
+  /** What failed on the server, or in its folder: where there is no room any more, that is why, whatever was said. */
+  async explained(error: unknown): Promise<unknown> {
+    const explained = explainFailure(error, this.tools.source);
+    if (!isHoldfastError(explained, "SOURCES_TOOL_FAILED")) return explained;
+    const { bavail, bsize } = await statfs(this.data);
+    if (bavail * bsize >= LEAST_FREE_BYTES) return explained;
+    const reason = `the folder ${this.#parts.scratch} is full`;
+    return sourcesError("SOURCES_NO_ROOM", { source: this.tools.source, reason }, error);
   }
 
   /** A script that makes an account for us, for a server whose accounts are those of its original. */
@@ -224,6 +243,8 @@ const COMMON = [
   "--skip-log-bin",
   "--event-scheduler=OFF",
   "--max-allowed-packet=1G",
+  // Tables in memory must hold what they held.
+  "--max-heap-table-size=4G",
   // It is thrown away: a power failure may take it.
   "--innodb-flush-log-at-trx-commit=0",
   "--skip-innodb-doublewrite",
@@ -231,6 +252,9 @@ const COMMON = [
   "--innodb-buffer-pool-size=128M",
   "--innodb-strict-mode=OFF",
 ];
+
+/** Less to write when an empty server is made. */
+const SMALL = ["--innodb-log-file-size=32M"];
 
 const ISOLATED: Readonly<Record<Product, readonly string[]>> = {
   MariaDB: [
