@@ -33,6 +33,9 @@ export const tools: readonly Tool[] = [
   { program: "sshd", debianPackage: "openssh-server" },
   { program: "ssh", debianPackage: "openssh-client" },
   { program: "ssh-keygen", debianPackage: "openssh-client" },
+  { program: "mariadb-dump", debianPackage: "mariadb-client" },
+  { program: "mariadbd", debianPackage: "mariadb-server" },
+  { program: "mariadb-backup", debianPackage: "mariadb-backup" },
   { program: "psql", debianPackage: "postgresql-client-15" },
   { program: "pg_createcluster", debianPackage: "postgresql-common" },
 ];

@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Capture, Source } from "../../src/contract/source.ts";
 import { isProven } from "../../src/contract/source.ts";
@@ -28,7 +27,17 @@ describe.skipIf(!HAS_MARIADB)("a mysql source", () => {
   beforeAll(async () => {
     lab = await SourceLab.open();
     lab.secrets.set("PASSWORD", PASSWORD);
-    [server, other] = await Promise.all([MariadbServer.start(lab.folder), MariadbServer.start(lab.folder)]);
+    for (const name of ["own", "foreign"]) {
+      const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+      const files = ["-keyout", join(lab.folder, `${name}.key`), "-out", join(lab.folder, `${name}.crt`)];
+      execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", ...subject, ...files], {
+        stdio: "ignore",
+      });
+      // For the server's user.
+      chmodSync(join(lab.folder, `${name}.key`), 0o644);
+    }
+    const tls = [`--ssl-cert=${join(lab.folder, "own.crt")}`, `--ssl-key=${join(lab.folder, "own.key")}`];
+    [server, other] = await Promise.all([MariadbServer.start(lab.folder), MariadbServer.start(lab.folder, tls)]);
     seedShop(server);
     before = fingerprint(server);
     await lab.capture(source(), identity);
@@ -63,7 +72,7 @@ describe.skipIf(!HAS_MARIADB)("a mysql source", () => {
         return { ...capture, entries: entries() };
       },
     };
-    return lab.capture(outer as Source, identity, within);
+    return lab.capture(outer, identity, within);
   };
   /** A folder of tools in which some are others. */
   const tools = (changed: Record<string, string>): string => {
@@ -278,18 +287,33 @@ describe.skipIf(!HAS_MARIADB)("a mysql source", () => {
     });
   });
 
+  test("is reached over TLS, and not when its certificate is another's", async () => {
+    other.sql(`CREATE DATABASE encrypted; CREATE TABLE encrypted.t (a INT); INSERT INTO encrypted.t VALUES (1);
+      CREATE USER tls@'127.0.0.1' IDENTIFIED BY 'tls' REQUIRE SSL; GRANT ALL ON *.* TO tls@'127.0.0.1'`);
+    lab.secrets.set("TLS", "tls");
+    const over = (authority: string): Source =>
+      source(
+        {
+          socket: undefined,
+          host: "127.0.0.1",
+          port: other.port,
+          user: "tls",
+          password: { env: "TLS" },
+          databases: ["encrypted"],
+          tls: { ca: join(lab.folder, authority) },
+        },
+        "tls",
+      );
+    await lab.capture(over("own.crt"), { kind: "mysql", name: "tls" });
+    expect((await lab.captured()).facts.detail["databases"]).toEqual(["encrypted"]);
+    await expect(lab.capture(over("foreign.crt"), { kind: "mysql", name: "tls" })).rejects.toMatchObject({
+      code: "SOURCES_UNREACHABLE",
+    });
+    other.sql("DROP DATABASE encrypted");
+  });
+
   test("that did not change adds next to nothing, by either method", async () => {
-    // Pages that wait to be written, and what deleted rows leave behind, are changes of files.
-    server.sql(
-      "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0, GLOBAL innodb_max_dirty_pages_pct = 0, GLOBAL innodb_max_purge_lag_wait = 0",
-    );
-    for (
-      let n = 0;
-      n < 200 && !/\t0$/.test(server.sql("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'"));
-      n++
-    ) {
-      await sleep(50);
-    }
+    await server.settle();
     for (const method of ["dump", "physical"]) {
       const name = `same-${method}`;
       await lab.capture(source({ method }, name), { kind: "mysql", name });

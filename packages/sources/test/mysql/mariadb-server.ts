@@ -126,6 +126,18 @@ export class MariadbServer {
     }).trim();
   }
 
+  /** Waits until its files have all that it knows: pages that wait to be written are changes of files. */
+  async settle(): Promise<void> {
+    this.sql(
+      "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0, GLOBAL innodb_max_dirty_pages_pct = 0, GLOBAL innodb_max_purge_lag_wait = 0",
+    );
+    for (let n = 0; n < 400; n++) {
+      if (this.sql("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'").endsWith("\t0")) return;
+      await sleep(50);
+    }
+    throw new Error("the server goes on writing");
+  }
+
   /** Whether nobody is connected as this account; a thread ends a moment after its client. */
   async isWithout(account: string): Promise<boolean> {
     if (!this.isRunning) return true;

@@ -3,13 +3,12 @@ import { posix } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
-import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import { requireRoom } from "../../host/room.ts";
 import { lookAt } from "../../proofs/look-at.ts";
 import { planReplay } from "../journal/plan-replay.ts";
-import { replay } from "../journal/replay.ts";
+import { replayCheck } from "../journal/replay-check.ts";
 import { askQueries } from "../server/ask-queries.ts";
-import type { Product } from "../server/flavour.ts";
+import { capturedVersion, toolFor } from "../server/flavour.ts";
 import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
 import type { Tools } from "../server/tools.ts";
 import type { MysqlSettings } from "../settings.ts";
@@ -31,61 +30,56 @@ export async function proveDump(captured: CapturedTree, parts: Parts, options: P
   const { scratch, recovery, signal, onStep } = options;
   const detail = readDumpDetail(captured);
   const contents = await readContents(captured, { signal });
-  const product: Product = captured.facts.server?.product === "MySQL" ? "MySQL" : "MariaDB";
-  const traits = { ...detail, product };
+  const version = capturedVersion(captured.facts);
+  const { product } = version;
+  await tools.versionFor(toolFor(product, "server"), version, { signal });
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   await requireRoom(scratch, await sizeOf(captured, contents, { signal }), tools.source);
-  const folder = await ServerFolder.make(
-    { tools, surroundings, scratch, readyWithinMs: settings["start-limit"] },
-    { signal },
-  );
+  const readyWithinMs = settings["start-limit"];
+  const folder = await ServerFolder.make({ tools, surroundings, scratch, readyWithinMs }, { signal });
   onStep("making an empty private server");
+  const traits = { ...detail, product };
   await folder.initialize(traits, { signal });
   const server = await folder.start(traits, { signal, accounts: "own" });
   try {
     if (detail.needsTimeZones) await folder.loadTimeZones(server, product, { signal });
-    const loaded = await lookAt("the dump loads", { signal }, async () => {
-      const accounts = await loadDump(server.connection, captured, {
-        databases: detail.databases,
-        onStep,
-        signal,
-        withAccounts: true,
-      }).catch(async (error: unknown) => {
-        throw await folder.explained(error);
-      });
-      const refused = accounts?.refused ?? [];
-      return {
-        passed: refused.length === 0,
-        detail: refused.length === 0 ? `accounts: ${accounts?.made.length ?? 0}` : refused.slice(0, 3).join("; "),
-      };
-    });
-    const checks = [loaded];
-    if (plan !== undefined && recovery !== undefined) {
+    const checks = [await loadCheck(captured, { folder, server, databases: detail.databases }, options)];
+    const isLoaded = checks.every(({ passed }) => passed);
+    if (isLoaded && plan !== undefined && recovery !== undefined) {
       // Rows are as they were dumped now only.
       checks.push(...(await compare(server, contents, detail, options)));
-      checks.push(
-        await lookAt(`the binary log is replayed to ${recoveryTargetText(recovery.until)}`, { signal }, async () => {
-          const how = { product, temporary: scratch, onStep, signal };
-          await replay(server.connection, recovery.journal, plan, how).catch(async (error: unknown) => {
-            throw await folder.explained(error);
-          });
-          return { passed: true, detail: plan.end };
-        }),
-      );
+      checks.push(await replayCheck({ server, folder, product, recovery, plan }, options));
     }
     const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;
     onStep("checking every table");
-    checks.push(
-      await checkTables(server.connection, await inventoryOf(server.connection, contents, { signal }), { signal }),
-    );
-    if (plan === undefined) checks.push(await checkViews(server.connection, contents, { signal }));
-    if (plan === undefined) checks.push(...(await compare(server, contents, detail, options)));
+    const inventory = await inventoryOf(server.connection, contents, { signal });
+    checks.push(await checkTables(server.connection, inventory, { signal }));
+    if (plan === undefined) {
+      checks.push(await checkViews(server.connection, contents, { signal }));
+      checks.push(...(await compare(server, contents, detail, options)));
+    }
     checks.push(...(await askQueries(server.connection, settings.queries, { signal, onStep })));
     return { checks, usableAfterMs };
   } finally {
     await server.end();
   }
+}
+
+async function loadCheck(
+  captured: CapturedTree,
+  { folder, server, databases }: { folder: ServerFolder; server: PrivateServer; databases: readonly string[] },
+  { signal, onStep }: ProveOptions,
+): Promise<ProofCheck> {
+  return lookAt("the dump loads", { signal }, async () => {
+    const loading = { databases, onStep, signal, withAccounts: true };
+    const accounts = await folder.attempt(() => loadDump(server.connection, captured, loading));
+    const refused = accounts?.refused ?? [];
+    return {
+      passed: refused.length === 0,
+      detail: refused.length === 0 ? `accounts: ${accounts?.made.length ?? 0}` : refused.slice(0, 3).join("; "),
+    };
+  });
 }
 
 /** The dump's tables: less room than that they never take. */

@@ -5,7 +5,7 @@ import type { CallOptions, RestoreOptions, RestoreReport } from "../../contract/
 import { sourcesError } from "../../errors.ts";
 import type { RestoredAccounts } from "../server/accounts.ts";
 import type { Connection } from "../server/connection.ts";
-import { compareVersions, serverVersion, toolFor } from "../server/flavour.ts";
+import { capturedVersion, compareVersions, toolFor } from "../server/flavour.ts";
 import { type Inventory, isEmptyDatabase, takeInventory } from "../server/inventory.ts";
 import { type ServerFacts, serverFacts } from "../server/server-facts.ts";
 import { literal } from "../server/sql-text.ts";
@@ -110,16 +110,14 @@ async function databasesThere(
 }
 
 function differences({ facts }: CapturedTree, { lowerCaseNames }: DumpDetail, server: ServerFacts): string[] {
-  const from = serverVersion(
-    facts.server?.product === "MariaDB" ? `${facts.server.version}-MariaDB` : (facts.server?.version ?? ""),
-  );
+  const from = capturedVersion(facts);
   const said: string[] = [];
-  if (from !== undefined && from.product !== server.version.product) {
+  if (from.product !== server.version.product) {
     said.push(
       `the dump is of ${from.product} and the server is ${server.version.product}: what only one of them knows fails, or is another`,
     );
-  } else if (from !== undefined && compareVersions(server.version, from) < 0) {
-    said.push(`the dump is of ${facts.server?.version}, and the server is older: ${server.version.text}`);
+  } else if (compareVersions(server.version, from) < 0) {
+    said.push(`the dump is of ${from.text}, and the server is older: ${server.version.text}`);
   }
   if (server.lowerCaseNames !== lowerCaseNames) {
     said.push(

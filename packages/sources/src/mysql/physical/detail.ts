@@ -2,8 +2,7 @@
 import { z } from "zod";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { sourcesError } from "../../errors.ts";
-import type { Version } from "../server/flavour.ts";
-import { serverVersion } from "../server/flavour.ts";
+import { type Version, capturedVersion } from "../server/flavour.ts";
 
 /** The stream of mariadb-backup, in the capture. */
 export const STREAM_FILE = "backup.xbstream";
@@ -25,8 +24,6 @@ export type PhysicalDetail = z.infer<typeof DETAIL>;
 /** @throws SOURCES_DAMAGED */
 export function readPhysicalDetail({ facts }: CapturedTree): { detail: PhysicalDetail; version: Version } {
   const parsed = DETAIL.safeParse(facts.detail);
-  const version = serverVersion(facts.server?.version ?? "");
-  if (parsed.success && version !== undefined) return { detail: parsed.data, version };
-  const reason = parsed.success ? "it does not say of which server it is" : z.prettifyError(parsed.error);
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason });
+  if (parsed.success) return { detail: parsed.data, version: capturedVersion(facts) };
+  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
 }

@@ -2,13 +2,13 @@
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
-import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import { requireRoom } from "../../host/room.ts";
 import { lookAt } from "../../proofs/look-at.ts";
 import { planReplay } from "../journal/plan-replay.ts";
-import { replay } from "../journal/replay.ts";
+import { replayCheck } from "../journal/replay-check.ts";
 import { checkTables } from "../dump/examine.ts";
 import { askQueries } from "../server/ask-queries.ts";
+import { toolFor } from "../server/flavour.ts";
 import { takeInventory } from "../server/inventory.ts";
 import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
 import type { Tools } from "../server/tools.ts";
@@ -30,6 +30,7 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
   const { scratch, recovery, signal, onStep } = options;
   const { detail, version } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
+  await tools.versionFor(toolFor(version.product, "server"), version, { signal });
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const readyWithinMs = settings["start-limit"];
@@ -40,9 +41,7 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
   try {
     const started = await lookAt("a server starts on the prepared files", { signal }, async () => {
       const into = { tools, folder: folder.data, user: folder.user, onStep };
-      await unpackPhysical(captured, into, { signal }).catch(async (error: unknown) => {
-        throw await folder.explained(error);
-      });
+      await folder.attempt(() => unpackPhysical(captured, into, { signal }));
       onStep("starting a private server");
       const traits = { ...detail, product: version.product };
       const layout = await layoutOf(folder.data);
@@ -55,16 +54,9 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
       return { passed: true, detail: row?.[0] ?? "" };
     });
     if (server === undefined) return { checks: [started], usableAfterMs: undefined };
-    const { connection } = server;
     const checks = [started];
     if (plan !== undefined && recovery !== undefined) {
-      const { product } = version;
-      checks.push(
-        await lookAt(`the binary log is replayed to ${recoveryTargetText(recovery.until)}`, { signal }, async () => {
-          await replay(connection, recovery.journal, plan, { product, temporary: scratch, onStep, signal });
-          return { passed: true, detail: plan.end };
-        }),
-      );
+      checks.push(await replayCheck({ server, folder, product: version.product, recovery, plan }, options));
     }
     const usableAfterMs = checks.every(({ passed }) => passed) ? performance.now() - beganMs : undefined;
     return { checks: [...checks, ...(await examine(server, detail, settings, options))], usableAfterMs };

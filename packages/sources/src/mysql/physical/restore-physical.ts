@@ -39,6 +39,10 @@ export async function restorePhysical(
   const { tools } = parts;
   const { version, detail } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
+  if (folder.startsWith(`${parts.surroundings.temporary}/`)) {
+    const reason = "name the folder that is to be the data folder: what is temporary is removed";
+    throw sourcesError("SOURCES_UNSUPPORTED", { source: tools.source, what: "restoring a data folder", reason });
+  }
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const user = await tools.serverUser({ signal });

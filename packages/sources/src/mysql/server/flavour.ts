@@ -1,4 +1,6 @@
 /** In what MariaDB and MySQL differ: names of programs, options, and how they say what they are. */
+import type { StoredFacts } from "../../contract/facts.ts";
+import { sourcesError } from "../../errors.ts";
 import type { MysqlSettings } from "../settings.ts";
 
 export type Product = "MariaDB" | "MySQL";
@@ -64,6 +66,13 @@ export interface Version {
 /** What a server says as VERSION(). */
 export function serverVersion(text: string): Version | undefined {
   return versionIn(text, text.includes("MariaDB"));
+}
+
+/** The server that a capture is of. @throws SOURCES_DAMAGED when it does not say */
+export function capturedVersion({ server }: Pick<StoredFacts, "server">): Version {
+  const version = serverVersion(server?.version ?? "");
+  if (version !== undefined) return version;
+  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: "it does not say of which server it is" });
 }
 
 /** What a tool prints for --version: `… Ver 10.19 Distrib 10.11.6-MariaDB, …`, `… from 11.4.2-MariaDB, …`, `… Ver 8.0.36 for Linux …`. */

@@ -117,11 +117,7 @@ export class ServerFolder {
             "--skip-test-db",
             "--skip-name-resolve",
           ];
-    try {
-      await tools.programs.text(this.call(install, args), { signal });
-    } catch (error) {
-      throw await this.explained(error);
-    }
+    await this.attempt(() => tools.programs.text(this.call(install, args), { signal }));
   }
 
   /** Named time zones, as this system knows them. @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED */
@@ -161,32 +157,41 @@ export class ServerFolder {
         ...(administrator === undefined ? [] : [`--init-file=${administrator.script}`]),
         ...more,
       ]);
-      const server = await StartedServer.start(
-        tools.programs,
-        {
-          ...call,
-          log: join(this.#parts.scratch, "server.log"),
-          isReady: async (options) => (await connection.query("SELECT 1", options)).length > 0,
-          readyWithinMs,
-          setting: "start-limit",
-        },
-        { signal },
+      const server = await this.attempt(() =>
+        StartedServer.start(
+          tools.programs,
+          {
+            ...call,
+            log: join(this.#parts.scratch, "server.log"),
+            isReady: async (options) => (await connection.query("SELECT 1", options)).length > 0,
+            readyWithinMs,
+            setting: "start-limit",
+          },
+          { signal },
+        ),
       );
       return new PrivateServer(server, connection);
     } catch (error) {
       await connection.close();
-      throw await this.explained(error);
+      throw error;
     }
   }
 
-  /** What failed on the server, or in its folder: where there is no room any more, that is why, whatever was said. */
-  async explained(error: unknown): Promise<unknown> {
-    const explained = explainFailure(error, this.tools.source);
-    if (!isHoldfastError(explained, "SOURCES_TOOL_FAILED")) return explained;
-    const { bavail, bsize } = await statfs(this.data);
-    if (bavail * bsize >= LEAST_FREE_BYTES) return explained;
-    const reason = `the folder ${this.#parts.scratch} is full`;
-    return sourcesError("SOURCES_NO_ROOM", { source: this.tools.source, reason }, error);
+  /**
+   * Does something on the server, or in its folder; when there is no room any more, that is why it failed, whatever was said.
+   * @throws SOURCES_NO_ROOM, and what `work` throws
+   */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const explained = explainFailure(error, this.tools.source);
+      if (!isHoldfastError(explained, "SOURCES_TOOL_FAILED")) throw explained;
+      const { bavail, bsize } = await statfs(this.data);
+      if (bavail * bsize >= LEAST_FREE_BYTES) throw explained;
+      const reason = `the folder ${this.#parts.scratch} is full`;
+      throw sourcesError("SOURCES_NO_ROOM", { source: this.tools.source, reason }, error);
+    }
   }
 
   /** A script that makes an account for us, for a server whose accounts are those of its original. */
