@@ -87,6 +87,9 @@ export class MariadbServer {
     const options = { stdio: ["ignore", log, log] as const, cwd: "/", ...serverUser() };
     this.#process = spawn("/usr/sbin/mariadbd", args, { ...options, stdio: ["ignore", log, log] });
     closeSync(log);
+    // Whatever becomes of the tests.
+    const child = this.#process;
+    process.once("exit", () => child.kill("SIGKILL"));
     for (let n = 0; n < 300; n++) {
       if (this.#process.exitCode !== null) break;
       if (spawnSync("mariadb-admin", ["--no-defaults", "-uroot", "-S", this.socket, "ping"]).status === 0) return;
