@@ -14,8 +14,8 @@ import { MARIADB_BACKUP, type Version, compareVersions } from "../server/flavour
 import { type Inventory, OWN_DATABASES, takeInventory } from "../server/inventory.ts";
 import { requireRights } from "../server/rights.ts";
 import { type ServerFacts, serverFacts, serverTime } from "../server/server-facts.ts";
-import { type PhysicalDetail, STREAM_FILE } from "./detail.ts";
-import { XbstreamWatch, watched } from "./xbstream.ts";
+import { FILES_FOLDER, type PhysicalDetail } from "./detail.ts";
+import { type StreamedFile, streamedFiles } from "./streamed-files.ts";
 
 const RIGHTS = ["RELOAD", "PROCESS", "LOCK TABLES", "BINLOG MONITOR"];
 /** What mariadb-backup writes last: without it, it was cut off. Renamed in version 11. */
@@ -43,13 +43,14 @@ export async function capturePhysical(
   await requireLocal(server, tools.source);
   const before = await wholeInventory(connection, options);
   const notes = join(surroundings.temporary, "mariadb-backup");
-  const run = new PhysicalCapture({ connection, server, tool, before, notes, at }, options);
+  const held = join(surroundings.temporary, "mariadb-backup-held");
+  const run = new PhysicalCapture({ connection, server, tool, before, notes, held, at }, options);
   const close = async (): Promise<void> => {
     await connection.close();
-    await rm(notes, { recursive: true, force: true });
+    for (const folder of [notes, held]) await rm(folder, { recursive: true, force: true });
   };
   try {
-    await mkdir(notes, { mode: 0o700 });
+    for (const folder of [notes, held]) await mkdir(folder, { mode: 0o700 });
     const user = await tools.runAs(options);
     if (user !== undefined) {
       await chmod(surroundings.temporary, 0o711);
@@ -104,13 +105,15 @@ interface Run {
   readonly before: Inventory;
   /** A folder for what mariadb-backup says of its run. */
   readonly notes: string;
+  /** A folder for what of its log has to wait. */
+  readonly held: string;
   readonly at: string;
 }
 
 class PhysicalCapture {
   readonly #run: Run;
   readonly #options: CaptureOptions;
-  readonly #watch = new XbstreamWatch();
+  #files = 0;
   #position: Readonly<Record<string, string>> = {};
   #tables: PhysicalDetail["tables"] = {};
   #consistentAt = new Date().toISOString();
@@ -122,7 +125,9 @@ class PhysicalCapture {
 
   async *entries(): AsyncGenerator<GivenEntry> {
     const { connection, at, before } = this.#run;
-    yield { kind: "file", path: join(at, STREAM_FILE), content: this.#stream(), mode: 0o600 };
+    for await (const { path, content } of this.#stream()) {
+      yield { kind: "file", path: join(at, FILES_FOLDER, path), content: this.#explained(content), mode: 0o600 };
+    }
     // It shows the moment at which it ended.
     this.#consistentAt = await serverTime(connection, this.#options);
     const after = await wholeInventory(connection, this.#options);
@@ -147,7 +152,7 @@ class PhysicalCapture {
       characterSet,
       collation,
       tables: this.#tables,
-      files: this.#watch.files.size,
+      files: this.#files,
     };
     return {
       consistentAt: this.#consistentAt,
@@ -159,24 +164,37 @@ class PhysicalCapture {
     };
   }
 
-  async *#stream(): AsyncGenerator<Uint8Array> {
+  async *#stream(): AsyncGenerator<StreamedFile> {
     const { connection, server, notes } = this.#run;
-    const { source, programs } = connection.tools;
     const call = await connection.call(MARIADB_BACKUP, [
       "--backup",
       "--stream=xbstream",
       `--datadir=${server.dataFolder}`,
       `--extra-lsndir=${notes}`,
     ]);
-    const failed = (error: unknown): Error =>
-      sourcesError("SOURCES_TOOL_FAILED", { tool: call.tool, source, reason: messageOf(error) }, error);
-    try {
-      yield* watched(programs.stream(call, this.#options), this.#watch, failed);
-    } catch (error) {
-      this.#options.signal.throwIfAborted();
-      throw isHoldfastError(error) ? explainFailure(error, source) : failed(error);
+    let hasLast = false;
+    const stream = connection.tools.programs.stream(call, this.#options);
+    for await (const file of this.#explained(streamedFiles(stream, this.#run.held))) {
+      this.#files++;
+      hasLast ||= LAST_FILES.includes(file.path);
+      yield file;
     }
-    if (!LAST_FILES.some((file) => this.#watch.files.has(file))) throw failed("the stream lacks its last file");
+    if (!hasLast) throw this.#explain(new Error("the stream lacks its last file"));
+  }
+
+  async *#explained<T>(content: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* content;
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    this.#options.signal.throwIfAborted();
+    const { source } = this.#run.connection.tools;
+    if (isHoldfastError(error)) return explainFailure(error, source);
+    return sourcesError("SOURCES_TOOL_FAILED", { tool: "mariadb-backup", source, reason: messageOf(error) }, error);
   }
 }
 

@@ -4,8 +4,8 @@ import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { sourcesError } from "../../errors.ts";
 import { type Version, capturedVersion } from "../server/flavour.ts";
 
-/** The stream of mariadb-backup, in the capture. */
-export const STREAM_FILE = "backup.xbstream";
+/** Where the server's files lie in the capture. */
+export const FILES_FOLDER = "files";
 
 const DETAIL = z.object({
   method: z.literal("physical"),

@@ -1,6 +1,6 @@
 /** Proves a physical capture: prepares the files in a private folder, starts a server on them, and looks at every table. */
 import type { CapturedTree } from "../../contract/captured-tree.ts";
-import type { ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
+import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { requireRoom } from "../../host/room.ts";
 import { lookAt } from "../../proofs/look-at.ts";
@@ -14,7 +14,7 @@ import { type PrivateServer, ServerFolder } from "../server/private-server.ts";
 import type { Tools } from "../server/tools.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { physicalTool } from "./capture-physical.ts";
-import { type PhysicalDetail, STREAM_FILE, readPhysicalDetail } from "./detail.ts";
+import { type PhysicalDetail, FILES_FOLDER, readPhysicalDetail } from "./detail.ts";
 import { layoutOf } from "./layout.ts";
 import { unpackPhysical } from "./unpack.ts";
 
@@ -34,8 +34,7 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const readyWithinMs = settings["start-limit"];
-  const stream = (await captured.list(undefined, { signal })).find(({ path }) => path === STREAM_FILE);
-  await requireRoom(scratch, stream?.sizeBytes ?? 0, tools.source);
+  await requireRoom(scratch, await sizeOf(captured, FILES_FOLDER, { signal }), tools.source);
   const folder = await ServerFolder.make({ tools, surroundings, scratch, readyWithinMs }, { signal });
   let server: PrivateServer | undefined;
   try {
@@ -63,6 +62,15 @@ export async function provePhysical(captured: CapturedTree, parts: Parts, option
   } finally {
     await server?.end();
   }
+}
+
+/** Of all files in a folder of the capture and the folders in it. */
+async function sizeOf(captured: CapturedTree, folder: string, options: CallOptions): Promise<number> {
+  let total = 0;
+  for (const { path, type, sizeBytes } of await captured.list(folder, options)) {
+    total += type === "folder" ? await sizeOf(captured, path, options) : sizeBytes;
+  }
+  return total;
 }
 
 async function examine(

@@ -1,44 +1,47 @@
-/** Makes a data folder of a physical capture: unpacks the stream, and prepares the files, after which a server can start on them. */
+/** Makes a data folder of a physical capture: writes the files and prepares them, after which a server can start on them. */
+import { lchown, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
-import { sourcesError } from "../../errors.ts";
-import type { ProgramCall } from "../../programs/programs.ts";
 import { explainFailure } from "../server/explain-failure.ts";
-import { MARIADB_BACKUP, MBSTREAM } from "../server/flavour.ts";
+import { MARIADB_BACKUP } from "../server/flavour.ts";
 import type { RunsAs, Tools } from "../server/tools.ts";
-import { STREAM_FILE } from "./detail.ts";
-import { XbstreamWatch, watched } from "./xbstream.ts";
-import { messageOf } from "@holdfast/base";
+import { FILES_FOLDER } from "./detail.ts";
 
 interface Parts {
   readonly tools: Tools;
   /** Empty; belongs to `user`. */
   readonly folder: string;
-  /** As whom, so that the files belong to it. */
+  /** To whom the files are to belong. */
   readonly user: RunsAs;
   readonly onStep: (step: string) => void;
 }
 
-/** @throws SOURCES_DAMAGED when the stream is not whole, SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED */
+/** @throws SOURCES_DAMAGED when a file is not whole, SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED, SOURCES_NO_ROOM */
 export async function unpackPhysical(
   captured: CapturedTree,
   { tools, folder, user, onStep }: Parts,
   { signal }: CallOptions,
 ): Promise<void> {
-  const as = { folder: "/", ...(user === undefined ? {} : { user }) };
-  const backup = await tools.path(MARIADB_BACKUP);
-  const damaged = (error: unknown): Error =>
-    sourcesError("SOURCES_DAMAGED", { what: STREAM_FILE, reason: messageOf(error) }, error);
-  onStep(`unpacking to ${folder}`);
-  const input = watched(captured.read(STREAM_FILE, { signal }), new XbstreamWatch(), damaged);
-  const run = async (call: ProgramCall, fed?: AsyncIterable<Uint8Array>): Promise<void> => {
-    try {
-      await tools.programs.text(call, { signal, ...(fed === undefined ? {} : { input: fed }) });
-    } catch (error) {
-      throw explainFailure(error, tools.source);
-    }
-  };
-  await run({ ...as, tool: await tools.path(MBSTREAM), args: ["--extract", `--directory=${folder}`] }, input);
+  const tool = await tools.path(MARIADB_BACKUP);
+  onStep(`writing files to ${folder}`);
+  await captured.extract(FILES_FOLDER, folder, { signal });
+  if (user !== undefined) await giveAll(folder, user);
   onStep("preparing the files");
-  await run({ ...as, tool: backup, args: ["--no-defaults", "--prepare", `--target-dir=${folder}`] });
+  const args = ["--no-defaults", "--prepare", `--target-dir=${folder}`];
+  try {
+    await tools.programs.text({ tool, args, folder: "/", ...(user === undefined ? {} : { user }) }, { signal });
+  } catch (error) {
+    throw explainFailure(error, tools.source);
+  }
+}
+
+/** A folder and all in it. */
+async function giveAll(folder: string, user: NonNullable<RunsAs>): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await giveAll(path, user);
+    else await lchown(path, user.uid, user.gid);
+  }
+  await lchown(folder, user.uid, user.gid);
 }

@@ -37,7 +37,7 @@ export function explainFailure(error: unknown, source: string, during: "dump" | 
 }
 
 /** The number of the first error in what a tool said; `undefined` when there is none. */
-export function errorNumber(said: string): number | undefined {
+function errorNumber(said: string): number | undefined {
   const found = NUMBER.exec(said)
     ?.slice(1)
     .find((each) => each !== undefined);

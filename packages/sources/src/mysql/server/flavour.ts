@@ -43,7 +43,6 @@ export const MARIADB_BACKUP: ToolNames = {
   names: ["mariadb-backup", "mariabackup"],
   how: "Install the package mariadb-backup, or use the method dump.",
 };
-export const MBSTREAM: ToolNames = { names: ["mbstream"], how: "Install the package mariadb-backup." };
 
 export function toolFor(product: Product, role: Role): ToolNames {
   return TOOLS[product][role];
