@@ -26,6 +26,7 @@ export const tools: readonly Tool[] = [
   { program: "setpriv", debianPackage: "util-linux" },
   { program: "ps", debianPackage: "procps" },
   { program: "ss", debianPackage: "iproute2" },
+  { program: "mkfs.btrfs", debianPackage: "btrfs-progs" },
   { program: "ceph-mon", debianPackage: "ceph-mon" },
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },
@@ -37,7 +38,8 @@ export const tools: readonly Tool[] = [
   { program: "mariadbd", debianPackage: "mariadb-server" },
   { program: "mariadb-backup", debianPackage: "mariadb-backup" },
   { program: "psql", debianPackage: "postgresql-client-15" },
-  { program: "pg_createcluster", debianPackage: "postgresql-common" },
+  { program: "pg_ctlcluster", debianPackage: "postgresql-15" },
+  { program: "locale-gen", debianPackage: "locales" },
 ];
 
 /** The tools that are in none of the folders of `path` (the form of the environment's PATH). */

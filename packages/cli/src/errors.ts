@@ -48,6 +48,12 @@ export const CLI_ERRORS = {
     message: "there is no snapshot of the source {name} in {location}",
     hint: "`holdfast backup {name}` makes one.",
   },
+  CLI_NO_EARLIER_CAPTURE: {
+    kind: "not-found",
+    message:
+      "no snapshot of the source {name} in {location} can be brought to {until}: each is later, or has no journal",
+    hint: "`holdfast journal status {name}` shows how far each can be brought; a snapshot shows a state no earlier than its own.",
+  },
   CLI_NO_OTHER_LOCATION: {
     kind: "invalid-input",
     message: "no other repository is named",

@@ -33,7 +33,15 @@ export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
-export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
+export { listEarly } from "./repository/list-early.ts";
+export {
+  type LockInfo,
+  type LockOptions,
+  listLocks,
+  removeLocks,
+  withLock,
+  withLockAhead,
+} from "./repository/locks.ts";
 export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
 export { withIndexBeside } from "./repository/index-beside.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";
@@ -69,7 +77,9 @@ export {
 } from "./backup/given-entries.ts";
 export { contentIds } from "./backup/content-ids.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
-export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
+export { listFolder } from "./backup/list-folder.ts";
+export { realMetadata } from "./backup/real-metadata.ts";
+export { type FolderAlias, NO_RULES, repositoryFolder, Selection, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";
 
@@ -205,3 +215,7 @@ export { type BlobPlace, placesOfBlob, queryForBlobs, queryForPacks } from "./fi
 // Copy
 export { Copy } from "./copy/copy.ts";
 export type { CopyEvent, CopyOptions, CopyProgress, CopyResult } from "./copy/options.ts";
+
+// Spot check
+export type { SampleSize } from "./spot-check/sample.ts";
+export { spotCheck, type SpotCheckOptions, type SpotCheckResult } from "./spot-check/spot-check.ts";

@@ -9,6 +9,7 @@ export type {
   FileType,
   LoadOptions,
   PauseCalls,
+  RemoveOptions,
   RetentionOutcome,
   RetentionWish,
   SaveOptions,

@@ -1,22 +1,5 @@
 /** Definitions of the commands about journals: the WAL of PostgreSQL and the like. */
-import type { CommandDefinition, OptionDefinition } from "./definition.ts";
-
-const PACKS: readonly OptionDefinition[] = [
-  {
-    flags: "--compression <mode>",
-    description: "how much work compression is worth",
-    choices: ["auto", "off", "fastest", "better", "max"],
-    environment: "COMPRESSION",
-    defaultText: "auto",
-  },
-  {
-    flags: "--pack-size <mib>",
-    description: "size of new pack files, 4 to 128",
-    environment: "PACK_SIZE",
-    defaultText: "16",
-    completes: "nothing",
-  },
-];
+import type { CommandDefinition } from "./definition.ts";
 
 const SOURCE = { name: "source", description: "a source by its name", required: true, completes: "nothing" } as const;
 
@@ -32,10 +15,7 @@ const push: CommandDefinition = {
     SOURCE,
     { name: "file", description: "files of the journal", required: true, variadic: true, completes: "file" },
   ],
-  options: [
-    { flags: "--all-repositories", description: "fail unless every repository of the source has the files" },
-    ...PACKS,
-  ],
+  options: [{ flags: "--all-repositories", description: "fail unless every repository of the source has the files" }],
   examples: [
     {
       command: "archive_command = 'holdfast journal push shop %p'",
@@ -67,7 +47,6 @@ const follow: CommandDefinition = {
       defaultText: "1h",
       completes: "nothing",
     },
-    ...PACKS,
   ],
   examples: [
     { command: "holdfast journal follow shop", description: "As a service beside the server, or on another host." },

@@ -17,6 +17,7 @@ import { findCapture } from "./captured-source.ts";
 import type { MeantSources } from "./meant-sources.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
+import { untilOption } from "./until-option.ts";
 
 interface Proving {
   readonly configuration: MeantSources["configuration"];
@@ -55,7 +56,8 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
       context,
       (session) =>
         session.locked("look", async (signal) => {
-          const { stored, tree } = await findCapture(session, opened, { id: options.text("snapshot"), host, signal });
+          const choice = { id: options.text("snapshot"), host, until: untilOption(options), signal };
+          const { stored, tree, recovery } = await findCapture(session, opened, choice);
           const { timeNs } = stored.snapshot;
           output.message(`proving ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(timeNs)}`);
           const scratch = await mkdtemp(join(opened.temporary, "proof-"));
@@ -64,6 +66,7 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
           try {
             report = await opened.source.prove(tree, {
               scratch,
+              ...(recovery === undefined ? {} : { recovery }),
               signal,
               onStep: (step) => output.message(`  ${step}`),
             });
@@ -78,7 +81,7 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
           return proven;
         }),
       // A proof from copies on this machine would prove nothing of what is stored.
-      { trustCache: false },
+      { trustCache: false, use: "reads" },
     ),
   );
 }

@@ -5,6 +5,7 @@
 import { posix } from "node:path";
 import type { ExtendedAttribute, TreeNode } from "../format/node.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
+import type { Repository } from "../repository/repository.ts";
 import type { StoredSnapshot } from "../repository/snapshots.ts";
 
 export interface GivenEntries {
@@ -19,6 +20,7 @@ export interface GivenEntries {
 
 /** What a backup has found in the repository when it began. */
 export interface AlreadyStored {
+  readonly repository: Repository;
   /** Every snapshot that can be read, oldest first. */
   readonly snapshots: readonly StoredSnapshot[];
   /** Covers these snapshots; grows with what the backup stores. */
@@ -43,8 +45,13 @@ export type GivenEntry =
   | ({ readonly kind: "file"; readonly path: string; readonly content: AsyncIterable<Uint8Array> } & GivenMetadata)
   | ({ readonly kind: "folder"; readonly path: string } & GivenMetadata)
   | ({ readonly kind: "symlink"; readonly path: string; readonly linkTarget: string } & GivenMetadata)
-  /** A real file or folder of this machine, with everything below it; `from` is absolute. */
-  | { readonly kind: "real"; readonly path: string; readonly from: string }
+  /**
+   * A real file or folder of this machine, with everything below it; `from` is absolute. What was found, rather than named by
+   * somebody, is subject to the rules of the backup itself, and may be gone by now; what is below always is.
+   */
+  | { readonly kind: "real"; readonly path: string; readonly from: string; readonly found?: boolean }
+  /** A real folder of this machine with its metadata, of whose content only what is given is taken. */
+  | { readonly kind: "real-folder"; readonly path: string; readonly from: string }
   /**
    * A node of another snapshot, taken over as it is under the name of `path`; nothing of it is read. A folder is taken over whole: of what
    * lies below it, only its own tree is looked for in the index.

@@ -31,9 +31,12 @@ interface ListOptions {
   readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
   /** Snapshots that were read before: their files, which never change, are not read again. */
   readonly known?: ReadonlyMap<Id, Snapshot>;
-  /** Called when all are listed; some may still be read then. */
-  readonly onListed?: (() => void) | undefined;
+  /** Called with the names of all that may be used, once they are listed; some may still be read then. */
+  readonly onListed?: OnListed | undefined;
 }
+
+/** Takes the names of snapshots that were just listed. */
+export type OnListed = (names: readonly Id[]) => void;
 
 const PARALLEL_LOADS = 8;
 
@@ -67,8 +70,12 @@ async function* listed(
   repository: Repository,
   { signal, onListed }: Pick<ListOptions, "signal" | "onListed">,
 ): AsyncGenerator<FileInfo & { readonly id: Id }> {
-  yield* repository.files("snapshot", { signal });
-  onListed?.();
+  const names: Id[] = [];
+  for await (const file of repository.files("snapshot", { signal })) {
+    if (onListed !== undefined) names.push(file.id);
+    yield file;
+  }
+  onListed?.(names);
 }
 
 /**
@@ -91,7 +98,7 @@ export async function findSnapshot(
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
-  onListed?.();
+  onListed?.([id]);
   return { stored: { id, snapshot: await loadSnapshot(repository, id, signal) }, subfolder };
 }
 

@@ -68,6 +68,10 @@ class Hooks {
       return {
         paths: capture.paths,
         entries: capture.entries,
+        ...(capture.entriesBeside === undefined
+          ? {}
+          : { entriesBeside: (stored) => capture.entriesBeside?.(stored) ?? capture.entries }),
+        ...(capture.rules === undefined ? {} : { rules: capture.rules }),
         facts: () => prepared(capture.facts(), before !== undefined),
         close: async () => {
           try {

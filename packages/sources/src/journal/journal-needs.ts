@@ -1,5 +1,5 @@
 /** From where on the captures of a source need its journal, and what of it none of them needs. */
-import type { AlreadyStored, Repository, StoredSnapshot } from "@holdfast/engine";
+import type { AlreadyStored, StoredSnapshot } from "@holdfast/engine";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { JournalFormat, JournalNeed } from "../contract/journal.ts";
 import type { CallOptions } from "../contract/source.ts";
@@ -10,7 +10,6 @@ import { firstId } from "./journal-heads.ts";
 export type CaptureNeeds = Readonly<Record<string, JournalNeed | null>>;
 
 interface Parts extends AlreadyStored {
-  readonly repository: Repository;
   readonly format: JournalFormat;
   readonly kind: string;
   readonly name: string;

@@ -25,7 +25,7 @@ import type { JournalFile, JournalFormat } from "../contract/journal.ts";
 import { sourcesError } from "../errors.ts";
 import { journalFolder } from "./journal-folder.ts";
 import { includedIds, isJournal, newestFirst } from "./journal-heads.ts";
-import { type CaptureNeeds, captureNeeds, distinctNeeds } from "./journal-needs.ts";
+import { type CaptureNeeds, captureNeeds, distinctNeeds, isKept } from "./journal-needs.ts";
 import { RECORD_FILE, encodeJournalRecord } from "./journal-record.ts";
 import { journalEntries, planPush } from "./push-entries.ts";
 import { StoredJournal } from "./stored-journal.ts";
@@ -158,16 +158,16 @@ class Pushing {
       { repository: this.#repository, journal, format, folder: this.#folder, added, keptFrom },
       { signal },
     );
-    yield this.#record(journal, { captures: captures ?? {}, needs, lookedAtMs });
+    // What has just come is stored, needed or not; the next one leaves it out then.
+    const isLater = added.every(({ stream, name }) => isKept(format, needs, stream, name));
+    yield this.#record(journal, { captures: captures ?? {}, needs: isLater ? needs : [], lookedAtMs });
   }
 
-  async #open({ snapshots, index }: AlreadyStored): Promise<StoredJournal> {
+  async #open(stored: AlreadyStored): Promise<StoredJournal> {
     const { signal, onWarning } = this.#push;
     const journal = await StoredJournal.open(
       {
-        repository: this.#repository,
-        index,
-        snapshots,
+        ...stored,
         folder: this.#folder,
         onLost: (what) => onWarning(`${what} cannot be read; what it held is missing in the journal from now on`),
       },
@@ -185,7 +185,7 @@ class Pushing {
     const { kind, name, format, signal, onWarning } = this.#push;
     const known = Object.assign({}, ...heads.map(({ record }) => record?.captures ?? {})) as CaptureNeeds;
     try {
-      return await captureNeeds({ ...stored, repository: this.#repository, format, kind, name }, known, { signal });
+      return await captureNeeds({ ...stored, format, kind, name }, known, { signal });
     } catch (error) {
       if (signal.aborted || !isHoldfastError(error) || error.kind !== "corrupt") throw error;
       onWarning(`nothing of the journal is left out, as a capture cannot be read: ${error.message}`);

@@ -3,7 +3,6 @@ import { isHoldfastError } from "@holdfast/base";
 import {
   type AlreadyStored,
   BlobReader,
-  type Repository,
   type StoredSnapshot,
   type TreeNode,
   TreeReader,
@@ -22,7 +21,6 @@ import { type JournalRecord, MAX_RECORD_BYTES, RECORD_FILE, decodeJournalRecord 
 export type FolderVersions = readonly TreeNode[];
 
 interface Parts extends AlreadyStored {
-  readonly repository: Repository;
   /** `journalFolder` of the source. */
   readonly folder: string;
   /** Called for what the repository has lost; it counts as absent. */

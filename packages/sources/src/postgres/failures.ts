@@ -1,6 +1,7 @@
 /** What PostgreSQL's programs say when they fail, as errors that say what to do. */
 import { isHoldfastError } from "@holdfast/base";
 import { sourcesError } from "../errors.ts";
+import { connectionError } from "./connection.ts";
 
 interface Known {
   readonly said: RegExp;
@@ -19,7 +20,7 @@ const KNOWN: readonly Known[] = [
     said: /permission denied/,
     code: "SOURCES_RIGHTS",
     how: (role) =>
-      `As a superuser: GRANT pg_read_all_data TO "${role}"; large objects need their owner's rights or a superuser's before version 17.`,
+      `As a superuser: GRANT pg_read_all_data TO "${role}"; that does not cover large objects, which need GRANT SELECT ON LARGE OBJECT, or a superuser.`,
   },
   {
     said: /conflict with recovery/,
@@ -47,7 +48,8 @@ const KNOWN: readonly Known[] = [
 
 /** The same failure as an error that says what to do, where it is known. @param role that we are */
 export function explained(error: unknown, source: string, role: string): unknown {
-  if (!isHoldfastError(error, "SOURCES_TOOL_FAILED")) return error;
+  const refused = connectionError(error, source);
+  if (refused !== error || !isHoldfastError(error, "SOURCES_TOOL_FAILED")) return refused;
   const reason = String(error.details["reason"]);
   if (/No space left on device|Disk quota exceeded/.test(reason)) {
     return sourcesError("SOURCES_NO_ROOM", { source, reason }, error);

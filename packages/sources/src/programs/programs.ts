@@ -56,9 +56,14 @@ export class Programs {
     this.options = options;
   }
 
+  /** The path of a tool; `undefined` when it is not there. */
+  find(tool: string): Promise<string | undefined> {
+    return findProgram(tool, this.options.environment["PATH"] ?? "");
+  }
+
   /** The path of a tool. @throws SOURCES_TOOL_MISSING */
   async require(tool: string, how = `Install it, or name it by its path.`): Promise<string> {
-    const path = await findProgram(tool, this.options.environment["PATH"] ?? "");
+    const path = await this.find(tool);
     if (path === undefined) throw sourcesError("SOURCES_TOOL_MISSING", { source: this.options.source, tool, how });
     return path;
   }

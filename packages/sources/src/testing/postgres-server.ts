@@ -30,6 +30,8 @@ export interface PostgresServerOptions {
   readonly access?: readonly string[];
   /** Arguments of initdb besides `--pgdata`, `--username` and `--auth`. */
   readonly initdb?: readonly string[];
+  /** Variables that the server sees. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** A data folder that is there already, such as a copy; then there is no initdb. It must belong to `serverUser()`. */
   readonly data?: string;
 }
@@ -55,11 +57,13 @@ export class PostgresServer {
   readonly port: number;
   readonly binaries: string;
   readonly user: { uid: number; gid: number } | undefined;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
   #child: ChildProcess | undefined;
 
-  private constructor(folder: string, data: string, port: number, binaries: string) {
+  private constructor(folder: string, port: number, binaries: string, { data, environment }: PostgresServerOptions) {
     this.folder = folder;
-    this.data = data;
+    this.data = data ?? join(folder, "data");
+    this.#environment = { ...process.env, LC_ALL: "C.UTF-8", ...environment };
     this.port = port;
     this.binaries = binaries;
     this.user = serverUser();
@@ -71,7 +75,7 @@ export class PostgresServer {
     if (binaries === undefined) throw new Error("PostgreSQL is not installed");
     // Sockets have short paths.
     const folder = mkdtempSync(join(tmpdir(), "hf-pg-"));
-    const server = new PostgresServer(folder, options.data ?? join(folder, "data"), await freePort(), binaries);
+    const server = new PostgresServer(folder, await freePort(), binaries, options);
     chmodSync(folder, 0o711);
     if (server.user !== undefined) chownSync(folder, server.user.uid, server.user.gid);
     try {
@@ -91,7 +95,7 @@ export class PostgresServer {
 
   /** Variables by which PostgreSQL's programs reach it as the superuser. */
   get variables(): Record<string, string> {
-    return { PGHOST: this.folder, PGPORT: String(this.port), PGUSER: SUPERUSER, PGOPTIONS: "" };
+    return { PGHOST: this.folder, PGPORT: String(this.port), PGUSER: SUPERUSER, PGCLIENTENCODING: "UTF8" };
   }
 
   /** Runs SQL in order, and gives what it prints: rows in lines, columns between `|`. */
@@ -101,7 +105,11 @@ export class PostgresServer {
   }
 
   /** Runs one of its programs against it. */
-  run(tool: string, args: readonly string[], { input = "", variables = {} as Record<string, string> } = {}): string {
+  run(
+    tool: string,
+    args: readonly string[],
+    { input = "", variables = {} }: { input?: string; variables?: Record<string, string> } = {},
+  ): string {
     return execFileSync(join(this.binaries, tool), args, {
       input,
       encoding: "utf8",
@@ -125,7 +133,7 @@ export class PostgresServer {
     const log = openSync(join(this.folder, "log"), "a");
     const child = spawn(join(this.binaries, "postgres"), ["-D", this.data], {
       stdio: ["ignore", log, log],
-      env: { ...process.env, LC_ALL: "C.UTF-8" },
+      env: this.#environment,
       cwd: "/",
       ...this.user,
     });
@@ -170,6 +178,7 @@ export class PostgresServer {
       execFileSync(join(this.binaries, "initdb"), args, {
         stdio: ["ignore", "ignore", "pipe"],
         cwd: "/",
+        env: this.#environment,
         ...this.user,
       });
     }

@@ -106,7 +106,7 @@ export class SourceLab {
         targets: [],
         given: givenCapture(capture, { ...identity, hostname: "lab" }),
         ...STORING,
-        rules: NO_RULES,
+        rules: capture.rules ?? NO_RULES,
         cwd: "/",
         tags: [`source:${identity.name}`, `kind:${identity.kind}`],
         excludes: [],

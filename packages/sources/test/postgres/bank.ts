@@ -11,7 +11,7 @@ export const SUM = 100 * 1000;
 export const PASSWORD = "se:cr\\et 'pass\"word";
 
 /** Role `owner`, role `dumper` with the rights that the guide names, and the databases `shop` and `odd name`. */
-export function makeBank(server: PostgresServer): void {
+export function makeBank(server: PostgresServer, { documents = 1600 } = {}): void {
   const quoted = `'${PASSWORD.replaceAll("'", "''")}'`;
   server.sql(
     "postgres",
@@ -34,8 +34,12 @@ export function makeBank(server: PostgresServer): void {
      CREATE TRIGGER note AFTER UPDATE ON bank.account FOR EACH ROW WHEN (NEW.id = 7) EXECUTE FUNCTION bank.note();
      CREATE SEQUENCE bank.number START 4711;
      SELECT nextval('bank.number');
-     CREATE TABLE bank.filler AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 60000) g;
+     CREATE TABLE bank.filler AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 2000) g;
      CREATE INDEX ON bank.filler (text);
+     CREATE TABLE bank.document (id int PRIMARY KEY, text text);
+     ALTER TABLE bank.document ALTER text SET STORAGE EXTERNAL;
+     INSERT INTO bank.document SELECT g, string_agg(md5((g * 1000 + k)::text), '')
+       FROM generate_series(1, ${documents}) g, generate_series(1, 320) k GROUP BY g;
      GRANT SELECT ON bank.filler TO staff;
      CREATE MATERIALIZED VIEW bank.rich AS SELECT count(*) AS accounts FROM bank.account;
      SELECT lo_from_bytea(4242, decode('00ff00ff', 'hex')); GRANT SELECT ON LARGE OBJECT 4242 TO dumper;`,

@@ -23,7 +23,7 @@ describe.skipIf(postgresBinaries() === undefined)("by dumps", () => {
         queries: {
           shop: [
             { sql: "SELECT sum(balance) FROM account", expect: SUM },
-            { sql: "SELECT count(*) FROM filler", expect: 20000 },
+            { sql: "SELECT count(*) FROM filler", expect: 2000 },
             {
               sql: "SELECT sum(amount) = (SELECT sum(balance) - 50000 FROM account WHERE id > 50) FROM transfer",
               expect: true,
@@ -54,9 +54,9 @@ describe.skipIf(postgresBinaries() === undefined)("by dumps", () => {
         expect(ask("SELECT sum(balance) FROM bank.account")).toBe(String(SUM));
         expect(ask("SELECT count(*) > 10 FROM bank.transfer")).toBe("t");
         expect(ask("SELECT nextval('bank.number'), nextval('bank.transfer_id_seq') > 10")).toBe("4712|t");
-        expect(ask("UPDATE bank.account SET balance = balance WHERE id = 7; SELECT count(*) FROM bank.audit")).toBe(
-          "1",
-        );
+        const noted = Number(ask("SELECT count(*) FROM bank.audit"));
+        ask("UPDATE bank.account SET balance = balance WHERE id = 7");
+        expect(Number(ask("SELECT count(*) FROM bank.audit"))).toBe(noted + 1);
         expect(ask("SELECT encode(lo_get(4242), 'hex')")).toBe("00ff00ff");
         expect(ask("SELECT tableowner FROM pg_tables WHERE tablename = 'filler'")).toBe("owner");
         expect(ask("SELECT has_table_privilege('staff', 'bank.filler', 'SELECT')")).toBe("t");

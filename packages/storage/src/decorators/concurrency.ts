@@ -18,6 +18,7 @@ import type {
   FileType,
   MoveFiles,
   PauseCalls,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -95,7 +96,7 @@ export class ConcurrencyBackend extends ForwardingBackend {
     yield* this.inner.list(type, options);
   }
 
-  override remove(key: FileKey, options: CallOptions): Promise<void> {
+  override remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.#limited(key.type, options, () => this.inner.remove(key, options));
   }
 

@@ -17,6 +17,7 @@ import type {
   FileKey,
   FileType,
   MoveFiles,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -97,7 +98,7 @@ export class RetryBackend extends ForwardingBackend {
     }
   }
 
-  override remove(key: FileKey, options: CallOptions): Promise<void> {
+  override remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.#repeat("remove", textOf(key), options, async (isRepeated) => {
       try {
         await this.inner.remove(key, options);

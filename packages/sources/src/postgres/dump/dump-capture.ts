@@ -176,6 +176,7 @@ class DumpRun {
     const session = await PsqlSession.open(connection, name, { signal });
     try {
       await session.beginAt(moment.exported);
+      await session.execute(`SET lock_timeout = ${this.#parts.settings["lock-limit"]}`);
       const found = await examineDatabase(session, {
         countUpTo: this.#parts.settings["count-rows-up-to"],
         isStandby,

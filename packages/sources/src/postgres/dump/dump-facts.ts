@@ -6,7 +6,7 @@ import { sourcesError } from "../../errors.ts";
 /** The file with roles and tablespaces, in the capture. */
 export const GLOBALS_FILE = "globals.sql";
 /** The folder with the dumps. */
-export const DUMPS_FOLDER = "databases";
+const DUMPS_FOLDER = "databases";
 
 const count = z.int().nonnegative();
 

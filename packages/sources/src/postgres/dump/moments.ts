@@ -65,7 +65,7 @@ export class Moments {
   }
 
   async end(): Promise<void> {
-    for (const database of [...this.#sessions.keys()]) await this.release(database);
+    for (const database of this.#sessions.keys()) await this.release(database);
   }
 
   async #open(database: string, options: CallOptions): Promise<PsqlSession> {

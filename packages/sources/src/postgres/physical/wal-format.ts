@@ -12,6 +12,7 @@ import type {
 } from "../../contract/journal.ts";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
+import { POSITION } from "./physical-facts.ts";
 import { usedBytesOf } from "./used-bytes.ts";
 import { WAL_HEADER_BYTES, parseWalHeader, readWalHeader, type WalHeader } from "./wal-header.ts";
 import { logOf, placeOf, segmentNumber, timelineOf, walFileType } from "./wal-names.ts";
@@ -21,15 +22,12 @@ import { type TimelineSwitch, describeWalEnd, parseHistory, walReach } from "./w
 const PARTIAL = ".partial";
 const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** What a base backup tells of its place in the WAL, in the facts of its capture. */
-export const WAL_POSITION = { stream: "system-identifier", from: "start-segment" } as const;
-
 export const walFormat: JournalFormat = {
   fileTitle: "WAL segment",
   examine,
   folderOf: (name) => (walFileType(name) === "history" ? "history" : logOf(name)),
   neededFrom({ position }) {
-    const { [WAL_POSITION.stream]: stream, [WAL_POSITION.from]: from } = position;
+    const { [POSITION.stream]: stream, [POSITION.journalFrom]: from } = position;
     if (stream === undefined || from === undefined) return undefined;
     if (!/^\d{1,20}$/.test(stream) || walFileType(from) !== "segment") {
       throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: "its position in the WAL makes no sense" });
@@ -38,7 +36,7 @@ export const walFormat: JournalFormat = {
   },
   isNeeded: (name, from) =>
     walFileType(name) === "history" || (timelineOf(name) >= timelineOf(from) && placeOf(name) >= placeOf(from)),
-  reach,
+  reach: async (journal, need, options) => (await walReachOf(journal, need, options)).reach,
   restored: filledUp,
   streamIn: (folder) => clusterIdentifier(folder),
 };
@@ -93,8 +91,8 @@ async function streamBeside(path: string): Promise<string> {
   return found;
 }
 
-/** Of the cluster with this data folder. */
-async function clusterIdentifier(folder: string): Promise<string | undefined> {
+/** The system identifier of the cluster with this data folder; `undefined` when it cannot be read there. */
+export async function clusterIdentifier(folder: string): Promise<string | undefined> {
   try {
     const file = await open(join(folder, "global/pg_control"), "r");
     try {
@@ -108,7 +106,19 @@ async function clusterIdentifier(folder: string): Promise<string | undefined> {
   }
 }
 
-async function reach(journal: JournalReader, need: JournalNeed, options: CallOptions): Promise<JournalReach> {
+/** How far the WAL leads, in PostgreSQL's own terms. */
+export interface FoundWalReach {
+  readonly reach: JournalReach;
+  readonly end: { readonly timeline: number; readonly lsn: bigint } | undefined;
+  readonly segmentBytes: number;
+}
+
+/** @throws what reading the journal throws */
+export async function walReachOf(
+  journal: JournalReader,
+  need: JournalNeed,
+  options: CallOptions,
+): Promise<FoundWalReach> {
   const files = await journal.files(need.stream, options);
   const segments = files.filter(({ name }) => walFileType(name) === "segment");
   const histories = new Map<number, readonly TimelineSwitch[]>();
@@ -119,7 +129,8 @@ async function reach(journal: JournalReader, need: JournalNeed, options: CallOpt
   }
   const segmentBytes = await segmentBytesOf(journal, need.stream, segments, options);
   const { last, end, gaps } = walReach({ segments, histories, segmentBytes }, need.from);
-  return { last, position: end === undefined ? undefined : describeWalEnd(end), gaps };
+  const position = end === undefined ? undefined : describeWalEnd(end);
+  return { reach: { last, position, gaps }, end, segmentBytes };
 }
 
 /** What a finished one has; one that is being written says it in its header. */
