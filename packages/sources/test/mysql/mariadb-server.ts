@@ -46,6 +46,7 @@ export class MariadbServer {
       [
         "--no-defaults",
         `--datadir=${server.data}`,
+        `--tmpdir=${join(folder, "tmp")}`,
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--innodb-log-file-size=8M",

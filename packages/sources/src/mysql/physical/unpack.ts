@@ -28,7 +28,7 @@ export async function unpackPhysical(
   await captured.extract(FILES_FOLDER, folder, { signal });
   if (user !== undefined) await giveAll(folder, user);
   onStep("preparing the files");
-  const args = ["--no-defaults", "--prepare", `--target-dir=${folder}`];
+  const args = ["--no-defaults", "--prepare", `--target-dir=${folder}`, `--tmpdir=${folder}`];
   try {
     await tools.programs.text({ tool, args, folder: "/", ...(user === undefined ? {} : { user }) }, { signal });
   } catch (error) {

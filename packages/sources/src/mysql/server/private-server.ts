@@ -106,7 +106,8 @@ export class ServerFolder {
   async initialize(traits: ServerTraits, { signal }: CallOptions): Promise<void> {
     const { tools } = this;
     const install = await tools.path(toolFor(traits.product, "install"));
-    const same = [`--datadir=${this.data}`, ...alike(traits), ...SMALL];
+    // A server that starts removes what it finds of temporary tables, also those of another that has the same folder for them.
+    const same = [`--datadir=${this.data}`, `--tmpdir=${this.#work}`, ...alike(traits), ...SMALL];
     const args =
       traits.product === "MySQL"
         ? ["--no-defaults", "--initialize-insecure", ...same]
