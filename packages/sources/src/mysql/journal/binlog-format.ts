@@ -124,6 +124,8 @@ class BinlogFormat implements JournalFormat {
         }
       } catch (error) {
         signal.throwIfAborted();
+        // It may have been replaced by another since it was looked at.
+        this.#known.delete(path);
         if (systemCode(error) !== undefined) throw error;
         throw notJournal(path, messageOf(error));
       }
