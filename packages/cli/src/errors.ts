@@ -54,6 +54,11 @@ export const CLI_ERRORS = {
       "no snapshot of the source {name} in {location} can be brought to {until}: each is later, or has no journal",
     hint: "`holdfast journal status {name}` shows how far each can be brought; a snapshot shows a state no earlier than its own.",
   },
+  CLI_ONE_CAPTURE: {
+    kind: "not-found",
+    message: "there is no earlier snapshot of the source {name} in {location} to compare with",
+    hint: "`holdfast drift {name} --live` compares the newest with the system as it is now.",
+  },
   CLI_NO_OTHER_LOCATION: {
     kind: "invalid-input",
     message: "no other repository is named",

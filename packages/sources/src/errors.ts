@@ -33,6 +33,11 @@ export const SOURCES_ERRORS = {
     message: "{source} refuses to let us in: {reason}",
     hint: "Check user and password in the configuration; the guide of this kind of source says which rights it needs.",
   },
+  SOURCES_BUSY: {
+    kind: "conflict",
+    message: "{source} is in use: {reason}",
+    hint: "Wait until that has ended, then try again.",
+  },
   SOURCES_RIGHTS: {
     kind: "permission",
     message: "{source} does not let {role} do what is needed: {reason}",

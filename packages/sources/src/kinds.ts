@@ -5,8 +5,18 @@ import { filesKind } from "./files/files-kind.ts";
 import { mysqlKind } from "./mysql/mysql-kind.ts";
 import { postgresKind } from "./postgres/postgres-kind.ts";
 import { sqliteKind } from "./sqlite/sqlite-kind.ts";
+import { systemKind } from "./system/system-kind.ts";
+import { vmKind } from "./vm/vm-kind.ts";
+
+const KINDS = [
+  commandKind as SourceKind,
+  filesKind as SourceKind,
+  mysqlKind as SourceKind,
+  postgresKind as SourceKind,
+  sqliteKind as SourceKind,
+  systemKind as SourceKind,
+  vmKind as SourceKind,
+];
 
 /** By the name that the configuration uses. */
-export const SOURCE_KINDS: ReadonlyMap<string, SourceKind> = new Map(
-  [commandKind, filesKind, mysqlKind, postgresKind, sqliteKind].map((kind) => [kind.kind, kind as SourceKind]),
-);
+export const SOURCE_KINDS: ReadonlyMap<string, SourceKind> = new Map(KINDS.map((kind) => [kind.kind, kind]));

@@ -1,7 +1,7 @@
 /** `holdfast journal follow`: takes a journal from its server as it is written, and stores it. */
 import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseDuration } from "@holdfast/base";
 import { sourcesError } from "@holdfast/sources";
 import type { CommandContext, RunCommand } from "../context.ts";
@@ -34,6 +34,8 @@ export const run: RunCommand = async (context) => {
       throw sourcesError("SOURCES_NO_JOURNAL", { source: `source ${name} as it is set up`, kind: opened.kind.kind });
     }
     const folder = spoolFolder(context, name);
+    // The program that fills it may run as another user, who has to get there.
+    await mkdir(dirname(folder), { recursive: true, mode: 0o711 });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const unlock = await lockSpool(folder);
     const lines = targets.map((target) => new PushLine(target, source)) as [PushLine, ...PushLine[]];
@@ -55,6 +57,7 @@ function spoolFolder({ options, variables }: CommandContext, name: string): stri
   const named = options.text("spool");
   if (named !== undefined) return resolve(named);
   const given = variables.plain("XDG_STATE_HOME");
-  const state = given?.startsWith("/") === true ? given : join(homedir(), ".local/state");
-  return join(state, "holdfast", "journal", name);
+  // Nobody but root gets through the home of root.
+  const usual = process.geteuid?.() === 0 ? "/var/lib" : join(homedir(), ".local/state");
+  return join(given?.startsWith("/") === true ? given : usual, "holdfast", "journal", name);
 }

@@ -38,7 +38,7 @@ const follow: CommandDefinition = {
     {
       flags: "--spool <folder>",
       description: "folder for what was taken and is not stored yet",
-      defaultText: "~/.local/state/holdfast/journal/SOURCE",
+      defaultText: "~/.local/state/holdfast/journal/SOURCE; for root /var/lib/holdfast/journal/SOURCE",
       completes: "folder",
     },
     {

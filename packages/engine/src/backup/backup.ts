@@ -265,7 +265,8 @@ export class Backup {
     };
     if (given === undefined) return saveTargets(parts);
     const stored = { repository: this.#repository, snapshots: all, index };
-    return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial, stored });
+    const polynomial = this.#repository.config.chunkerPolynomial;
+    return saveGiven({ ...parts, given, polynomial, stored, parentId: parent?.id });
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */

@@ -25,6 +25,7 @@ import { type PushedJournal, pushJournal } from "../journal/push-journal.ts";
 import { StoredJournal } from "../journal/stored-journal.ts";
 import { openCaptured } from "../snapshot/captured-snapshot.ts";
 import { givenCapture } from "../snapshot/given-capture.ts";
+import { plannedCapture } from "../snapshot/planned-capture.ts";
 
 /** How everything is stored here. */
 const STORING = {
@@ -100,7 +101,10 @@ export class SourceLab {
   async capture(source: Source, identity: { kind: string; name: string }, signal?: AbortSignal): Promise<LabCapture> {
     const warnings: SourceWarning[] = [];
     const within = signal ?? new AbortController().signal;
-    const capture = await source.capture({ signal: within, onWarning: (warning) => warnings.push(warning) });
+    const onWarning = (warning: SourceWarning): void => void warnings.push(warning);
+    const backup = { parent: { kind: "auto", groupBy: ["host", "paths"] }, hostname: "lab" } as const;
+    const planned = plannedCapture(this.repository, { ...identity, backup, tags: [], signal: within, onWarning });
+    const capture = await source.capture({ signal: within, onWarning, destination: planned.destination });
     try {
       const result = await new Backup(this.repository, {
         targets: [],
@@ -110,7 +114,7 @@ export class SourceLab {
         cwd: "/",
         tags: [`source:${identity.name}`, `kind:${identity.kind}`],
         excludes: [],
-        parent: { kind: "auto", groupBy: ["host", "paths"] },
+        parent: planned.parent(),
         reading: { withAtime: false, ignoreInode: false, ignoreCtime: false },
         scan: false,
         skipIfUnchanged: false,

@@ -1,5 +1,5 @@
 /** Dumps of databases with locales of ICU, tablespaces, subscriptions and extensions; of standbys; onto disks that are full. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -51,6 +51,26 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
     const settings = postgresKind.settings.parse({ host: at.host, port: at.port, user: "postgres" });
     return postgresKind.open("unusual", settings, lab.surroundings());
   };
+  /** A capture of a standby that has to remove in its middle what the dump still reads. */
+  async function interruptedByPrimary(standby: PostgresServer): Promise<void> {
+    const capture = await open(standby).capture({ signal: never, onWarning: () => {} });
+    try {
+      for await (const entry of capture.entries) {
+        if (entry.kind !== "file") continue;
+        let isChanged = false;
+        for await (const _ of entry.content) {
+          if (isChanged || !entry.path.endsWith("words.dump")) continue;
+          isChanged = true;
+          server.sql("words", "DELETE FROM large; VACUUM large; CREATE TABLE seen AS SELECT 1");
+          const until = Date.now() + 20_000;
+          while (Date.now() < until && standby.sql("words", "SELECT to_regclass('seen') IS NOT NULL") !== "t")
+            await sleep(50);
+        }
+      }
+    } finally {
+      await capture.close();
+    }
+  }
   const restore = (at: PostgresServer, settings: Record<string, unknown> = {}): Promise<RestoreReport> =>
     open(at).restore(captured, { settings, signal: never, onWarning: () => {}, onStep: () => {} });
 
@@ -92,14 +112,14 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
     }
   });
 
-  test.skipIf(!existsSync("/usr/share/i18n/locales/de_DE"))(
+  test.skipIf(!existsSync("/usr/share/i18n/locales/POSIX"))(
     "are proven with another locale where theirs is missing, which is said",
     async () => {
       const locales = lab.newFolder();
       chmodSync(locales, 0o755);
-      execFileSync("localedef", ["--no-archive", "-i", "de_DE", "-f", "UTF-8", join(locales, "de_DE.UTF-8")], {
-        stdio: "ignore",
-      });
+      // Of the smallest, by another name; it warns, and says so by its exit code.
+      const made = ["--no-archive", "--force", "-i", "POSIX", "-f", "UTF-8", join(locales, "de_DE.UTF-8")];
+      spawnSync("localedef", made, { stdio: "ignore" });
       const german = await PostgresServer.start({ environment: { LOCPATH: locales } });
       try {
         german.sql("postgres", "CREATE DATABASE wort TEMPLATE template0 LOCALE 'de_DE.UTF-8'");
@@ -122,7 +142,7 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
     },
   );
 
-  test("of a standby are of one moment; what it does not have is said", async () => {
+  test("of a standby are of one moment; what it does not have, or must remove meanwhile, is said", async () => {
     const copy = join(lab.newFolder(), "..", "standby");
     mkdirSync(copy, { mode: 0o700 });
     if (server.user !== undefined) chownSync(copy, server.user.uid, server.user.gid);
@@ -134,7 +154,7 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
       cwd: "/",
     });
     if (server.user !== undefined) execFileSync("chown", ["-R", "postgres", copy, join(copy, "..", "standby-fast")]);
-    const standby = await PostgresServer.start({ data: copy });
+    const standby = await PostgresServer.start({ data: copy, configuration: ["max_standby_streaming_delay = 0"] });
     try {
       while (standby.sql("postgres", "SELECT pg_is_in_recovery()") !== "t") await sleep(20);
       const { warnings } = await lab.capture(open(standby), identity);
@@ -149,6 +169,10 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of unusual PostgreSQL",
         onStep: () => {},
       });
       expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+      await expect(interruptedByPrimary(standby)).rejects.toMatchObject({
+        code: "SOURCES_INTERRUPTED",
+        hint: expect.stringContaining("max_standby_streaming_delay"),
+      });
     } finally {
       await standby.end();
     }

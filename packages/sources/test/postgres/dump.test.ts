@@ -24,7 +24,8 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
   beforeAll(async () => {
     lab = await SourceLab.open();
     lab.secrets.set("PASSWORD", PASSWORD);
-    server = await PostgresServer.start();
+    const others = ["local all all trust", "host all all 127.0.0.1/32 scram-sha-256"];
+    server = await PostgresServer.start({ access: ["local all nobody peer", ...others] });
     makeBank(server, { documents: 800 });
     await lab.capture(open(), identity);
     captured = await lab.captured();
@@ -159,6 +160,30 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     expect(Buffer.concat(parts).toString()).not.toMatch(/SCRAM/);
   });
 
+  test.skipIf(process.geteuid?.() !== 0)(
+    "are made and restored as the system's user that the server lets in",
+    async () => {
+      server.sql("postgres", "CREATE ROLE nobody SUPERUSER LOGIN");
+      try {
+        const by = { user: undefined, "run-as": "nobody", databases: ["odd name/1"] };
+        const asRoot = lab.capture(open({ ...by, "run-as": undefined, user: "nobody" }), identity);
+        await expect(asRoot).rejects.toMatchObject({ code: "SOURCES_CREDENTIALS" });
+        const unknown = lab.capture(open({ ...by, "run-as": "no-such-user" }), identity);
+        await expect(unknown).rejects.toMatchObject({ code: "SOURCES_SETTINGS" });
+        await lab.capture(open(by), identity);
+        const tree = await lab.captured();
+        const settings = { "target-database": "copy" };
+        await open(by).restore(tree, { settings, signal: never, onWarning: () => {}, onStep: () => {} });
+        expect(server.sql("copy", `SELECT count(*) FROM "Straße"`)).toBe("2");
+        server.sql("postgres", "DROP DATABASE copy");
+        const both = { "run-as": "nobody", password: { env: "PASSWORD" } };
+        expect(postgresKind.settings.safeParse(both).error?.message).toContain("no `password`");
+      } finally {
+        server.sql("postgres", "DROP ROLE nobody");
+      }
+    },
+  );
+
   test("that policies would make incomplete fail, and say which right is missing", async () => {
     server.sql("postgres", "CREATE DATABASE hidden");
     try {
@@ -254,6 +279,35 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     expect(server.sql("postgres", "SELECT rolconfig FROM pg_roles WHERE rolname = 'owner'")).toBe("{work_mem=9MB}");
     server.sql("postgres", `DROP DATABASE "${former}"`);
     expect(databases()).toEqual(before);
+  });
+
+  test("that were restored are kept under their temporary name when somebody takes the place meanwhile", async () => {
+    const users: ReturnType<typeof spawn>[] = [];
+    const connections = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'";
+    const restoring = open().restore(captured, {
+      settings: { databases: ["odd name/1"] },
+      overwrite: true,
+      signal: never,
+      onWarning: () => {},
+      onStep: (step) => {
+        if (!step.startsWith("putting")) return;
+        const env = { ...process.env, ...server.variables };
+        const args = ["-X", "-d", "odd name/1", "-c", "SELECT pg_sleep(60)"];
+        users.push(spawn(join(server.binaries, "psql"), args, { stdio: "ignore", env }));
+        while (server.sql("postgres", connections) !== "1");
+      },
+    });
+    const error = await restoring.catch((reason: unknown) => reason);
+    for (const user of users) await endProcess(user);
+    server.sql(
+      "postgres",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'",
+    );
+    expect(error).toMatchObject({ code: "SOURCES_TARGET_IN_USE" });
+    const kept = / as (odd name\/1\.restoring-\w+)/.exec((error as Error).message)?.[1] as string;
+    expect(databases()).toEqual(expect.arrayContaining(["odd name/1", kept]));
+    expect(server.sql(kept, `SELECT count(*) FROM "Straße"`)).toBe("2");
+    server.sql("postgres", `DROP DATABASE "${kept}"`);
   });
 
   test("of one database are restored under another name, into another server, with the roles that it needs", async () => {

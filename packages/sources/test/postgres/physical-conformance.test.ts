@@ -1,10 +1,13 @@
 /** The kind `postgres` by its files keeps the contract, with a server that is written to, and with a tablespace. */
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { postgresKind } from "../../src/postgres/postgres-kind.ts";
 import { PostgresServer, postgresBinaries, sourceConformance } from "../../src/testing/index.ts";
 import { SUM, endProcess, makeBank, ownSessions, startWriter } from "./bank.ts";
+
+// A cluster has a thousand files, and is recovered several times.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 describe.skipIf(postgresBinaries() === undefined)("by files", () => {
   sourceConformance(postgresKind, async ({ folder }) => {

@@ -15,8 +15,9 @@ import { PrivateCluster, initializeCluster, letThrough, serverFolder, serverUser
 import { identifier, literal } from "../sql-text.ts";
 import { findTools } from "../tools.ts";
 import { Archive } from "./archive.ts";
-import { type DatabaseFacts, type DumpDetail, GLOBALS_FILE, dumpDetailOf } from "./dump-facts.ts";
-import { planRoles } from "./roles.ts";
+import { type DatabaseFacts, type DumpDetail, dumpDetailOf } from "./dump-facts.ts";
+import { missingExtensions } from "./extensions.ts";
+import { planRoles, readGlobals } from "./roles.ts";
 
 const TOOLS = ["postgres", "initdb", "psql", "pg_restore", "pg_isready"] as const;
 /** A new cluster, with its journal. */
@@ -128,16 +129,14 @@ class DumpProof {
 
   async #makeRoles(options: CallOptions): Promise<Seen> {
     const { server, captured, detail } = this.#options;
-    const parts: Uint8Array[] = [];
-    for await (const part of captured.read(GLOBALS_FILE, options)) parts.push(part);
-    const plan = planRoles(Buffer.concat(parts).toString("utf8"), new Set([detail.superuser]));
+    const plan = planRoles(await readGlobals(captured, options), new Set([detail.superuser]));
     await server.psql.execute("postgres", plan.statements.filter(isHarmless), options);
     return { passed: true, detail: `${plan.created.length + plan.kept.length} roles` };
   }
 
   async #restore(facts: DatabaseFacts, options: CallOptions): Promise<Seen> {
     const { server, captured, temporary } = this.#options;
-    const missing = await this.#missingExtensions(facts, options);
+    const missing = await missingExtensions(server.psql, "template1", [facts], options);
     if (missing.length > 0) {
       return {
         passed: false,
@@ -174,13 +173,6 @@ class DumpProof {
     const plain = `CREATE DATABASE ${identifier(facts.name)} TEMPLATE template0 ENCODING ${literal(facts.encoding)} LOCALE ${literal(locale)}`;
     await psql.execute(admin, [plain], options);
     return `; this machine lacks the locale ${facts.locale ?? facts.collate}, so it was restored with ${locale}`;
-  }
-
-  async #missingExtensions({ extensions }: DatabaseFacts, options: CallOptions): Promise<string[]> {
-    const query = "SELECT name FROM pg_catalog.pg_available_extensions";
-    const available = await this.#options.server.psql.rows<{ name: string }>("template1", query, options);
-    const names = new Set(available.map(({ name }) => name));
-    return extensions.map(({ name }) => name).filter((name) => !names.has(name));
   }
 
   async #compare({ name, tables, counts }: DatabaseFacts, options: CallOptions): Promise<Seen> {

@@ -1,4 +1,6 @@
 /** Which statements of pg_dumpall bring back the roles that a server lacks, and leave those alone that it has. */
+import type { CapturedTree } from "../../contract/captured-tree.ts";
+import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { GLOBALS_FILE } from "./dump-facts.ts";
 import { type Statement, beginsWith, nameAfter, nameOf, splitStatements } from "./statements.ts";
@@ -34,6 +36,13 @@ export function planRoles(globals: string, present: ReadonlySet<string>, wanted?
     kept: all.filter((name) => needed.has(name) && present.has(name)),
     tablespaces: namesAfter(statements, "CREATE", "TABLESPACE"),
   };
+}
+
+/** The text of a capture's globals. @throws SOURCES_DAMAGED */
+export async function readGlobals(captured: CapturedTree, options: CallOptions): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of captured.read(GLOBALS_FILE, options)) parts.push(part);
+  return Buffer.concat(parts).toString("utf8");
 }
 
 function statementsOf(globals: string): Statement[] {

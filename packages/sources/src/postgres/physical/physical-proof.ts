@@ -5,13 +5,14 @@ import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../../contract/source.ts";
 import { requireRoom } from "../../host/room.ts";
+import type { Programs } from "../../programs/programs.ts";
 import { type Seen, lookAt } from "../../proofs/look-at.ts";
 import { amcheck } from "../amcheck.ts";
 import { askDatabases } from "../ask-databases.ts";
 import { postgresPrograms } from "../connection.ts";
 import type { MethodParts } from "../method.ts";
-import { PrivateCluster, letThrough, serverFolder, serverUser } from "../private-cluster.ts";
-import { findTools } from "../tools.ts";
+import { PrivateCluster, type ServerUser, letThrough, serverFolder, serverUser } from "../private-cluster.ts";
+import { type PostgresTools, findTools } from "../tools.ts";
 import { POSITION, type PhysicalDetail, physicalDetailOf } from "./physical-facts.ts";
 import { chownAll, tablespacePlaces, writeCluster } from "./physical-restore.ts";
 import { type RecoverySettings, prepareRecovery } from "./recovery.ts";
@@ -27,7 +28,7 @@ export async function provePhysical(
   options: ProveOptions,
 ): Promise<ProofReport> {
   const { settings, source, surroundings } = parts;
-  const { signal, scratch, onStep, recovery } = options;
+  const { signal, scratch, onStep } = options;
   const beganMs = performance.now();
   const detail = physicalDetailOf(captured.facts);
   const programs = postgresPrograms(source, surroundings);
@@ -49,49 +50,90 @@ export async function provePhysical(
   const places = tablespacePlaces(detail, {}, data);
   onStep("restoring to a temporary folder");
   await writeCluster(captured, { folder: data, places }, { signal });
-  const until = recovery === undefined ? "the end of the backup" : recoveryTargetText(recovery.until);
-  onStep(recovery === undefined ? "preparing its start" : `bringing the WAL for ${until}`);
-  let server: PrivateCluster | undefined;
-  try {
+  return new PhysicalProof(parts, { captured, detail, programs, tools, user, data, work, beganMs }, options).run();
+}
+
+interface Prepared {
+  readonly captured: CapturedTree;
+  readonly detail: PhysicalDetail;
+  readonly programs: Programs;
+  readonly tools: PostgresTools;
+  readonly user: ServerUser;
+  /** The restored data folder. */
+  readonly data: string;
+  readonly work: string;
+  readonly beganMs: number;
+}
+
+class PhysicalProof {
+  readonly #parts: MethodParts;
+  readonly #prepared: Prepared;
+  readonly #options: ProveOptions;
+  #server: PrivateCluster | undefined;
+
+  constructor(parts: MethodParts, prepared: Prepared, options: ProveOptions) {
+    this.#parts = parts;
+    this.#prepared = prepared;
+    this.#options = options;
+  }
+
+  async run(): Promise<ProofReport> {
+    const { recovery, signal } = this.#options;
+    const until = recovery === undefined ? "the end of the backup" : recoveryTargetText(recovery.until);
+    try {
+      const recovered = await lookAt(`recovery to ${until}`, { signal }, () => this.#recover(until));
+      if (this.#server === undefined) return { checks: [recovered], usableAfterMs: undefined };
+      const usableAfterMs = recovered.passed ? performance.now() - this.#prepared.beganMs : undefined;
+      return { checks: [recovered, ...(await this.#examine(this.#server))], usableAfterMs };
+    } finally {
+      await this.#server?.end();
+    }
+  }
+
+  async #recover(until: string): Promise<Seen> {
+    const { captured, data, user } = this.#prepared;
+    const { recovery, signal, scratch, onStep } = this.#options;
+    const { facts } = captured;
+    let settings: RecoverySettings = {};
+    if (recovery !== undefined) {
+      onStep(`bringing the WAL for ${until}`);
+      settings = await prepareRecovery({ facts, recovery, data, source: this.#parts.source }, { signal });
+    }
+    for (const name of CONFIGURATION_FILES) await writeFile(join(data, name), "", { mode: 0o600 });
+    await chownAll([scratch], user);
+    this.#server = await this.#start(settings);
+    return reached(this.#server, captured, { signal });
+  }
+
+  #start(recoverySettings: RecoverySettings): Promise<PrivateCluster> {
+    const { detail, programs, tools, user, data, work } = this.#prepared;
+    const { settings } = this.#parts;
+    const { recovery, signal, onStep } = this.#options;
+    onStep(`starting a private server of PostgreSQL ${tools.version}`);
+    const start = {
+      programs,
+      tools,
+      data,
+      work,
+      user,
+      superuser: detail.superuser,
+      preload: settings.preload,
+      settings: startSettings(detail, recoverySettings),
+      readyWithinMs: recovery === undefined ? settings["start-limit"] : settings["recovery-limit"],
+    };
+    return PrivateCluster.start(start, { signal });
+  }
+
+  async #examine(server: PrivateCluster): Promise<ProofCheck[]> {
+    const { signal, onStep } = this.#options;
     const checks: ProofCheck[] = [];
-    const recovered = await lookAt(`recovery to ${until}`, { signal }, async (): Promise<Seen> => {
-      const recoverySettings =
-        recovery === undefined
-          ? {}
-          : await prepareRecovery({ facts: captured.facts, recovery, data, source }, { signal });
-      for (const name of CONFIGURATION_FILES) await writeFile(join(data, name), "", { mode: 0o600 });
-      await chownAll([scratch], user);
-      onStep(`starting a private server of PostgreSQL ${tools.version}`);
-      const limit = recovery === undefined ? settings["start-limit"] : settings["recovery-limit"];
-      server = await PrivateCluster.start(
-        {
-          programs,
-          tools,
-          data,
-          work,
-          user,
-          superuser: detail.superuser,
-          preload: settings.preload,
-          settings: startSettings(detail, recoverySettings),
-          readyWithinMs: limit,
-        },
-        { signal },
-      );
-      return reached(server, captured, { signal });
-    });
-    checks.push(recovered);
-    if (server === undefined) return { checks, usableAfterMs: undefined };
-    const usableAfterMs = recovered.passed ? performance.now() - beganMs : undefined;
     const databases = (await databasesOf(server, { signal })).map(({ name }) => name);
     for (const name of databases) {
       onStep(`examining every page and index of ${name}`);
       const check = await amcheck(server, name, { signal });
       if (check !== undefined) checks.push(check);
     }
-    checks.push(...(await askDatabases(server, settings.queries, databases, { signal, onStep })));
-    return { checks, usableAfterMs };
-  } finally {
-    await server?.end();
+    return [...checks, ...(await askDatabases(server, this.#parts.settings.queries, databases, { signal, onStep }))];
   }
 }
 

@@ -39,7 +39,7 @@ export async function restorePhysical(
   await writeCluster(captured, { folder, places }, { signal });
   const besides = places.map(({ place }) => (dirname(place) === besideOf(folder) ? besideOf(folder) : place));
   await chownAll(besides, user);
-  const remaining = [...former.map((each) => `What was there is now ${each}: remove it when nobody needs it.`)];
+  const remaining = former.map((each) => `What was there is now ${each}: remove it when nobody needs it.`);
   if (recovery !== undefined) {
     onStep(`bringing the WAL for ${recoveryTargetText(recovery.until)}`);
     const recoverySettings = await prepareRecovery(
@@ -91,7 +91,7 @@ export function tablespacePlaces(
   return tablespaces.map(({ oid, location }) => ({
     oid,
     location,
-    place: chosen[location] ?? join(besideOf(folder), oid),
+    place: (Object.hasOwn(chosen, location) ? chosen[location] : undefined) ?? join(besideOf(folder), oid),
   }));
 }
 
@@ -110,10 +110,23 @@ export async function writeCluster(
     await mkdir(place, { recursive: true, mode: 0o700 });
     await captured.extract(`${TABLESPACES}/${oid}`, place, options);
   }
+  for (const root of [folder, ...places.map(({ place }) => place)]) await requirePlain(root, root);
   // The server makes its links by this when it starts.
   const lines = places.map(({ oid, place }) => `${oid} ${place.replaceAll(/[\n\r\\]/g, "\\$&")}\n`);
   if (lines.length > 0) await writeFile(join(folder, "tablespace_map"), lines.join(""), { mode: 0o600 });
   await removeLeftovers(folder);
+}
+
+/** A link in a capture that is not ours would lead what is written here to elsewhere. @throws SOURCES_DAMAGED */
+async function requirePlain(root: string, path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const each = join(path, entry.name);
+    if (entry.isDirectory()) await requirePlain(root, each);
+    else if (!entry.isFile()) {
+      const what = each.slice(root.length + 1);
+      throw sourcesError("SOURCES_DAMAGED", { what, reason: "a base backup has files and folders only" });
+    }
+  }
 }
 
 /** Everything in these folders belongs to the server's user then, wherever it was captured. */

@@ -9,13 +9,12 @@ import type { JournalReach } from "../../contract/journal.ts";
 import { type RecoveryTarget, recoveryTargetText } from "../../contract/recovery-target.ts";
 import type { CallOptions, Recovery } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
-import { literal } from "../sql-text.ts";
 import { POSITION, stopLsnOf } from "./physical-facts.ts";
 import { walFormat, walReachOf } from "./wal-format.ts";
 import { formatLsn, parseLsn, segmentNumber, timelineOf, walFileType } from "./wal-names.ts";
 
 /** The folder in the data folder in which the server finds its WAL. */
-export const WAL_FOLDER = "holdfast-wal";
+const WAL_FOLDER = "holdfast-wal";
 
 /** Settings of the server, by name. */
 export type RecoverySettings = Readonly<Record<string, string>>;
@@ -62,6 +61,7 @@ export async function prepareRecovery(
   const folder = join(data, WAL_FOLDER);
   await mkdir(folder, { mode: 0o700 });
   const isAsked = ({ name }: { name: string }): boolean =>
+    walFileType(name) !== undefined &&
     walFormat.isNeeded(name, need.from) &&
     (walFileType(name) === "history" ||
       end === undefined ||
@@ -81,8 +81,13 @@ export async function prepareRecovery(
 
 /** Adds settings to a data folder, in the file that is above the others. */
 export async function addSettings(data: string, settings: RecoverySettings, remark: string): Promise<void> {
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${literal(value).trim()}`);
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}`);
   await appendFile(join(data, "postgresql.auto.conf"), `\n# ${remark}\n${lines.join("\n")}\n`, { mode: 0o600 });
+}
+
+/** As configuration files have texts; these are no texts of SQL. */
+function quoted(value: string): string {
+  return `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
 /** Nothing of the copied server counts for a restored one. */
@@ -95,8 +100,9 @@ function targetSettings(until: RecoveryTarget, source: string): RecoverySettings
   const action = { recovery_target_action: "promote" };
   if (until.kind === "latest") return {};
   if (until.kind === "time") return { ...action, recovery_target_time: serverTime(until.text) };
-  if (until.kind === "name") return { ...action, recovery_target_name: until.name };
-  const lsn = until.scheme === "lsn" ? parseLsn(until.text) : undefined;
+  const isName = until.kind === "name" && /^[^\p{Cc}]{1,63}$/u.test(until.name);
+  if (until.kind === "name" && isName) return { ...action, recovery_target_name: until.name };
+  const lsn = until.kind === "position" && until.scheme === "lsn" ? parseLsn(until.text) : undefined;
   if (lsn !== undefined) return { ...action, recovery_target_lsn: formatLsn(lsn) };
   const what = `bringing it to ${recoveryTargetText(until)}`;
   throw sourcesError("SOURCES_UNSUPPORTED", { source, what, reason: "PostgreSQL knows latest, times, name: and lsn:" });
