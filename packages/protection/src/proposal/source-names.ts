@@ -9,7 +9,7 @@ export class SourceNames {
   /** A name for this candidate that was not given before. */
   of({ kind, title, paths }: Pick<Candidate, "kind" | "title" | "paths">): string {
     return this.unique(
-      kind === "vm" ? `vm-${title}` : kind === "system" ? "system" : `${kind}-${lastOf(paths[0] ?? title)}`,
+      kind === "vm" ? `vm-${lastOf(title)}` : kind === "system" ? "system" : `${kind}-${lastOf(paths[0] ?? title)}`,
     );
   }
 

@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GivenPiece } from "@holdfast/engine";
 import { hasProgram } from "@holdfast/storage/testing";
-import { afterAll, afterEach, expect, test as anyTest } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { DiskReader } from "../../src/vm/nbd/disk-reader.ts";
 import { NbdConnection } from "../../src/vm/nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../../src/vm/nbd/protocol.ts";
 
 const MIB = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), "hf-nbd-"));
-const test = anyTest.skipIf(!hasProgram("qemu-nbd") || !hasProgram("nbdkit"));
+const isPossible = hasProgram("qemu-nbd") && hasProgram("nbdkit");
 const never = new AbortController().signal;
 const running: ChildProcess[] = [];
 let sockets = 0;
@@ -60,7 +60,7 @@ function pattern(bytes: number, seed: number): Buffer {
   return out;
 }
 
-test("a disk with holes is read as it is, whatever range, and holes cost nothing", async () => {
+test.skipIf(!isPossible)("a disk with holes is read as it is, whatever range, and holes cost nothing", async () => {
   const image = join(folder, "holes.raw");
   const content = Buffer.alloc(40 * MIB);
   pattern(5 * MIB, 1).copy(content, 3 * MIB);
@@ -87,7 +87,7 @@ test("a disk with holes is read as it is, whatever range, and holes cost nothing
   connection.close();
 });
 
-test("what a bitmap calls dirty is what was written since", async () => {
+test.skipIf(!isPossible)("what a bitmap calls dirty is what was written since", async () => {
   const image = join(folder, "dirty.qcow2");
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", image, "64M"]);
   execFileSync("qemu-io", ["-f", "qcow2", "-c", "write -P 1 0 8M", image]);
@@ -104,7 +104,7 @@ test("what a bitmap calls dirty is what was written since", async () => {
   connection.close();
 });
 
-test("an export that is not there, and a server that is not, are said", async () => {
+test.skipIf(!isPossible)("an export that is not there, and a server that is not, are said", async () => {
   const image = join(folder, "tiny.raw");
   writeFileSync(image, Buffer.alloc(4096));
   const socket = await qemuNbd(image, "-f", "raw");
@@ -112,33 +112,36 @@ test("an export that is not there, and a server that is not, are said", async ()
   await expect(open(join(folder, "none"))).rejects.toMatchObject({ code: "SOURCES_UNREACHABLE" });
 });
 
-test("another server works too; a place that it cannot read is an error, and what lies elsewhere is read all the same", async () => {
-  const socket = await serve("nbdkit", (path) => [
-    "-f",
-    "-U",
-    path,
-    "-e",
-    "disk",
-    "--filter=error",
-    "pattern",
-    "4M",
-    "error-pread=EIO",
-    "error-pread-rate=100%",
-    `error-file=${folder}/trigger`,
-  ]);
-  const connection = await open(socket);
-  const expected = Buffer.alloc(2 * MIB);
-  for (let at = 0; at < expected.length; at += 8) expected.writeBigUInt64BE(BigInt(at), at);
-  const reader = new DiskReader(connection, { signal: never });
-  expect((await bytesOf(reader.read({ start: 0, end: 2 * MIB }))).equals(expected)).toBe(true);
-  writeFileSync(`${folder}/trigger`, "");
-  await expect(bytesOf(reader.read({ start: 0, end: MIB }))).rejects.toMatchObject({ code: "SOURCES_TOOL_FAILED" });
-  rmSync(`${folder}/trigger`);
-  expect((await bytesOf(reader.read({ start: 0, end: MIB }))).equals(expected.subarray(0, MIB))).toBe(true);
-  connection.close();
-});
+test.skipIf(!isPossible)(
+  "another server works too; a place that it cannot read is an error, and what lies elsewhere is read all the same",
+  async () => {
+    const socket = await serve("nbdkit", (path) => [
+      "-f",
+      "-U",
+      path,
+      "-e",
+      "disk",
+      "--filter=error",
+      "pattern",
+      "4M",
+      "error-pread=EIO",
+      "error-pread-rate=100%",
+      `error-file=${folder}/trigger`,
+    ]);
+    const connection = await open(socket);
+    const expected = Buffer.alloc(2 * MIB);
+    for (let at = 0; at < expected.length; at += 8) expected.writeBigUInt64BE(BigInt(at), at);
+    const reader = new DiskReader(connection, { signal: never });
+    expect((await bytesOf(reader.read({ start: 0, end: 2 * MIB }))).equals(expected)).toBe(true);
+    writeFileSync(`${folder}/trigger`, "");
+    await expect(bytesOf(reader.read({ start: 0, end: MIB }))).rejects.toMatchObject({ code: "SOURCES_TOOL_FAILED" });
+    rmSync(`${folder}/trigger`);
+    expect((await bytesOf(reader.read({ start: 0, end: MIB }))).equals(expected.subarray(0, MIB))).toBe(true);
+    connection.close();
+  },
+);
 
-test("a server that is killed in the middle, or an abort, ends what is under way", async () => {
+test.skipIf(!isPossible)("a server that is killed in the middle, or an abort, ends what is under way", async () => {
   const arguments_ = (path: string): string[] => [
     "-f",
     "-U",
@@ -166,7 +169,7 @@ test("a server that is killed in the middle, or an abort, ends what is under way
   await expect(aborted).rejects.toThrow("interrupted");
 });
 
-test("what is no NBD server at all is refused", async () => {
+test.skipIf(!isPossible)("what is no NBD server at all is refused", async () => {
   const socketPath = join(folder, "liar");
   const server = createServer((socket) => socket.end("SSH-2.0-OpenSSH_9.2 and so on, much more than a greeting\r\n"));
   server.listen(socketPath);

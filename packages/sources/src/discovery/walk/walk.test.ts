@@ -1,6 +1,5 @@
 /** Walks through real trees. */
 import {
-  chmodSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -234,16 +233,7 @@ describe("what is found", () => {
   });
 });
 
-describe("what may not be looked at", () => {
-  test.skipIf(process.getuid?.() === 0)("is counted and named, and the rest is looked at", () => {
-    make({ "open/1": "1", "shut/2": "2" });
-    chmodSync(join(root, "shut"), 0);
-    const { unseen, unseenCount, folders } = look();
-    chmodSync(join(root, "shut"), 0o700);
-    expect([unseen, unseenCount]).toEqual([[{ path: "/shut", code: "EACCES" }], 1]);
-    expect(folders.of("/open")?.files).toBe(1);
-  });
-
+describe("what is not there, or not wanted any more", () => {
   test("a folder that is not there is passed over", () => {
     const { unseenCount, rows } = new Slicer(settings()).run([{ path: "/none", row: "/none", isPlain: false }], 10);
     expect([unseenCount, rows]).toEqual([0, []]);
