@@ -62,6 +62,13 @@ export const SOURCES_ERRORS = {
   },
 
   // What comes out
+  SOURCES_STRUCTURE_CHANGED: {
+    kind: "conflict",
+    message:
+      "tables of {source} were changed, renamed or dropped while they were captured, so no snapshot is made: {reason}",
+    hint: "Capture it when no migration runs.",
+    transient: true,
+  },
   SOURCES_EMPTY: {
     kind: "external-tool",
     message: "{source} gave {actual} where at least {expected} were expected, so no snapshot is made",
