@@ -4,7 +4,7 @@ import { findProgram } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { sourcesError } from "../../errors.ts";
-import { becoming, systemUser } from "../../postgres/system-user.ts";
+import { becoming, systemUser } from "../../host/system-user.ts";
 import { Programs } from "../../programs/programs.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { type ToolNames, type Version, compareVersions, toolVersion } from "./flavour.ts";
