@@ -3,6 +3,7 @@ import { commandKind } from "./command/command-kind.ts";
 import type { SourceKind } from "./contract/source.ts";
 import { dockerKind } from "./docker/docker-kind.ts";
 import { filesKind } from "./files/files-kind.ts";
+import { mysqlKind } from "./mysql/mysql-kind.ts";
 import { postgresKind } from "./postgres/postgres-kind.ts";
 import { sqliteKind } from "./sqlite/sqlite-kind.ts";
 import { systemKind } from "./system/system-kind.ts";
@@ -12,6 +13,7 @@ const KINDS = [
   commandKind as SourceKind,
   dockerKind as SourceKind,
   filesKind as SourceKind,
+  mysqlKind as SourceKind,
   postgresKind as SourceKind,
   sqliteKind as SourceKind,
   systemKind as SourceKind,

@@ -8,7 +8,7 @@ import { sourcesError } from "../errors.ts";
 import { type ProgramCall, Programs } from "../programs/programs.ts";
 import { type Access, Psql } from "./psql.ts";
 import type { PostgresSettings } from "./settings.ts";
-import { becoming, systemUser } from "./system-user.ts";
+import { becoming, systemUser } from "../host/system-user.ts";
 import { type PostgresTools, findTools, toolIn } from "./tools.ts";
 
 const CONNECT_SECONDS = "30";

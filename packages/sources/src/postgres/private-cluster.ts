@@ -9,7 +9,7 @@ import { sourcesError } from "../errors.ts";
 import type { Programs } from "../programs/programs.ts";
 import { StartedServer } from "../programs/started-server.ts";
 import { type Access, Psql } from "./psql.ts";
-import { becoming, systemUser } from "./system-user.ts";
+import { becoming, systemUser } from "../host/system-user.ts";
 import { type PostgresTools, toolIn } from "./tools.ts";
 
 const PORT = "5432";

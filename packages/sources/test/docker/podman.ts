@@ -106,18 +106,23 @@ export class Podman {
     });
     closeSync(log);
     const podman = new Podman(folder, child);
-    for (const until = Date.now() + READY_MS; ; await sleep(50)) {
-      if (
-        await podman.ask("GET", "/_ping").then(
-          ({ status }) => status === 200,
-          () => false,
+    try {
+      for (const until = Date.now() + READY_MS; ; await sleep(50)) {
+        if (
+          await podman.ask("GET", "/_ping").then(
+            ({ status }) => status === 200,
+            () => false,
+          )
         )
-      )
-        break;
-      if (Date.now() > until || child.exitCode !== null) throw new Error(readFileSync(join(folder, "log"), "utf8"));
+          break;
+        if (Date.now() > until || child.exitCode !== null) throw new Error(readFileSync(join(folder, "log"), "utf8"));
+      }
+      await podman.#makeImage();
+      return podman;
+    } catch (error) {
+      await podman.stop();
+      throw error;
     }
-    await podman.#makeImage();
-    return podman;
   }
 
   /** Asks its API, apart from what is tested. */

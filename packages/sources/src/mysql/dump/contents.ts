@@ -1,0 +1,49 @@
+/** What a dump holds, as it is kept beside it: with this, a restored copy is compared. */
+import { z } from "zod";
+import type { CapturedTree } from "../../contract/captured-tree.ts";
+import type { CallOptions } from "../../contract/source.ts";
+import { sourcesError } from "../../errors.ts";
+import { CONTENTS_FILE } from "./names.ts";
+
+const count = z.int().nonnegative();
+
+const CONTENTS = z.object({
+  version: z.literal(1),
+  databases: z.array(
+    z.object({
+      name: z.string().min(1),
+      /** Rows of each table, as they went by in the dump. */
+      tables: z.record(z.string(), count),
+      views: z.array(z.string()),
+      /** Views that did not work when they were dumped. */
+      brokenViews: z.array(z.string()),
+      /** Absent when they changed during the dump. */
+      routines: count.optional(),
+      triggers: count.optional(),
+      events: count.optional(),
+    }),
+  ),
+  accounts: z.array(z.string()),
+});
+
+export type Contents = z.infer<typeof CONTENTS>;
+export type DatabaseContents = Contents["databases"][number];
+
+export function encodeContents(contents: Omit<Contents, "version">): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ version: 1, ...contents }, null, 1)}\n`);
+}
+
+/** @throws SOURCES_DAMAGED */
+export async function readContents(captured: CapturedTree, options: CallOptions): Promise<Contents> {
+  const parts: Uint8Array[] = [];
+  for await (const part of captured.read(CONTENTS_FILE, options)) parts.push(part);
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.concat(parts).toString("utf8"));
+  } catch (error) {
+    throw sourcesError("SOURCES_DAMAGED", { what: CONTENTS_FILE, reason: "it is no JSON" }, error);
+  }
+  const parsed = CONTENTS.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw sourcesError("SOURCES_DAMAGED", { what: CONTENTS_FILE, reason: z.prettifyError(parsed.error) });
+}

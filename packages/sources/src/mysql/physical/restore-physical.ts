@@ -1,0 +1,102 @@
+/** Restores a physical capture as a data folder, which a server can be started on. */
+import { chown, mkdir, mkdtemp, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { systemCode } from "@holdfast/base";
+import type { CapturedTree } from "../../contract/captured-tree.ts";
+import type { RestoreOptions, RestoreReport } from "../../contract/source.ts";
+import { sourcesError } from "../../errors.ts";
+import { processesWithOpen } from "../../host/open-files.ts";
+import type { SourceSurroundings } from "../../contract/surroundings.ts";
+import { planReplay } from "../journal/plan-replay.ts";
+import type { MysqlSettings } from "../settings.ts";
+import { replayIntoFolder } from "./replay-into-folder.ts";
+import type { Tools } from "../server/tools.ts";
+import { physicalTool } from "./capture-physical.ts";
+import { readPhysicalDetail } from "./detail.ts";
+import { unpackPhysical } from "./unpack.ts";
+
+/** Files that a server has open as long as it runs. */
+const OPEN_FILES = ["ibdata1", "aria_log_control", "ib_logfile0"];
+/** Without these no server starts on the others. */
+const LAST = new Set(["ibdata1", "ib_logfile0"]);
+
+interface Parts {
+  readonly tools: Tools;
+  readonly settings: MysqlSettings;
+  readonly surroundings: SourceSurroundings;
+  readonly folder: string;
+}
+
+/**
+ * What is in the folder is moved beside it when it may be replaced.
+ * @throws SOURCES_TARGET_NOT_EMPTY, SOURCES_TARGET_RUNNING before anything was changed, SOURCES_DAMAGED, SOURCES_TOOL_FAILED
+ */
+export async function restorePhysical(
+  captured: CapturedTree,
+  { folder, ...parts }: Parts,
+  { signal, onStep, recovery, overwrite = false }: RestoreOptions,
+): Promise<RestoreReport> {
+  const { tools } = parts;
+  const { version, detail } = readPhysicalDetail(captured);
+  await physicalTool({ tools }, version, { signal });
+  if (folder.startsWith(`${parts.surroundings.temporary}/`)) {
+    const reason = "name the folder that is to be the data folder: what is temporary is removed";
+    throw sourcesError("SOURCES_UNSUPPORTED", { source: tools.source, what: "restoring a data folder", reason });
+  }
+  const plan =
+    recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
+  const user = await tools.serverUser({ signal });
+  const isFull = (await namesIn(folder)).length > 0;
+  await refuseRunning(folder);
+  if (isFull && !overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
+  const remaining = [`Start a server of MariaDB ${version.major}.${version.minor} on it.`];
+  if (isFull) {
+    const former = `${folder}.before-restore-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+    await rename(folder, former);
+    remaining.push(`What was in ${folder} is now in ${former}: remove it when nobody needs it.`);
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Within it, as it may be a file system of its own.
+  const work = await mkdtemp(join(folder, ".holdfast-"));
+  try {
+    if (user !== undefined) for (const path of [folder, work]) await chown(path, user.uid, user.gid);
+    await unpackPhysical(captured, { tools, folder: work, user, onStep }, { signal });
+    if (plan !== undefined && recovery !== undefined) {
+      await replayIntoFolder({ ...parts, data: work, detail, version, recovery, plan, onStep }, { signal });
+    }
+    const names = await namesIn(work);
+    const inOrder = [...names.filter((name) => !LAST.has(name)), ...names.filter((name) => LAST.has(name))];
+    for (const name of inOrder) await rename(join(work, name), join(folder, name));
+    await rmdir(work);
+  } catch (error) {
+    await rm(work, { recursive: true, force: true });
+    throw error;
+  }
+  const databases = Object.entries(detail.tables).map(
+    ([name, { length }]) => `the database ${name}: tables: ${length}`,
+  );
+  const replayed = plan === undefined ? [] : [`the binary log up to ${plan.end}`];
+  return { restored: [...databases, `files: ${detail.files}`, ...replayed], place: folder, remaining };
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  });
+}
+
+async function refuseRunning(folder: string): Promise<void> {
+  const paths: string[] = [];
+  for (const name of OPEN_FILES) {
+    const path = join(folder, name);
+    const isThere = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) paths.push(await realpath(path));
+  }
+  if (paths.length > 0 && (await processesWithOpen(paths)).length > 0) {
+    throw sourcesError("SOURCES_TARGET_RUNNING", { target: join(dirname(folder), basename(folder)) });
+  }
+}
