@@ -136,7 +136,8 @@ export class EtcdSource implements Source {
   }
 
   async prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport> {
-    return proveSnapshot(captured, { ...options, programs: this.#programs, settings: this.#settings });
+    const credentials = await this.#credentials(options);
+    return proveSnapshot(captured, { ...options, programs: this.#programs, settings: this.#settings, credentials });
   }
 
   get #title(): string {

@@ -9,7 +9,7 @@ import type { Programs } from "../programs/programs.ts";
 import { StartedServer } from "../programs/started-server.ts";
 import { type Seen, lookAt } from "../proofs/look-at.ts";
 import { judgeAnswer } from "../proofs/queries.ts";
-import { EtcdClient, etcdTool } from "./etcd-client.ts";
+import { EtcdClient, type EtcdCredentials, etcdTool } from "./etcd-client.ts";
 import { type EtcdSettings, etcdSettings } from "./settings.ts";
 import { SnapshotTool } from "./snapshot-tool.ts";
 import { type EtcdDetail, SNAPSHOT_FILE, detailOf } from "./stored.ts";
@@ -21,6 +21,8 @@ const MEMBER = "proof";
 export interface SnapshotProof extends ProveOptions {
   readonly programs: Programs;
   readonly settings: EtcdSettings;
+  /** Users and their passwords are part of a snapshot: the copy asks for the same. */
+  readonly credentials: EtcdCredentials | undefined;
 }
 
 export async function proveSnapshot(captured: CapturedTree, proof: SnapshotProof): Promise<ProofReport> {
@@ -98,12 +100,12 @@ async function start(proof: SnapshotProof, peerUrl: string): Promise<[StartedSer
 
 async function startOn(
   port: number,
-  { programs, settings, scratch, signal }: SnapshotProof,
+  { programs, settings, credentials, scratch, signal }: SnapshotProof,
   peerUrl: string,
 ): Promise<[StartedServer, EtcdClient]> {
   const url = `http://127.0.0.1:${port}`;
   const { tools } = settings;
-  const client = new EtcdClient(programs, etcdSettings.parse({ endpoint: url, tools }), undefined);
+  const client = new EtcdClient(programs, etcdSettings.parse({ endpoint: url, tools }), credentials);
   const server = await StartedServer.start(
     programs,
     {

@@ -38,9 +38,10 @@ export class SnapshotTool {
 
   /** Reads all of it, and compares its checksum. @throws SOURCES_TOOL_FAILED */
   async status(file: string, options: CallOptions): Promise<SnapshotStatus> {
-    return parsedAnswer.snapshot(
-      await this.#programs.text(this.#call(["snapshot", "status", file, "-w", "json"]), options),
-    );
+    const said = await this.#programs.text(this.#call(["snapshot", "status", file, "-w", "json"]), options);
+    const status = parsedAnswer.snapshot(said);
+    // A server without any key says that it is at revision 1.
+    return { ...status, revision: status.revision === "0" ? "1" : status.revision };
   }
 
   /** Makes a data folder of it. @returns whether later revisions were made to begin anew @throws SOURCES_TOOL_FAILED */
