@@ -108,7 +108,9 @@ export class OpenldapSource implements Source {
     try {
       const converted = join(folder, "slapd.d");
       await mkdir(converted, { mode: 0o700 });
-      await programs.text(await this.#tools.call("slaptest", ["-u", "-f", place.path, "-F", converted]), { signal });
+      await programs.text(await this.#tools.call("slaptest", ["-n", "0", "-f", place.path, "-F", converted]), {
+        signal,
+      });
       if ((await readdir(converted)).length === 0)
         throw this.#unusable(`${place.path} cannot be read as a configuration`);
       return await show(converted);

@@ -31,7 +31,8 @@ export async function* watchedLdif(content: AsyncIterable<Uint8Array>, watch: Ld
     const all = Buffer.concat([last, chunk]);
     // An entry is over where an empty line follows it; a second one ends nothing more.
     for (let at = all.indexOf("\n\n", 1); at >= 0; at = all.indexOf("\n\n", at + 1)) {
-      if (all[at - 1] !== NEW_LINE) entries++;
+      const isNew = at + 2 > last.length;
+      if (isNew && all[at - 1] !== NEW_LINE) entries++;
     }
     last = Buffer.from(all.subarray(-3));
     yield chunk;

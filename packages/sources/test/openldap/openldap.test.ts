@@ -18,7 +18,7 @@ const valuesIn = (ldif: string, name: string): string[] =>
 describe.skipIf(!hasLdap)("with a server", () => {
   sourceConformance(openldapKind, async ({ folder }) => {
     const server = new TestLdap(folder);
-    server.make(200);
+    server.make(50);
     await server.start();
     server.startWriter();
     const data = join(folder, "restored");
@@ -27,7 +27,7 @@ describe.skipIf(!hasLdap)("with a server", () => {
     return {
       settings: {
         config: server.config,
-        queries: [{ base: SUFFIX, filter: "(sn=Ünal)", expect: 200 }, { base: SECOND }],
+        queries: [{ base: SUFFIX, filter: "(sn=Ünal)", expect: 50 }, { base: SECOND }],
       },
       broken: [
         { what: "no configuration", settings: { config: join(folder, "absent") }, code: "SOURCES_UNREACHABLE" },
@@ -42,7 +42,7 @@ describe.skipIf(!hasLdap)("with a server", () => {
       async assertRestored() {
         await restored.start();
         const people = restored.search(SUFFIX, "one");
-        expect(valuesIn(people, "dn").length).toBe(200);
+        expect(valuesIn(people, "dn").length).toBe(50);
         expect(valuesIn(people, "title")).toEqual(valuesIn(people, "description"));
         expect(valuesIn(people, "title").some((value) => Number(value) > 0)).toBe(true);
         expect(valuesIn(restored.search(SECOND), "o")).toEqual(["Second"]);
