@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Corpus, documentTree, randomFile, smallFiles, systemTree } from "./corpora.ts";
 import { corpusRows } from "./corpus-suite.ts";
+import { dumpRows } from "./dump-suite.ts";
 import { HISTORY_WORKS, historyRows } from "./history-suite.ts";
 import { indexRows } from "./index-suite.ts";
 import { borg, holdfast, type Program, type RepositoryProgram, restic } from "./programs.ts";
@@ -15,7 +16,7 @@ import { PLACE_NAMES, placeRows } from "./places/places-suite.ts";
 import { PLACES, type Row, writeReport, writeSection } from "./report.ts";
 import { serverSection } from "./server-suite.ts";
 
-const WORKS = ["random", "tree", "small", ...HISTORY_WORKS, "index", "server", "places"] as const;
+const WORKS = ["random", "tree", "small", ...HISTORY_WORKS, "index", "dump", "server", "places"] as const;
 const DELAYS = ["0", "30", "100"];
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
     only: { type: "string", multiple: true },
     "random-mib": { type: "string", default: "2048" },
+    "dump-mib": { type: "string", default: "2048" },
     "small-files": { type: "string", default: "100000" },
     "index-millions": { type: "string", multiple: true, default: ["1", "10"] },
     place: { type: "string", multiple: true, default: [...PLACE_NAMES] },
@@ -89,6 +91,12 @@ if (wanted("index")) {
   for (const millions of values["index-millions"]) {
     rows.push(...(await indexRows(Number(millions), { programs: repositoryPrograms, runs, folder })));
   }
+}
+if (wanted("dump")) {
+  const mebibytes = Number(values["dump-mib"]);
+  const dump = await dumpRows({ mebibytes, programs: repositoryPrograms, runs, folder });
+  corpora.push(dump.corpus);
+  rows.push(...dump.rows);
 }
 let places: Awaited<ReturnType<typeof placeRows>> | undefined;
 if (wanted("places")) {

@@ -13,7 +13,7 @@ const WORKERS = "packages/*/src/**/*.worker.ts";
 // What speaks to servers is loaded when one is used: it brings libraries along, and parts of Node that take time to load.
 // So do a configuration and the sources that it names.
 const OURS =
-  /[\\/]packages[\\/](?!cli[\\/]|sources[\\/]|protection[\\/]src[\\/](?:configuration|configured|sources)|storage[\\/]src[\\/](?:azure|http|rclone|rest|s3|sftp|webdav)[\\/](?!\w+-location))/;
+  /[\\/]packages[\\/](?!cli[\\/]|sources[\\/]|protection[\\/]src[\\/](?:configuration|configured|coverage|proposal|sources)|storage[\\/]src[\\/](?:azure|http|rclone|rest|s3|sftp|webdav)[\\/](?!\w+-location))/;
 // Libraries in the older form of modules ask for the folder that they lie in.
 const OLDER_NAMES = { __dirname: "import.meta.dirname", __filename: "import.meta.filename" };
 

@@ -48,6 +48,11 @@ export const CLI_ERRORS = {
     message: "there is no snapshot of the source {name} in {location}",
     hint: "`holdfast backup {name}` makes one.",
   },
+  CLI_ONE_CAPTURE: {
+    kind: "not-found",
+    message: "there is no earlier snapshot of the source {name} in {location} to compare with",
+    hint: "`holdfast drift {name} --live` compares the newest with the system as it is now.",
+  },
   CLI_NO_OTHER_LOCATION: {
     kind: "invalid-input",
     message: "no other repository is named",

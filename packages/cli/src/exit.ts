@@ -16,6 +16,7 @@ export const EXIT = {
   wrongPassword: 12,
   damage: 20,
   shrunk: 21,
+  drifted: 22,
   interrupted: 130,
 } as const;
 

@@ -14,6 +14,7 @@ export { type BlobIndex, type BlobLocation } from "./index/blob-index.ts";
 
 // Names and patterns
 export { compareNames, decodePath, displayPath, encodePath, fsPath } from "./filesystem/path-bytes.ts";
+export { REPRODUCIBLE_IN_HOMES, REPRODUCIBLE_NAMES, escapePattern } from "./patterns/reproducible.ts";
 export { PatternSet } from "./patterns/pattern-set.ts";
 export { patternFileLines } from "./patterns/pattern-file.ts";
 export { CACHE_TAG, parseSizeBytes, parseTagFile } from "./patterns/exclude-rules.ts";
@@ -24,7 +25,7 @@ export { expandGlob } from "./patterns/path-glob.ts";
 export { type CompressionMode, zstdProvider } from "./platform/zstd.ts";
 
 // File metadata
-export { lstatNs } from "./filesystem/read-metadata.ts";
+export { lstatNs, readNode } from "./filesystem/read-metadata.ts";
 export { metadataDifferences } from "./filesystem/compare-metadata.ts";
 
 // The repository
@@ -68,7 +69,18 @@ export type {
   ParentChoice,
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
-export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
+export {
+  type ByteRange,
+  type ChangedRanges,
+  type GivenEntries,
+  type GivenEntry,
+  type GivenMetadata,
+  type GivenPiece,
+  type RangedFile,
+  type Zeros,
+  givenStream,
+} from "./backup/given-entries.ts";
+export { findParent } from "./backup/parent-choice.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
 export { listFolder } from "./backup/list-folder.ts";
 export { realMetadata } from "./backup/real-metadata.ts";

@@ -9,3 +9,6 @@ export {
 export { fetchSecret } from "./configuration/secrets.ts";
 export { type CaptureRun, captureSource, sourceTags } from "./sources/capture-source.ts";
 export { type OpenedSource, type SourceRun, sourceNamed, withSource } from "./sources/open-source.ts";
+export { type CoverageEntry, type CoverageReport, type CoverageState, coverageOf } from "./coverage/coverage.ts";
+export { decodeLastTimes, encodeLastTimes, nextTime, scopeOf } from "./coverage/last-time.ts";
+export { proposedConfiguration } from "./proposal/proposal.ts";

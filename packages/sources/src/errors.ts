@@ -8,6 +8,11 @@ export const SOURCES_ERRORS = {
     message: "{source} needs the program {tool}, which is not there",
     hint: "{how}",
   },
+  SOURCES_TOOL_TOO_OLD: {
+    kind: "external-tool",
+    message: "{source} needs {tool} of version {needed} or newer, and there is {found}",
+    hint: "{how}",
+  },
   SOURCES_TOOL_FAILED: {
     kind: "external-tool",
     message: "{tool} failed for {source}: {reason}",
@@ -27,6 +32,22 @@ export const SOURCES_ERRORS = {
     kind: "permission",
     message: "{source} refuses to let us in: {reason}",
     hint: "Check user and password in the configuration; the guide of this kind of source says which rights it needs.",
+  },
+  SOURCES_BUSY: {
+    kind: "conflict",
+    message: "{source} is in use: {reason}",
+    hint: "Wait until that has ended, then try again.",
+  },
+  SOURCES_RIGHTS: {
+    kind: "permission",
+    message: "{source} does not let {role} do what is needed: {reason}",
+    hint: "{how}",
+  },
+  SOURCES_INTERRUPTED: {
+    kind: "unavailable",
+    message: "{source} was interrupted by its server: {reason}",
+    hint: "{how}",
+    transient: true,
   },
   SOURCES_SETTINGS: {
     kind: "invalid-input",
@@ -67,6 +88,11 @@ export const SOURCES_ERRORS = {
     kind: "conflict",
     message: "{target} is in use by a server that runs, so nothing was restored over it",
     hint: "Stop it first, or restore to another place.",
+  },
+  SOURCES_TARGET_IN_USE: {
+    kind: "conflict",
+    message: "{target} is in use: {by}",
+    hint: "{how}",
   },
   SOURCES_UNSUPPORTED: {
     kind: "unsupported",

@@ -14,8 +14,10 @@ export {
 export { absolutePath, commandLine, duration, secretReference, size } from "./contract/setting-types.ts";
 export {
   type Capture,
+  type CaptureDestination,
   type CaptureOptions,
   type ProofCheck,
+  type ProofEvidence,
   type ProofReport,
   type ProveOptions,
   type RestoreForm,
@@ -29,4 +31,23 @@ export {
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
 export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
+export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";
+export { readReport, reportInCapture } from "./system/capture/read-report.ts";
+export { type TopicDrift, compareReports } from "./system/drift/compare-reports.ts";
+
+// Discovery: what there is to protect
+export { type CollectOptions, collectHost } from "./discovery/host/collect-host.ts";
+export type { HostView } from "./discovery/host/host-view.ts";
+export type { HostMount } from "./discovery/host/mount-natures.ts";
+export { isWithin } from "./host/within.ts";
+export { DATABASE_NAMES } from "./files/find-databases.ts";
+export { findCandidates } from "./discovery/find-candidates.ts";
+export {
+  type Candidate,
+  type Category,
+  type Criticality,
+  type Need,
+  CATEGORIES,
+  CRITICALITIES,
+} from "./discovery/candidate.ts";

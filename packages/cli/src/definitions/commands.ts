@@ -2,6 +2,7 @@
 import { ABOUT_COMMANDS } from "./about.ts";
 import { COPYING_COMMANDS } from "./copying.ts";
 import type { CommandDefinition } from "./definition.ts";
+import { DISCOVERY_COMMANDS } from "./discovery.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
@@ -29,6 +30,7 @@ export const PROGRAM: CommandDefinition = {
   subcommands: [
     ...SAVING_COMMANDS,
     ...SOURCE_COMMANDS,
+    ...DISCOVERY_COMMANDS,
     FIND,
     ...RETENTION_COMMANDS,
     ...HISTORY_COMMANDS,

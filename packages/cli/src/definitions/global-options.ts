@@ -147,7 +147,11 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 0, meaning: "success" },
   { code: 1, meaning: "failure" },
   { code: 2, meaning: "the command line is not understood" },
-  { code: 3, meaning: "finished, but some data could not be read or restored, or snapshots stayed that were to go" },
+  {
+    code: 3,
+    meaning:
+      "finished, but some data could not be read or restored, snapshots stayed that were to go, or something critical is not protected",
+  },
   { code: 4, meaning: "nothing went wrong, but a plan for removals waits for approval, or for its time" },
   { code: 10, meaning: "there is no repository" },
   { code: 11, meaning: "the repository is locked by somebody else" },
@@ -157,6 +161,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
     code: 21,
     meaning: "the snapshot was made, and is empty or much smaller than the one before (with --fail-if-shrunk)",
   },
+  { code: 22, meaning: "a system has changed since the snapshot that it was compared with" },
   { code: 130, meaning: "interrupted (143 by SIGTERM, 129 when the terminal was closed)" },
   { code: 141, meaning: "the reader of the output went away" },
 ];

@@ -22,6 +22,12 @@ const prove: CommandDefinition = {
       defaultText: "this machine's",
       completes: "nothing",
     },
+    {
+      flags: "--evidence <folder>",
+      description:
+        "keep what shows it to a person here, in a folder for each proof: the end of a console's log, a picture of a screen",
+      completes: "folder",
+    },
     { flags: "--all-repositories", description: "from each repository in which it is kept, not only from the first" },
   ],
   examples: [
@@ -29,6 +35,41 @@ const prove: CommandDefinition = {
   ],
   exitCodes: [10, 11, 12, 20],
   load: () => import("../commands/prove.ts"),
+};
+
+const drift: CommandDefinition = {
+  name: "drift",
+  group: GROUP,
+  summary: "show what changed on a system between two of its snapshots",
+  description: [
+    "Compares the reports of two snapshots of a source of kind system, topic by topic: packages, users, services, network, disks and the rest. Without options, the newest snapshot with the one before it.",
+    "Ends with 0 when nothing has changed, and with 22 when something has, so that a scheduled run can tell.",
+  ],
+  arguments: [
+    { name: "source", description: "a source of kind system, by its name", required: true, completes: "nothing" },
+  ],
+  options: [
+    {
+      flags: "--from <id>",
+      description: "begin with this snapshot",
+      defaultText: "the one before the other; with --live the newest",
+      completes: "nothing",
+    },
+    { flags: "--to <id>", description: "end with this snapshot", defaultText: "the newest", completes: "nothing" },
+    { flags: "--live", description: "compare with the system as it is now; nothing is stored" },
+    {
+      flags: "-H, --host <host>",
+      description: "snapshots of another machine",
+      defaultText: "this machine's",
+      completes: "nothing",
+    },
+  ],
+  examples: [
+    { command: "holdfast drift web1", description: "What changed between the last two snapshots of web1." },
+    { command: "holdfast drift web1 --live", description: "What changed since the newest." },
+  ],
+  exitCodes: [10, 11, 12, 20, 22],
+  load: () => import("../commands/drift.ts"),
 };
 
 const config: CommandDefinition = {
@@ -58,4 +99,4 @@ const config: CommandDefinition = {
   ],
 };
 
-export const SOURCE_COMMANDS: readonly CommandDefinition[] = [prove, config];
+export const SOURCE_COMMANDS: readonly CommandDefinition[] = [prove, drift, config];

@@ -14,6 +14,7 @@ import { formatElapsed, formatLocalTime } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
 import { findCapture } from "./captured-source.ts";
+import { keepEvidence } from "./keep-evidence.ts";
 import type { MeantSources } from "./meant-sources.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
@@ -70,7 +71,10 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
           } finally {
             await rm(scratch, { recursive: true, force: true });
           }
-          tellProof(context, source, stored.id, report);
+          const place = options.text("evidence");
+          const proof = { source: source.name, snapshot: stored.id, beganAtMs };
+          const kept = place === undefined ? [] : await keepEvidence(place, report, proof);
+          tellProof(context, source, { snapshot: stored.id, report, kept });
           const subjects = subjectsOf([stored]);
           const proven = isProven(report);
           const found = { proven: proven ? subjects : [], damaged: proven ? [] : subjects, incomplete: [] };
@@ -86,8 +90,7 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
 function tellProof(
   { output }: CommandContext,
   source: SourceConfiguration,
-  snapshot: string,
-  report: ProofReport,
+  { snapshot, report, kept }: { snapshot: string; report: ProofReport; kept: readonly string[] },
 ): void {
   const proven = isProven(report);
   if (output.settings.json) {
@@ -106,12 +109,14 @@ function tellProof(
       proven,
       usable_after: usable,
       checks,
+      evidence: kept,
     });
     return;
   }
   for (const { name, passed, detail } of report.checks) {
     output.print(`  ${passed ? "passed" : "FAILED"}  ${safeText(name)}: ${safeText(detail)}`);
   }
+  for (const path of kept) output.print(`  kept    ${safeText(path)}`);
   const usable = report.usableAfterMs === undefined ? "" : `, usable after ${formatElapsed(report.usableAfterMs)}`;
   output.print(`${source.name} is ${proven ? `PROVEN${usable}` : "NOT PROVEN"}`);
 }

@@ -263,7 +263,8 @@ export class Backup {
       onItem: (item) => onEvent({ kind: "item", item }),
     };
     if (given === undefined) return saveTargets(parts);
-    return saveGiven({ ...parts, given, polynomial: this.#repository.config.chunkerPolynomial });
+    const { chunkerPolynomial } = this.#repository.config;
+    return saveGiven({ ...parts, given, polynomial: chunkerPolynomial, index, parentId: parent?.id });
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */

@@ -3,6 +3,7 @@
  * prints.
  */
 import { posix } from "node:path";
+import type { Id } from "../format/id.ts";
 import type { ExtendedAttribute } from "../format/node.ts";
 
 export interface GivenEntries {
@@ -25,9 +26,44 @@ export interface GivenMetadata {
   readonly extendedAttributes?: readonly ExtendedAttribute[];
 }
 
+/** So many zeros, without the bytes: a hole of a disk costs neither reading nor hashing. */
+export interface Zeros {
+  readonly zeros: number;
+}
+
+export type GivenPiece = Uint8Array | Zeros;
+
+/** From `start` until before `end`, in bytes. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What of a file is not as it was in the snapshot before. */
+export interface ChangedRanges {
+  /** The snapshot that has the same path as it was then. */
+  readonly since: Id;
+  /** In any order; a byte that is in none, and within the file of that snapshot, is the same in both. */
+  readonly changed: readonly ByteRange[];
+}
+
+/** A file that is read where it must be. */
+export interface RangedFile extends GivenMetadata {
+  readonly kind: "ranged";
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** The bytes of a range, in order and all of them. Called for one range after the other. */
+  read(range: ByteRange): AsyncIterable<GivenPiece>;
+  /** Absent: all of it is read. */
+  readonly changes?: ChangedRanges;
+  /** All of it is read although changes were given, as the snapshot before cannot be built upon. */
+  onReadWhole?(reason: string): void;
+}
+
 /** `path` is where it lies in the snapshot; `..` does not lead out of that. Folders above need not be given. */
 export type GivenEntry =
   | ({ readonly kind: "file"; readonly path: string; readonly content: AsyncIterable<Uint8Array> } & GivenMetadata)
+  | RangedFile
   | ({ readonly kind: "folder"; readonly path: string } & GivenMetadata)
   | ({ readonly kind: "symlink"; readonly path: string; readonly linkTarget: string } & GivenMetadata)
   /**

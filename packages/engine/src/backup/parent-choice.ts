@@ -50,11 +50,24 @@ export async function lookBack(
   };
 }
 
+/** What decides on the parent. */
+export type ParentQuery = Pick<
+  BackupOptions,
+  "parent" | "hostname" | "targets" | "cwd" | "given" | "tags" | "timeNs" | "signal"
+>;
+
+/** The snapshot that a backup with these options would be compared with, if it began now. @throws what listing snapshots throws */
+export async function findParent(repository: Repository, options: ParentQuery): Promise<StoredSnapshot | undefined> {
+  const { parent, signal } = options;
+  if (parent.kind === "id") return (await findSnapshot(repository, parent.text, { signal })).stored;
+  return chooseParent(await listSnapshots(repository, { signal, onDamaged: () => {} }), options);
+}
+
 /**
  * The newest snapshot that has the same host, all of these paths, or all of these tags, as the grouping asks (restic's rule),
  * and is not newer than this one.
  */
-function chooseParent(all: readonly StoredSnapshot[], options: BackupOptions): StoredSnapshot | undefined {
+function chooseParent(all: readonly StoredSnapshot[], options: ParentQuery): StoredSnapshot | undefined {
   const { parent, timeNs: before } = options;
   if (parent.kind !== "auto") return undefined;
   const filter: SnapshotFilter = {

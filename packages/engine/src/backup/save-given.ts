@@ -2,15 +2,24 @@
 import { posix } from "node:path";
 import { engineError } from "../errors.ts";
 import type { Id } from "../format/id.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
 import { nodeNameProblem, type NodeType, type TreeNode } from "../format/node.ts";
 import { NOTHING_ADDED } from "./blob-store.ts";
-import type { GivenEntries, GivenEntry, GivenMetadata } from "./given-entries.ts";
+import { type Former, formerChunks } from "./former-chunks.ts";
+import type { GivenEntries, GivenEntry, GivenMetadata, RangedFile } from "./given-entries.ts";
 import type { BackupOptions } from "./options.ts";
 import { type GivenNode, type MadeFolder, saveFolder, type SaveParts } from "./save-folders.ts";
-import { StreamStore, untilFailure } from "./store-stream.ts";
+import { planSplice } from "./splice-plan.ts";
+import { type StoredContent, StreamStore, untilFailure } from "./store-stream.ts";
 import type { TargetLeaf } from "./targets.ts";
 
-export type SaveGivenParts = SaveParts & { readonly given: GivenEntries; readonly polynomial: bigint };
+export interface SaveGivenParts extends SaveParts {
+  readonly given: GivenEntries;
+  readonly polynomial: bigint;
+  readonly index: BlobIndex;
+  /** The snapshot that `parentTree` is of. */
+  readonly parentId: Id | undefined;
+}
 
 /** A folder while its entries come. */
 interface Folder extends MadeFolder {
@@ -59,7 +68,8 @@ async function leafOf(
     return { node: given, content: null, work: { startedMs, added: NOTHING_ADDED } };
   }
   const before = counters.read();
-  const { content, sizeBytes } = await streams.store(entry.content);
+  const { content, sizeBytes } =
+    entry.kind === "file" ? await streams.store(entry.content) : await storeRanged(parts, streams, entry);
   const node = { ...nodeOf(name, "file", entry, options), size: sizeBytes };
   // Who wants to hear of each waits for each; otherwise many small files would keep the workers idle.
   if (options.itemEvents !== true) return { node, content, work: { startedMs, added: NOTHING_ADDED } };
@@ -67,6 +77,25 @@ async function leafOf(
   const { dataAdded, dataAddedPacked } = counters.read();
   const added = { plain: dataAdded - before.dataAdded, stored: dataAddedPacked - before.dataAddedPacked };
   return { node, content, work: { startedMs, added } };
+}
+
+/** Reads no more than has changed, where the parent's chunks can be named again. */
+async function storeRanged(parts: SaveGivenParts, streams: StreamStore, entry: RangedFile): Promise<StoredContent> {
+  const { sizeBytes, changes } = entry;
+  if (changes !== undefined) {
+    const former = changes.since === parts.parentId ? await formerChunks(formerOf(parts), entry.path) : NOT_THE_PARENT;
+    if (typeof former !== "string") {
+      return streams.splice(planSplice(former, sizeBytes, changes.changed), (range) => entry.read(range));
+    }
+    entry.onReadWhole?.(former);
+  }
+  return streams.splice(planSplice([], sizeBytes, []), (range) => entry.read(range));
+}
+
+const NOT_THE_PARENT = "another snapshot than the one that it has changed since is the one before";
+
+function formerOf({ parentTree, loadTree, index, options }: SaveGivenParts): Former {
+  return { tree: parentTree, loadTree, index, signal: options.signal };
 }
 
 /** The folder with these names, which is made when it is not there. */

@@ -1,10 +1,13 @@
-/** Stores the content of one file that comes as a stream: cut here, stored by the workers. */
+/** Stores the content of files that come as streams, or are read in ranges: cut here, stored by the workers. */
 import { Semaphore } from "@holdfast/base";
-import { Chunker, MAX_CHUNK_BYTES } from "../chunker/chunker.ts";
+import { Chunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "../chunker/chunker.ts";
 import type { Id } from "../format/id.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { type CutterParts, FileCutter } from "./file-cutter.ts";
+import type { ByteRange, GivenPiece } from "./given-entries.ts";
 import type { BACKUP_COUNTERS } from "./messages.ts";
+import type { FormerChunk, SpliceStep } from "./splice-plan.ts";
 
 /** The largest chunk, and enough behind it that a search for cuts pays. */
 const BUFFER_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
@@ -17,60 +20,79 @@ export interface StoredContent {
   readonly sizeBytes: number;
 }
 
+type Read = (range: ByteRange) => AsyncIterable<GivenPiece>;
+
 export class StreamStore {
   readonly #coordinator: Coordinator;
   readonly #counters: Counters<typeof BACKUP_COUNTERS>;
-  readonly #chunker: Chunker;
-  readonly #budget = new Semaphore(IN_FLIGHT_BYTES);
+  readonly #parts: CutterParts;
 
   constructor(coordinator: Coordinator, counters: Counters<typeof BACKUP_COUNTERS>, polynomial: bigint) {
     this.#coordinator = coordinator;
     this.#counters = counters;
-    this.#chunker = new Chunker(polynomial, BUFFER_BYTES);
+    this.#parts = {
+      coordinator,
+      chunker: new Chunker(polynomial, BUFFER_BYTES),
+      budget: new Semaphore(IN_FLIGHT_BYTES),
+      zeroChunk: undefined,
+    };
   }
 
   /** Resolves when the stream has ended: the next may come then. Throws what the stream throws, and the failure of the backup. */
-  async store(stream: AsyncIterable<Uint8Array>): Promise<StoredContent> {
-    const chunker = this.#chunker;
-    const { buffer } = chunker;
-    const ids: Promise<Id>[] = [];
-    let end = 0;
-    let sizeBytes = 0;
-    const store = async (from: number, to: number): Promise<void> => {
-      const chunk = buffer.slice(from, to);
-      const release = await this.#budget.acquire(chunk.length);
-      const id = this.#coordinator.blob(chunk.buffer).finally(release);
-      // The failure is seen when all ids are awaited; until then it must not count as unhandled.
-      id.catch(() => {});
-      ids.push(id);
+  async store(stream: AsyncIterable<GivenPiece>): Promise<StoredContent> {
+    const cutter = new FileCutter(this.#parts);
+    const sizeBytes = await this.#feed(cutter, stream);
+    await cutter.endChunk();
+    return { content: cutter.content(), sizeBytes };
+  }
+
+  /**
+   * As `store`, of a file that is read in part. Where content is cut anew up to a chunk that is kept, and less than a smallest chunk
+   * is left before that, the kept one is read too: no chunk but a file's last is smaller than others make it.
+   * @throws RangeError when a range gave more or less than its bytes
+   */
+  async splice(steps: readonly SpliceStep[], read: Read): Promise<StoredContent> {
+    const cutter = new FileCutter(this.#parts);
+    let at = 0;
+    const take = async (end: number): Promise<void> => {
+      const range = { start: at, end };
+      const count = await this.#feed(cutter, read(range));
+      if (count !== end - at) throw new RangeError(`${count} bytes came for ${at} to ${end} of a file`);
+      at = end;
     };
-    /** Stores the chunks that are complete, and moves the rest to the front. */
-    const cut = async (): Promise<void> => {
-      let start = 0;
-      for (let at = chunker.nextCut(start, end); at > 0; at = chunker.nextCut(start, end)) {
-        await store(start, at);
-        start = at;
+    for (const [n, step] of steps.entries()) {
+      if (step.kind === "read") {
+        await take(step.end);
+        const isLast = n === steps.length - 1;
+        if (isLast || (await cutter.settle()) >= MIN_CHUNK_BYTES) await cutter.endChunk();
+        continue;
       }
-      buffer.copyWithin(0, start, end);
-      end -= start;
-    };
-    for await (const piece of untilFailure(stream, this.#coordinator)) {
-      for (let taken = 0; taken < piece.length;) {
-        const part = piece.subarray(taken, taken + buffer.length - end);
-        buffer.set(part, end);
-        taken += part.length;
-        end += part.length;
-        // Each search begins at the start of a chunk, so it waits until there is much to search.
-        if (end === buffer.length) await cut();
+      let kept = 0;
+      for (; kept < step.chunks.length && (await cutter.settle()) > 0; kept++) {
+        await take(at + (step.chunks[kept] as FormerChunk).sizeBytes);
+        if ((await cutter.settle()) >= MIN_CHUNK_BYTES) await cutter.endChunk();
       }
-      sizeBytes += piece.length;
-      this.#counters.add("bytesDone", piece.length);
+      const rest = step.chunks.slice(kept);
+      if (rest.length === 0) continue;
+      cutter.keep(rest.map(({ id }) => id));
+      const bytes = rest.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      this.#counters.add("bytesDone", bytes);
+      at += bytes;
     }
-    await cut();
-    if (end > 0) await store(0, end);
-    const content = Promise.all(ids);
-    content.catch(() => {});
-    return { content, sizeBytes };
+    await cutter.endChunk();
+    return { content: cutter.content(), sizeBytes: at };
+  }
+
+  /** @returns how many bytes came */
+  async #feed(cutter: FileCutter, stream: AsyncIterable<GivenPiece>): Promise<number> {
+    let total = 0;
+    for await (const piece of untilFailure(stream, this.#coordinator)) {
+      await cutter.add(piece);
+      const count = piece instanceof Uint8Array ? piece.length : piece.zeros;
+      total += count;
+      this.#counters.add("bytesDone", count);
+    }
+    return total;
   }
 }
 

@@ -133,7 +133,8 @@ describe("packs that are gone although the index lists them", () => {
 describe("packs that a killed run has left", () => {
   test("are used by the next run, which stores none of their blobs again", async () => {
     const { repository, orphans } = await withOrphans();
-    expect(orphans).toBeGreaterThanOrEqual(4);
+    // How many depends on which thread was given what.
+    expect(orphans).toBeGreaterThanOrEqual(2);
     const { adoptedPacks, counts } = await backUp(repository, [sample.folder]);
     expect(adoptedPacks).toBe(orphans);
     expect(counts.dataBlobs).toBe(0);

@@ -33,13 +33,14 @@ export function parseConfiguration(text: string, path: string): Configuration {
   }
   const parsed = configurationSchema.safeParse(valueOf(document, refuse) ?? {});
   if (!parsed.success) return refuse(parsed.error.issues.flatMap((issue) => problemsOf(issue, document)));
-  const { repositories, sources, scratch } = parsed.data;
+  const { repositories, sources, waivers, scratch } = parsed.data;
   return {
     path,
     repositories: new Map(Object.entries(repositories)),
     sources: new Map(
       Object.entries(sources).map(([name, source]): [string, SourceConfiguration] => [name, { ...source, name }]),
     ),
+    waivers,
     scratch,
   };
 }

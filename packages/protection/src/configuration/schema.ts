@@ -50,6 +50,23 @@ export type SourceConfiguration = z.infer<typeof common> & {
 
 export type RepositoryConfiguration = z.infer<typeof repository>;
 
+const waiver = z.strictObject({
+  what: z
+    .string()
+    .min(1)
+    .describe(
+      "What is not protected, and need not be: an id as `holdfast coverage` shows it, also with *, or an absolute path or pattern of paths.",
+    ),
+  owner: z.string().trim().min(1, "name who answers for it").describe("Who answers for it."),
+  reason: z.string().trim().min(1, "say why").describe("Why it need not be protected."),
+  until: z.iso
+    .date("give a day such as 2027-06-30")
+    .describe("The last day on which it holds. Then somebody has to think about it again."),
+});
+
+/** Says that something need not be protected, for a while. */
+export type Waiver = z.infer<typeof waiver>;
+
 /** The settings of a kind are checked by the schema of that kind, so that it is written once. */
 const source = z.record(z.string(), z.unknown()).transform((given, context): Omit<SourceConfiguration, "name"> => {
   const known = common.safeParse(given);
@@ -71,6 +88,7 @@ export const configurationSchema = z
     version: z.literal(1).describe("The version of this form of configuration."),
     repositories: z.record(name, repository).default({}).describe("Where copies are kept, by a name of your own."),
     sources: z.record(name, source).default({}).describe("What is protected, by a name of your own."),
+    waivers: z.array(waiver).default([]).describe("What is not protected on purpose, for `holdfast coverage`."),
     scratch: absolutePath
       .optional()
       .describe("A folder for restored copies while they are proven. Default: the system's."),
@@ -91,6 +109,7 @@ export interface Configuration {
   readonly path: string;
   readonly repositories: ReadonlyMap<string, RepositoryConfiguration>;
   readonly sources: ReadonlyMap<string, SourceConfiguration>;
+  readonly waivers: readonly Waiver[];
   readonly scratch: string | undefined;
 }
 

@@ -8,7 +8,7 @@ import {
   type Repository,
   repositoryFolder,
 } from "@holdfast/engine";
-import { type SourceWarning, givenCapture } from "@holdfast/sources";
+import { type SourceWarning, givenCapture, plannedCapture } from "@holdfast/sources";
 import type { OpenedSource } from "./open-source.ts";
 
 /** Tags by which snapshots of sources are found. */
@@ -41,9 +41,11 @@ export async function captureSource(
   { opened, backup: options, signal, onWarning, onEvent, onBackup }: CaptureRun,
 ): Promise<BackupResult> {
   const { name, kind, source } = opened;
-  const capture = await source.capture({ signal, onWarning });
+  const identity = { kind: kind.kind, name, hostname: options.hostname };
+  const tags = [...new Set([...options.tags, ...sourceTags(opened)])];
+  const planned = plannedCapture(repository, { ...identity, backup: options, tags, signal, onWarning });
+  const capture = await source.capture({ signal, onWarning, destination: planned.destination });
   try {
-    const identity = { kind: kind.kind, name, hostname: options.hostname };
     const backup = new Backup(repository, {
       ...options,
       targets: [],
@@ -51,7 +53,8 @@ export async function captureSource(
       // A copy on this machine must not store itself.
       rules: { ...(capture.rules ?? NO_RULES), repository: repositoryFolder(repository.backend.location) },
       cwd: "/",
-      tags: [...new Set([...options.tags, ...sourceTags(opened)])],
+      tags,
+      parent: planned.parent(),
       excludes: [],
       signal,
       onEvent,

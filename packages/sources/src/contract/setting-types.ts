@@ -1,6 +1,6 @@
 /** Types of settings that several kinds have. Each says in its own words what is wrong. */
-import { parseDuration } from "@holdfast/base";
-import { parseSizeBytes } from "@holdfast/engine";
+import { messageOf, parseDuration } from "@holdfast/base";
+import { PatternSet, parseSizeBytes } from "@holdfast/engine";
 import { z } from "zod";
 
 /** A time such as `30s`, `5m`, `1h30m` or `1d`, in milliseconds. */
@@ -33,6 +33,15 @@ export const absolutePath = z
   .string()
   .startsWith("/", "give an absolute path")
   .refine((path) => !path.includes("\0"), "a path has no NUL character");
+
+/** A pattern of paths that are left out, as `backup --exclude` takes it. */
+export const pathPattern = z.string().superRefine((text, context) => {
+  try {
+    PatternSet.parse([text], { ignoreCase: false });
+  } catch (error) {
+    context.addIssue(messageOf(error));
+  }
+});
 
 /** Where a secret is: in a variable, a file, or the output of a command. */
 export const secretReference = z.union(

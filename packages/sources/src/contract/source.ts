@@ -12,10 +12,10 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntry, SelectionRules } from "@holdfast/engine";
+import type { GivenEntry, Id, SelectionRules } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
-import type { CaptureFacts } from "./facts.ts";
+import type { CaptureFacts, StoredFacts } from "./facts.ts";
 import type { SourceSurroundings } from "./surroundings.ts";
 
 export interface CallOptions {
@@ -51,6 +51,24 @@ export interface Source {
 export interface CaptureOptions extends CallOptions {
   /** Something that the user must know, and that is no failure. */
   readonly onWarning: (warning: SourceWarning) => void;
+  /** Where it goes. Absent: nothing is known of it, and everything is read. */
+  readonly destination?: CaptureDestination;
+}
+
+/** For kinds that need not read again what an earlier snapshot has. */
+export interface CaptureDestination {
+  /** Tells the repository from others. */
+  readonly repository: string;
+  /**
+   * The capture of this source that the new snapshot will be compared with; `undefined` when there is none, or none that can be used.
+   * It lists snapshots and reads the index, so who does not need it does not ask. Asking again gives the same.
+   */
+  previous(): Promise<PreviousCapture | undefined>;
+}
+
+export interface PreviousCapture {
+  readonly snapshot: Id;
+  readonly facts: StoredFacts;
 }
 
 export interface SourceWarning {
@@ -112,6 +130,14 @@ export interface ProofReport {
   readonly checks: readonly ProofCheck[];
   /** From the beginning until the copy was usable; `undefined` when it never was. */
   readonly usableAfterMs: number | undefined;
+  /** What shows it to a person: the end of a console's log, a picture of a screen. Small. */
+  readonly evidence?: readonly ProofEvidence[];
+}
+
+export interface ProofEvidence {
+  /** A file name. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /** One thing that was looked at. */

@@ -37,9 +37,15 @@ export interface EtcdCredentials {
 export class EtcdClient {
   readonly #programs: Programs;
   readonly #settings: EtcdSettings;
+  readonly #endpoint: string;
   readonly #credentials: EtcdCredentials | undefined;
 
-  constructor(programs: Programs, settings: EtcdSettings, credentials: EtcdCredentials | undefined) {
+  constructor(
+    programs: Programs,
+    settings: EtcdSettings,
+    { endpoint, credentials }: { endpoint: string; credentials: EtcdCredentials | undefined },
+  ) {
+    this.#endpoint = endpoint;
     this.#programs = programs;
     this.#settings = settings;
     this.#credentials = credentials;
@@ -97,14 +103,14 @@ export class EtcdClient {
   }
 
   async #text(args: readonly string[], options: CallOptions): Promise<string> {
-    const { endpoint, ca, certificate, key } = this.#settings;
+    const { ca, certificate, key } = this.#settings;
     const option = (name: string, value: string | undefined): string[] =>
       value === undefined ? [] : [`${name}=${value}`];
     const credentials = this.#credentials;
     const call: ProgramCall = {
       tool: etcdTool(this.#settings, "etcdctl"),
       args: [
-        `--endpoints=${endpoint}`,
+        `--endpoints=${this.#endpoint}`,
         ...option("--cacert", ca),
         ...option("--cert", certificate),
         ...option("--key", key),

@@ -23,7 +23,7 @@ import { sourcesError } from "../errors.ts";
 import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { requireRoom } from "../host/room.ts";
 import { Programs } from "../programs/programs.ts";
-import { EtcdClient, type EtcdCredentials } from "./etcd-client.ts";
+import { EtcdClient, type EtcdCredentials, type EtcdStatus } from "./etcd-client.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
 import { proveSnapshot } from "./prove-snapshot.ts";
 import { type EtcdSettings, etcdSettings } from "./settings.ts";
@@ -49,10 +49,9 @@ export class EtcdSource implements Source {
 
   async capture({ signal, onWarning }: CaptureOptions): Promise<Capture> {
     signal.throwIfAborted();
-    const client = new EtcdClient(this.#programs, this.#settings, await this.#credentials({ signal }));
     const tool = await SnapshotTool.find(this.#programs, this.#settings);
+    const [client, status] = await this.#member({ signal });
     const version = await client.version({ signal });
-    const status = await client.status({ signal });
     const alarms = await client.alarms({ signal });
     if (alarms.includes("CORRUPT")) {
       throw sourcesError("SOURCES_UNREACHABLE", {
@@ -148,6 +147,23 @@ export class EtcdSource implements Source {
     const { user, password } = this.#settings;
     if (user === undefined || password === undefined) return undefined;
     return { user, password: await this.#surroundings.secret(password, this.#title, { signal }) };
+  }
+
+  /** The first member that answers. @throws what the last one did */
+  async #member({ signal }: CallOptions): Promise<[EtcdClient, EtcdStatus]> {
+    const credentials = await this.#credentials({ signal });
+    let failure: unknown;
+    for (const endpoint of this.#settings.endpoints) {
+      const client = new EtcdClient(this.#programs, this.#settings, { endpoint, credentials });
+      try {
+        return [client, await client.status({ signal })];
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isHoldfastError(error, "SOURCES_UNREACHABLE")) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
   }
 
   /** `undefined` when the user may not read keys: snapshots need other rights. */

@@ -105,7 +105,7 @@ async function startOn(
 ): Promise<[StartedServer, EtcdClient]> {
   const url = `http://127.0.0.1:${port}`;
   const { tools } = settings;
-  const client = new EtcdClient(programs, etcdSettings.parse({ endpoint: url, tools }), credentials);
+  const client = new EtcdClient(programs, etcdSettings.parse({ tools }), { endpoint: url, credentials });
   const server = await StartedServer.start(
     programs,
     {

@@ -14,9 +14,11 @@ const query = z.strictObject({
 });
 
 export const etcdSettings = z.strictObject({
-  endpoint: endpoint
-    .default("http://127.0.0.1:2379")
-    .describe("The member that is asked; a snapshot comes from one, and all have the same data."),
+  endpoints: z
+    .array(endpoint)
+    .min(1)
+    .default(["http://127.0.0.1:2379"])
+    .describe("Members; the first that answers is asked, as a snapshot comes from one and all have the same data."),
   user: z
     .string()
     .regex(/^[^:]+$/, "give a name without a colon")

@@ -5,7 +5,8 @@ import { type Selection, fsPath, listFolder, lstatNs } from "@holdfast/engine";
 import type { CallOptions } from "../contract/source.ts";
 import { SQLITE_HEADER } from "../sqlite/header.ts";
 
-const NAMES = /\.(db|db3|sqlite|sqlite3|s3db|sdb|sl3)$/i;
+/** Endings by which a file is looked at; others only while something lies beside them. */
+export const DATABASE_NAMES = /\.(db|db3|sqlite|sqlite3|s3db|sdb|sl3)$/i;
 /** What SQLite keeps beside a database that is in use. */
 export const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 /** The walk would otherwise keep signals waiting until its end. */
@@ -70,7 +71,7 @@ function takenIn(folder: string, selection: Selection): Taken[] {
     const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
     const isMeant =
       type === "folder" ||
-      (type === "file" && (NAMES.test(name) || COMPANIONS.some((ending) => entries.has(name + ending))));
+      (type === "file" && (DATABASE_NAMES.test(name) || COMPANIONS.some((ending) => entries.has(name + ending))));
     if (!isMeant || selection.excludesPath(path)) continue;
     taken.push({ name, type });
   }

@@ -1,20 +1,12 @@
 /** What the configuration says of a source of kind `files`. */
-import { CACHE_TAG, PatternSet, type SelectionRules, parseTagFile } from "@holdfast/engine";
-import { messageOf } from "@holdfast/base";
+import { CACHE_TAG, type SelectionRules, parseTagFile } from "@holdfast/engine";
 import { z } from "zod";
-import { absolutePath, size } from "../contract/setting-types.ts";
+import { absolutePath, pathPattern, size } from "../contract/setting-types.ts";
+import { isWithin } from "../host/within.ts";
 
 const cleanPath = absolutePath.transform((text) =>
   text === "/" ? text : text.replaceAll(/\/+/g, "/").replace(/\/$/, ""),
 );
-
-const pattern = z.string().superRefine((text, context) => {
-  try {
-    PatternSet.parse([text], { ignoreCase: false });
-  } catch (error) {
-    context.addIssue(messageOf(error));
-  }
-});
 
 export const filesSettings = z.strictObject({
   paths: z
@@ -24,7 +16,7 @@ export const filesSettings = z.strictObject({
       message: "one of the paths lies in another, or stands there twice",
     })
     .describe("Files and folders, absolute."),
-  exclude: z.array(pattern).default([]).describe("Patterns of what is left out, as `backup --exclude` takes them."),
+  exclude: z.array(pathPattern).default([]).describe("Patterns of what is left out, as `backup --exclude` takes them."),
   "exclude-if-present": z
     .array(z.string().min(1))
     .default([])
@@ -69,9 +61,4 @@ export function selectionRules(settings: FilesSettings): SelectionRules {
     largerThanBytes: settings["exclude-larger-than"],
     oneFileSystem: settings["one-file-system"],
   };
-}
-
-/** Whether a path is another, or lies in it. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }

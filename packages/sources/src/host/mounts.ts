@@ -7,6 +7,8 @@ export interface Mount {
   readonly type: string;
   /** The device, or what the file system calls its source. */
   readonly device: string;
+  /** Its number, `8:1`: the same wherever it is mounted. */
+  readonly id: string;
   /** Which folder of the file system is mounted: `/` for all of it. */
   readonly root: string;
 }
@@ -18,10 +20,11 @@ export function parseMounts(text: string): Mount[] {
     .filter((line) => line !== "")
     .flatMap((line) => {
       const [head = "", tail = ""] = line.split(" - ");
-      const [, , , root, point] = head.split(" ");
+      const [, , id, root, point] = head.split(" ");
       const [type, device] = tail.split(" ");
-      if (root === undefined || point === undefined || type === undefined || device === undefined) return [];
-      return [{ point: unescape(point), type, device: unescape(device), root: unescape(root) }];
+      if (id === undefined || root === undefined || point === undefined || type === undefined || device === undefined)
+        return [];
+      return [{ point: unescape(point), type, device: unescape(device), id, root: unescape(root) }];
     });
 }
 

@@ -227,10 +227,17 @@ class Run {
     });
     // A program may end before it has read all; its exit code says whether that is a failure.
     stdin.on("error", () => {});
+    const chunks = input[Symbol.asyncIterator]();
     try {
-      for await (const chunk of input) {
-        if (isClosed) return;
-        if (!stdin.write(chunk))
+      for (;;) {
+        // It may end while its input has nothing for it, and will not have for long.
+        const next = await Promise.race([chunks.next(), closed]);
+        if (isClosed || next === undefined) {
+          void Promise.resolve(chunks.return?.()).catch(() => {});
+          return;
+        }
+        if (next.done === true) break;
+        if (!stdin.write(next.value))
           await Promise.race([new Promise<void>((resolve) => stdin.once("drain", resolve)), closed]);
       }
       stdin.end();

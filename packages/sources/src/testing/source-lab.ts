@@ -18,6 +18,7 @@ import type { Source, SourceWarning } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { openCaptured } from "../snapshot/captured-snapshot.ts";
 import { givenCapture } from "../snapshot/given-capture.ts";
+import { plannedCapture } from "../snapshot/planned-capture.ts";
 
 export interface LabCapture {
   readonly result: BackupResult;
@@ -73,20 +74,23 @@ export class SourceLab {
   async capture(source: Source, identity: { kind: string; name: string }, signal?: AbortSignal): Promise<LabCapture> {
     const warnings: SourceWarning[] = [];
     const within = signal ?? new AbortController().signal;
-    const capture = await source.capture({ signal: within, onWarning: (warning) => warnings.push(warning) });
+    const onWarning = (warning: SourceWarning): void => void warnings.push(warning);
+    const backup = { parent: { kind: "auto", groupBy: ["host", "paths"] }, hostname: "lab" } as const;
+    const planned = plannedCapture(this.repository, { ...identity, backup, tags: [], signal: within, onWarning });
+    const capture = await source.capture({ signal: within, onWarning, destination: planned.destination });
     try {
       const result = await new Backup(this.repository, {
         targets: [],
         given: givenCapture(capture, { ...identity, hostname: "lab" }),
         rules: capture.rules ?? NO_RULES,
         cwd: "/",
-        hostname: "lab",
+        hostname: backup.hostname,
         username: "tester",
         uid: 0,
         gid: 0,
         tags: [],
         excludes: [],
-        parent: { kind: "auto", groupBy: ["host", "paths"] },
+        parent: planned.parent(),
         reading: { withAtime: false, ignoreInode: false, ignoreCtime: false },
         compression: "auto",
         packSizeBytes: 4 * 1024 * 1024,

@@ -19,9 +19,12 @@ describe.skipIf(!hasEtcd)("with a server", () => {
     server.startWriter();
     const restored = await TestEtcd.at(folder, "restored");
     return {
-      settings: { endpoint: server.url, queries: [{ key: "/shop/7", expect: "value 7" }, { key: "/shop/0" }] },
+      settings: {
+        endpoints: ["http://127.0.0.1:1", server.url],
+        queries: [{ key: "/shop/7", expect: "value 7" }, { key: "/shop/0" }],
+      },
       broken: [
-        { what: "no server", settings: { endpoint: "http://127.0.0.1:1" }, code: "SOURCES_UNREACHABLE" },
+        { what: "no server", settings: { endpoints: ["http://127.0.0.1:1"] }, code: "SOURCES_UNREACHABLE" },
         { what: "no tool", settings: { tools: folder }, code: "SOURCES_TOOL_MISSING" },
       ],
       async destroy() {
@@ -63,7 +66,7 @@ describe.skipIf(!hasEtcd)("with a server", () => {
     });
 
     const open = (settings: Record<string, unknown> = {}) =>
-      etcdKind.open("cluster", etcdKind.settings.parse({ endpoint: server.url, ...settings }), lab.surroundings());
+      etcdKind.open("cluster", etcdKind.settings.parse({ endpoints: [server.url], ...settings }), lab.surroundings());
     const prove = async (source: ReturnType<typeof open>) =>
       source.prove(await lab.captured(), { scratch: lab.newFolder(), signal: never, onStep: () => {} });
 
@@ -134,13 +137,13 @@ describe.skipIf(!hasEtcd)("with a server", () => {
         guarded.ask("user", "add", `root:${PASSWORD}`);
         guarded.ask("user", "grant-role", "root", "root");
         guarded.ask("auth", "enable");
-        const as = (password: string) => open({ endpoint: guarded.url, user: "root", password: { env: password } });
+        const as = (password: string) => open({ endpoints: [guarded.url], user: "root", password: { env: password } });
         await lab.capture(as("PASSWORD"), identity);
         expect((await prove(as("PASSWORD"))).checks.filter(({ passed }) => !passed).map(({ name }) => name)).toEqual(
           [],
         );
         await expect(lab.capture(as("WRONG"), identity)).rejects.toMatchObject({ code: "SOURCES_CREDENTIALS" });
-        await expect(lab.capture(open({ endpoint: guarded.url }), identity)).rejects.toMatchObject({
+        await expect(lab.capture(open({ endpoints: [guarded.url] }), identity)).rejects.toMatchObject({
           code: "SOURCES_CREDENTIALS",
         });
       } finally {
@@ -150,7 +153,7 @@ describe.skipIf(!hasEtcd)("with a server", () => {
 
     test("a disk that is too small for the snapshot is said before anything is read", async () => {
       const surroundings = { ...lab.surroundings(), temporary: "/proc" };
-      const source = etcdKind.open("cluster", etcdKind.settings.parse({ endpoint: server.url }), surroundings);
+      const source = etcdKind.open("cluster", etcdKind.settings.parse({ endpoints: [server.url] }), surroundings);
       await expect(lab.capture(source, identity)).rejects.toMatchObject({ code: "SOURCES_NO_ROOM" });
     });
   });

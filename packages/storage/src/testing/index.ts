@@ -12,7 +12,7 @@ export { FakeClock } from "./fake-clock.ts";
 export { type ConnectionFault, type FaultChoice, FaultProxy } from "./fault-proxy.ts";
 export { type SampleFile, sampleBytes, sampleFile } from "./sample-files.ts";
 export { RoundProxy } from "./round-proxy.ts";
-export { type RunningServer, type ServerProgram, hasProgram, startServer } from "./server-program.ts";
+export { type RunningServer, type ServerProgram, freePort, hasProgram, startServer } from "./server-program.ts";
 export { MemoryBackend } from "../memory/memory-backend.ts";
 export { SshServer, hasSshServer, sshUser } from "./ssh-server.ts";
 export { DAV_APACHE, DAV_PASSWORD, DAV_USER } from "./webdav-servers.ts";

@@ -6,7 +6,7 @@ import type { CaptureOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { mountOf } from "../../host/mounts.ts";
 import type { Programs } from "../../programs/programs.ts";
-import { isWithin } from "../settings.ts";
+import { isWithin } from "../../host/within.ts";
 import { freezeBtrfs } from "./btrfs.ts";
 import { freezeLvm } from "./lvm.ts";
 import { freezeZfs } from "./zfs.ts";

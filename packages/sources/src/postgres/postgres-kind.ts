@@ -1,0 +1,10 @@
+/** The kind `postgres`. */
+import type { SourceKind } from "../contract/source.ts";
+import { postgresSource } from "./postgres-source.ts";
+import { type PostgresSettings, postgresSettings } from "./settings.ts";
+
+export const postgresKind: SourceKind<PostgresSettings> = {
+  kind: "postgres",
+  settings: postgresSettings,
+  open: postgresSource,
+};

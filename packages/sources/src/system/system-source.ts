@@ -1,0 +1,115 @@
+/** A Linux system as a source: what it is as a report, its own files, and a rebuild for a blank machine made of both. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { CapturedTree } from "../contract/captured-tree.ts";
+import { chosenForm } from "../contract/forms.ts";
+import type {
+  Capture,
+  CaptureOptions,
+  ProofReport,
+  ProveOptions,
+  RestoreOptions,
+  RestoreReport,
+  Source,
+} from "../contract/source.ts";
+import type { SourceSurroundings } from "../contract/surroundings.ts";
+import { sourcesError } from "../errors.ts";
+import { requireEmptyFolder } from "../host/empty-folder.ts";
+import { REPORT } from "./capture/layout.ts";
+import { captureSystem } from "./capture/capture-system.ts";
+import { Inspection } from "./host/inspection.ts";
+import { proveSystem } from "./proof/prove-system.ts";
+import { writeRebuild } from "./rebuild/write-rebuild.ts";
+import { type SystemSettings, systemSettings } from "./settings.ts";
+
+export class SystemSource implements Source {
+  readonly forms = [
+    { name: "rebuild", description: "as a folder with a script that makes a blank Debian machine what this one was" },
+    { name: "folder", description: "as files in an empty folder" },
+    { name: "report", description: "the report alone, in an empty folder" },
+  ];
+  readonly #name: string;
+  readonly #settings: SystemSettings;
+  readonly #surroundings: SourceSurroundings;
+
+  constructor(name: string, settings: SystemSettings, surroundings: SourceSurroundings) {
+    this.#name = name;
+    this.#settings = settings;
+    this.#surroundings = surroundings;
+  }
+
+  async capture({ signal, onWarning }: CaptureOptions): Promise<Capture> {
+    signal.throwIfAborted();
+    await this.#requireRoot();
+    const inspection = new Inspection({
+      root: this.#settings.root,
+      surroundings: this.#surroundings,
+      source: this.#title,
+      commandLimitMs: this.#settings["command-time-limit"],
+      signal,
+    });
+    const parts = { name: this.#name, source: this.#title, settings: this.#settings, inspection, onWarning };
+    return captureSystem(parts);
+  }
+
+  async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
+    const { signal, folder, overwrite = false, onStep } = options;
+    const form = chosenForm(this.forms, options.form, this.#title);
+    const { "without-packages": without } = this.#with(options.settings);
+    // What is in the folder for temporary things is gone at the end of the run.
+    if (folder === undefined || folder.startsWith(`${this.#surroundings.temporary}/`)) {
+      throw this.#unsupported("restoring", "no folder was named; give one with --target");
+    }
+    await requireEmptyFolder(folder, { overwrite });
+    if (form === "report") {
+      onStep(`writing the report to ${folder}`);
+      await captured.extract(REPORT, folder, { signal });
+      return { restored: ["the report on the system"], place: folder, remaining: [] };
+    }
+    if (form === "folder") {
+      onStep(`writing files to ${folder}`);
+      await captured.extract(undefined, folder, { signal });
+      return { restored: ["the report and all files of the capture"], place: folder, remaining: [] };
+    }
+    onStep(`writing the rebuild to ${folder}`);
+    const { paths, remaining } = await writeRebuild(captured, folder, { source: this.#title, without, signal });
+    return {
+      restored: [
+        `a rebuild with ${paths.file.length} files and folders: run ${join(folder, "rebuild.sh")} on a blank machine`,
+      ],
+      place: folder,
+      remaining,
+    };
+  }
+
+  prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport> {
+    const parts = { captured, source: this.#title, settings: this.#settings, surroundings: this.#surroundings };
+    return proveSystem({ ...parts, options });
+  }
+
+  get #title(): string {
+    return `source ${this.#name}`;
+  }
+
+  /** @throws SOURCES_SETTINGS */
+  #with(changes: Readonly<Record<string, unknown>> = {}): SystemSettings {
+    const parsed = systemSettings.pick({ "without-packages": true }).safeParse(changes);
+    if (parsed.success) return "without-packages" in changes ? { ...this.#settings, ...parsed.data } : this.#settings;
+    const reason = `${z.prettifyError(parsed.error)}; only without-packages can be set for a restore`;
+    throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason });
+  }
+
+  async #requireRoot(): Promise<void> {
+    const { root } = this.#settings;
+    const isFolder = await stat(root).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${root} is no folder` });
+  }
+
+  #unsupported(what: string, reason: string): Error {
+    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
+  }
+}

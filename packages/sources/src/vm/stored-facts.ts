@@ -1,0 +1,51 @@
+/** What a capture of a machine says of itself, and what is read of an earlier one. */
+import { z } from "zod";
+import type { PreviousCapture } from "../contract/source.ts";
+import type { StoredFacts } from "../contract/facts.ts";
+import { sourcesError } from "../errors.ts";
+
+const FILE_NAME = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+
+const DISK = z.object({
+  name: FILE_NAME,
+  /** In the capture. */
+  file: z.string().regex(/^disks\/[A-Za-z0-9][A-Za-z0-9._-]*\.raw$/),
+  sizeBytes: z.int().nonnegative(),
+  format: z.string(),
+  image: z.string(),
+  /** Keeps what has changed since this capture. */
+  bitmap: z.string().optional(),
+  /** What was read of it: all that is not a hole, or what had changed. */
+  readBytes: z.int().nonnegative(),
+  changedOnly: z.boolean(),
+});
+
+const DETAIL = z.object({
+  disks: z.array(DISK).min(1),
+  files: z.array(FILE_NAME).default([]),
+  frozen: z.int().nonnegative().optional(),
+  machine: z
+    .object({
+      memoryBytes: z.int().positive().optional(),
+      cpus: z.int().positive().optional(),
+      type: z.string().optional(),
+      uefi: z.boolean().optional(),
+    })
+    .default({}),
+});
+
+export type DiskFacts = z.infer<typeof DISK>;
+export type VmDetail = z.infer<typeof DETAIL>;
+
+/** @throws SOURCES_DAMAGED */
+export function vmDetail({ detail }: StoredFacts): VmDetail {
+  const parsed = DETAIL.safeParse(detail);
+  if (parsed.success) return parsed.data;
+  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+}
+
+/** The disk of this name in an earlier capture. */
+export function previousDisk(previous: PreviousCapture | undefined, name: string): DiskFacts | undefined {
+  const parsed = DETAIL.safeParse(previous?.facts.detail);
+  return parsed.success ? parsed.data.disks.find((each) => each.name === name) : undefined;
+}
