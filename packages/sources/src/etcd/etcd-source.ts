@@ -52,14 +52,7 @@ export class EtcdSource implements Source {
     const tool = await SnapshotTool.find(this.#programs, this.#settings);
     const [client, status] = await this.#member({ signal });
     const version = await client.version({ signal });
-    const alarms = await client.alarms({ signal });
-    if (alarms.includes("CORRUPT")) {
-      throw sourcesError("SOURCES_UNREACHABLE", {
-        source: this.#title,
-        reason: "it has found its own data corrupt (alarm CORRUPT)",
-      });
-    }
-    if (alarms.length > 0) onWarning({ code: "alarm", message: `the cluster has raised ${alarms.join(", ")}` });
+    const alarms = await this.#alarms(client, { signal, onWarning });
     // It may grow meanwhile.
     await requireRoom(this.#surroundings.temporary, status.sizeBytes * 1.1, this.#title);
     const folder = await mkdtemp(join(this.#surroundings.temporary, "etcd-"));
@@ -147,6 +140,19 @@ export class EtcdSource implements Source {
     const { user, password } = this.#settings;
     if (user === undefined || password === undefined) return undefined;
     return { user, password: await this.#surroundings.secret(password, this.#title, { signal }) };
+  }
+
+  /** @throws SOURCES_UNREACHABLE when its data is known to be damaged */
+  async #alarms(client: EtcdClient, { signal, onWarning }: CaptureOptions): Promise<readonly string[]> {
+    const alarms = await client.alarms({ signal });
+    if (alarms.includes("CORRUPT")) {
+      throw sourcesError("SOURCES_UNREACHABLE", {
+        source: this.#title,
+        reason: "it has found its own data corrupt (alarm CORRUPT)",
+      });
+    }
+    if (alarms.length > 0) onWarning({ code: "alarm", message: `the cluster has raised ${alarms.join(", ")}` });
+    return alarms;
   }
 
   /** The first member that answers. @throws what the last one did */

@@ -73,19 +73,22 @@ export async function proveSnapshot(captured: CapturedTree, proof: SnapshotProof
     const usableAfterMs = performance.now() - beganMs;
     const asked = client;
     checks.push(await lookAt("keys and checksum", { signal }, () => compare(asked, detail, { signal })));
-    for (const query of settings.queries) {
-      onStep(`reading ${query.key}`);
-      checks.push(
-        await lookAt(query.key, { signal }, async () => {
-          const { key, expect } = query;
-          return judgeAnswer(expect === undefined ? key : { sql: key, expect }, await asked.get(key, { signal }));
-        }),
-      );
-    }
+    for (const query of settings.queries) checks.push(await ask(asked, query, proof));
     return { checks, usableAfterMs };
   } finally {
-    await (server as StartedServer | undefined)?.end();
+    await server?.end();
   }
+}
+
+function ask(
+  client: EtcdClient,
+  { key, expect }: EtcdSettings["queries"][number],
+  proof: SnapshotProof,
+): Promise<ProofCheck> {
+  proof.onStep(`reading ${key}`);
+  return lookAt(key, proof, async () =>
+    judgeAnswer(expect === undefined ? key : { sql: key, expect }, await client.get(key, proof)),
+  );
 }
 
 async function start(proof: SnapshotProof, peerUrl: string): Promise<[StartedServer, EtcdClient]> {

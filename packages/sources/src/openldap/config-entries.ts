@@ -30,17 +30,20 @@ export function withDirectories(config: readonly LdifEntry[], directories: Reado
 
 /** What would reach out to others, or needs what is not here: certificates, files of the running server, rules for its clients. */
 const LEFT_OUT = [
-  ...[
-    "olcPidFile",
-    "olcArgsFile",
-    "olcLogFile",
-    "olcSecurity",
-    "olcRequires",
-    "olcDisallows",
-    "olcAuthzRegexp",
-    "olcReferral",
-  ],
-  ...["olcSyncrepl", "olcUpdateRef", "olcMirrorMode", "olcMultiProvider", "olcRootPW", "olcServerID"],
+  "olcPidFile",
+  "olcArgsFile",
+  "olcLogFile",
+  "olcSecurity",
+  "olcRequires",
+  "olcDisallows",
+  "olcAuthzRegexp",
+  "olcReferral",
+  "olcSyncrepl",
+  "olcUpdateRef",
+  "olcMirrorMode",
+  "olcMultiProvider",
+  "olcRootPW",
+  "olcServerID",
 ];
 
 /**

@@ -38,6 +38,7 @@ export async function proveDirectory(captured: CapturedTree, proof: DirectoryPro
     checks.push(
       await lookAt(`entries of ${suffix}`, { signal }, async () => {
         const found = await countedEntries(
+          tools,
           await tools.call("slapcat", ["-g", "-F", String(config), "-b", suffix]),
           proof,
         );
@@ -51,52 +52,58 @@ export async function proveDirectory(captured: CapturedTree, proof: DirectoryPro
   let server: StartedServer | undefined;
   try {
     onStep("starting a server on it");
-    const search = (base: string, scope: string, filter: string): ProgramCall => ({
+    const search: Search = (base, scope, filter) => ({
       tool: "ldapsearch",
       args: ["-Q", "-Y", "EXTERNAL", "-H", url, "-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope, filter, "1.1"],
     });
     checks.push(
       await lookAt("a server serves it", { signal }, async () => {
         server = await start(proof, String(config), url, (options) =>
-          countedEntries(search("", "base", "(objectClass=*)"), options),
+          countedEntries(tools, search("", "base", "(objectClass=*)"), options),
         );
         const served = databases.filter(({ entries }) => entries > 0);
-        for (const { suffix } of served) await countedEntries(search(suffix, "base", "(objectClass=*)"), proof);
+        for (const { suffix } of served) await countedEntries(tools, search(suffix, "base", "(objectClass=*)"), proof);
         return { passed: true, detail: `suffixes that answer: ${served.length}` };
       }),
     );
     if (server === undefined) return { checks, usableAfterMs: undefined };
     const usableAfterMs = performance.now() - beganMs;
-    for (const { base, filter, expect } of settings.queries) {
-      const name = `${base} ${filter}`;
-      onStep(`asking ${name}`);
-      checks.push(
-        await lookAt(name, { signal }, async () => {
-          const found = await countedEntries(search(base, "sub", filter), proof);
-          const passed = expect === undefined ? found > 0 : found === expect;
-          const detail = passed
-            ? `${found} entries`
-            : `${found} entries, where ${expect ?? "at least one"} was expected`;
-          return { passed, detail };
-        }),
-      );
-    }
+    for (const query of settings.queries) checks.push(await ask(query, search, proof));
     return { checks, usableAfterMs };
   } finally {
     await server?.end();
     await rm(folder, { recursive: true, force: true });
   }
+}
 
-  /** Entries begin with their names, whole or in base64. */
-  async function countedEntries(call: ProgramCall, options: CallOptions): Promise<number> {
-    let [count, rest] = [0, "\n"];
-    for await (const chunk of tools.programs.stream(call, options)) {
-      const text = rest + Buffer.from(chunk).toString("latin1");
-      count += text.split("\ndn:").length - 1;
-      rest = text.endsWith("\ndn:") ? "" : text.slice(-3);
-    }
-    return count;
+type Search = (base: string, scope: string, filter: string) => ProgramCall;
+
+function ask(
+  { base, filter, expect }: OpenldapSettings["queries"][number],
+  search: Search,
+  proof: DirectoryProof,
+): Promise<ProofCheck> {
+  const name = `${base} ${filter}`;
+  proof.onStep(`asking ${name}`);
+  return lookAt(name, proof, async () => {
+    const found = await countedEntries(proof.tools, search(base, "sub", filter), proof);
+    const passed = expect === undefined ? found > 0 : found === expect;
+    return {
+      passed,
+      detail: passed ? `${found} entries` : `${found} entries, where ${expect ?? "at least one"} was expected`,
+    };
+  });
+}
+
+/** Entries begin with their names, whole or in base64. */
+async function countedEntries(tools: SlapTools, call: ProgramCall, options: CallOptions): Promise<number> {
+  let [count, rest] = [0, "\n"];
+  for await (const chunk of tools.programs.stream(call, options)) {
+    const text = rest + Buffer.from(chunk).toString("latin1");
+    count += text.split("\ndn:").length - 1;
+    rest = text.endsWith("\ndn:") ? "" : text.slice(-3);
   }
+  return count;
 }
 
 function start(

@@ -1,5 +1,5 @@
 /** Watches the dump of a database as it passes: it must begin with the entry of its suffix, and end with a whole one. */
-import { type LdifEntry, parseLdif, sameName, valuesOf } from "./ldif.ts";
+import { parseLdif, sameName, valuesOf } from "./ldif.ts";
 
 /** More than an entry at the top of a tree has. */
 const HEAD_BYTES = 1024 * 1024;
@@ -43,9 +43,7 @@ export async function* watchedLdif(content: AsyncIterable<Uint8Array>, watch: Ld
     return;
   }
   if (last.subarray(-2).toString() !== "\n\n") throw broken(`the dump of ${suffix} ends in the middle of an entry`);
-  const top = parseLdif(head.toString("utf8")).find(({ dn }) => sameName(dn) === sameName(suffix)) as
-    | LdifEntry
-    | undefined;
+  const top = parseLdif(head.toString("utf8")).find(({ dn }) => sameName(dn) === sameName(suffix));
   if (top === undefined) throw broken(`the dump of ${suffix} lacks the entry of the suffix itself`);
   onEnd({ entries, contextCsn: valuesOf(top, "contextCSN") });
 }

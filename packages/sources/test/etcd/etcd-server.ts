@@ -38,9 +38,13 @@ export class TestEtcd {
     const log = openSync(`${this.data}.log`, "a");
     const peer = "http://localhost:2380";
     const args = [
-      ...["--name=default", `--data-dir=${this.data}`, "--listen-peer-urls=unix://localhost:0"],
-      ...[`--listen-client-urls=${this.url}`, `--advertise-client-urls=${this.url}`],
-      ...[`--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`],
+      "--name=default",
+      `--data-dir=${this.data}`,
+      "--listen-peer-urls=unix://localhost:0",
+      `--listen-client-urls=${this.url}`,
+      `--advertise-client-urls=${this.url}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=default=${peer}`,
     ];
     this.#child = spawn("etcd", args, { stdio: ["ignore", log, log], cwd: this.#folder });
     for (let n = 0; n < 200; n++) {
