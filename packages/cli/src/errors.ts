@@ -48,6 +48,12 @@ export const CLI_ERRORS = {
     message: "there is no snapshot of the source {name} in {location}",
     hint: "`holdfast backup {name}` makes one.",
   },
+  CLI_NO_EARLIER_CAPTURE: {
+    kind: "not-found",
+    message:
+      "no snapshot of the source {name} in {location} can be brought to {until}: each is later, or has no journal",
+    hint: "`holdfast journal status {name}` shows how far each can be brought; a snapshot shows a state no earlier than its own.",
+  },
   CLI_ONE_CAPTURE: {
     kind: "not-found",
     message: "there is no earlier snapshot of the source {name} in {location} to compare with",
@@ -169,6 +175,11 @@ export const CLI_ERRORS = {
   },
   CLI_NOT_A_FOLDER: { kind: "invalid-input", message: "{what} is no folder", hint: "Name the folder that holds it." },
   CLI_WRITE_FAILED: { kind: "unavailable", message: "{path} cannot be written: {reason}" },
+  CLI_SPOOL_TAKEN: {
+    kind: "conflict",
+    message: "the process {pid} fills the folder {folder} already",
+    hint: "One follower of a journal is enough. If there is none, remove {path}.",
+  },
   CLI_INTERRUPTED: { kind: "cancelled", message: "interrupted by {signal}" },
 } as const satisfies Record<string, ErrorTemplate>;
 

@@ -98,6 +98,11 @@ export async function makeRepository(variables: Readonly<Record<string, string>>
   if (code !== 0) throw new Error(`init failed: ${stderr}`);
 }
 
+/** Starts another program. */
+export function startProgram(name: string, argv: readonly string[], options: RunOptions = {}): ChildProcess {
+  return start(name, argv, options);
+}
+
 /** Runs another program to its end. */
 export function program(name: string, argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return ended(start(name, argv, options));

@@ -344,6 +344,11 @@ export const ENGINE_ERRORS = {
     kind: "invalid-input",
     message: "what a source gave cannot be stored as '{path}': {reason}",
   },
+  ENGINE_GIVEN_ABSENT: {
+    kind: "corrupt",
+    message: "'{path}' cannot be taken over from an earlier snapshot: the repository has lost {id}",
+    hint: "`holdfast check` says what else is lost, `holdfast repair packs` brings it back from another copy.",
+  },
 } as const satisfies Record<string, ErrorTemplate>;
 
 export const engineError = errorMaker(ENGINE_ERRORS);

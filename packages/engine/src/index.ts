@@ -69,7 +69,9 @@ export type {
   ParentChoice,
 } from "./backup/options.ts";
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
+export { contentIds } from "./backup/content-ids.ts";
 export {
+  type AlreadyStored,
   type ByteRange,
   type ChangedRanges,
   type GivenEntries,

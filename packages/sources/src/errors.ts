@@ -73,6 +73,41 @@ export const SOURCES_ERRORS = {
     hint: "Take another snapshot of this source. `holdfast check --read-data` says whether the repository is damaged.",
   },
 
+  // Journals
+  SOURCES_NO_JOURNAL: {
+    kind: "unsupported",
+    message: "{source} is of the kind {kind}, which has no journal",
+  },
+  SOURCES_NOT_JOURNAL: {
+    kind: "invalid-input",
+    message: "{path} is no file of a journal: {reason}",
+  },
+  SOURCES_JOURNAL_DIFFERS: {
+    kind: "conflict",
+    message: "the repository has another {name} of the same server already, so nothing was stored",
+    hint: "Two servers with one origin both write this journal: after a failover only one of them may, or each needs a source of its own.",
+  },
+  SOURCES_JOURNAL_BUSY: {
+    kind: "conflict",
+    message: "so many others write to this journal that its newest snapshot does not hold all of it",
+    hint: "Try again. What was stored is not lost, and the next push puts it together.",
+    transient: true,
+  },
+  SOURCES_NO_JOURNAL_FILE: {
+    kind: "not-found",
+    message: "the journal in the repository has no {name}",
+  },
+  SOURCES_JOURNAL_GAP: {
+    kind: "conflict",
+    message: "the journal cannot bring {source} to {target}: {reason}",
+    hint: "`holdfast journal status` shows how far each snapshot can be brought.",
+  },
+  SOURCES_TARGET_UNCLEAR: {
+    kind: "invalid-input",
+    message: "'{text}' does not say up to where",
+    hint: "Give latest, a time with its zone such as 2026-11-29T06:00:00+01:00, name:NAME, or a place such as lsn:0/3000028.",
+  },
+
   // Where it goes
   SOURCES_FORM_UNKNOWN: {
     kind: "invalid-input",

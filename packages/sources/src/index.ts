@@ -11,6 +11,17 @@ export {
   decodeFacts,
   encodeFacts,
 } from "./contract/facts.ts";
+export type {
+  JournalFile,
+  JournalFormat,
+  JournalGap,
+  JournalNeed,
+  JournalReach,
+  JournalReader,
+  JournalSource,
+  StoredJournalFile,
+} from "./contract/journal.ts";
+export { type RecoveryTarget, parseRecoveryTarget, recoveryTargetText } from "./contract/recovery-target.ts";
 export { absolutePath, commandLine, duration, secretReference, size } from "./contract/setting-types.ts";
 export {
   type Capture,
@@ -20,6 +31,7 @@ export {
   type ProofEvidence,
   type ProofReport,
   type ProveOptions,
+  type Recovery,
   type RestoreForm,
   type RestoreOptions,
   type RestoreReport,
@@ -30,6 +42,10 @@ export {
 } from "./contract/source.ts";
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
 export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
+export { journalFolder } from "./journal/journal-folder.ts";
+export { capturesOf } from "./journal/journal-needs.ts";
+export { type JournalBackup, type JournalPush, type PushedJournal, pushJournal } from "./journal/push-journal.ts";
+export { StoredJournal } from "./journal/stored-journal.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";

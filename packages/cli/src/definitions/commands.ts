@@ -6,6 +6,7 @@ import { DISCOVERY_COMMANDS } from "./discovery.ts";
 import { FIND } from "./find.ts";
 import { HISTORY_COMMANDS } from "./history.ts";
 import { INSPECTION_COMMANDS } from "./inspection.ts";
+import { JOURNAL } from "./journal.ts";
 import { OBJECT_LOCK_COMMANDS } from "./object-lock.ts";
 import { PRUNE_COMMANDS } from "./prune.ts";
 import { REMOVAL_COMMANDS } from "./removal.ts";
@@ -30,6 +31,7 @@ export const PROGRAM: CommandDefinition = {
   subcommands: [
     ...SAVING_COMMANDS,
     ...SOURCE_COMMANDS,
+    JOURNAL,
     ...DISCOVERY_COMMANDS,
     FIND,
     ...RETENTION_COMMANDS,

@@ -216,6 +216,12 @@ const restore: CommandDefinition = {
     },
     { flags: "--snapshot <id>", description: "of a source: this snapshot instead of the newest", completes: "nothing" },
     {
+      flags: "--until <when>",
+      description:
+        "of a source: go on from the snapshot by the journal: latest, a time with its zone, name:NAME, or a place such as lsn:0/3000028",
+      completes: "nothing",
+    },
+    {
       flags: "--set <setting=value>",
       description: "of a source: another setting for the place of the restored copy, such as path=/tmp/copy.db",
       repeatable: true,

@@ -17,6 +17,12 @@ const prove: CommandDefinition = {
   options: [
     { flags: "--snapshot <id>", description: "this snapshot instead of the newest", completes: "nothing" },
     {
+      flags: "--until <when>",
+      description:
+        "go on from the snapshot by the journal: latest, a time with its zone, name:NAME, or a place such as lsn:0/3000028",
+      completes: "nothing",
+    },
+    {
       flags: "-H, --host <host>",
       description: "snapshots of another machine",
       defaultText: "this machine's",

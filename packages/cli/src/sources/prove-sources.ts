@@ -18,6 +18,7 @@ import { keepEvidence } from "./keep-evidence.ts";
 import type { MeantSources } from "./meant-sources.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
+import { untilOption } from "./until-option.ts";
 
 interface Proving {
   readonly configuration: MeantSources["configuration"];
@@ -56,7 +57,8 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
       context,
       (session) =>
         session.locked("look", async (signal) => {
-          const { stored, tree } = await findCapture(session, opened, { id: options.text("snapshot"), host, signal });
+          const choice = { id: options.text("snapshot"), host, until: untilOption(options), signal };
+          const { stored, tree, recovery } = await findCapture(session, opened, choice);
           const { timeNs } = stored.snapshot;
           output.message(`proving ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(timeNs)}`);
           const scratch = await mkdtemp(join(opened.temporary, "proof-"));
@@ -65,6 +67,7 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
           try {
             report = await opened.source.prove(tree, {
               scratch,
+              ...(recovery === undefined ? {} : { recovery }),
               signal,
               onStep: (step) => output.message(`  ${step}`),
             });

@@ -15,6 +15,7 @@ import type { MeantSources } from "./meant-sources.ts";
 import { refuseOptions } from "./refuse-options.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
+import { untilOption } from "./until-option.ts";
 
 /** One source, from the first of its repositories. */
 export async function restoreSource(
@@ -22,13 +23,14 @@ export async function restoreSource(
   { configuration, sources }: MeantSources,
 ): Promise<number> {
   const { options, output } = context;
-  refuseOptions(context, ["target", "as", "snapshot", "set", "host", "replace"], "holdfast help restore");
+  refuseOptions(context, ["target", "as", "snapshot", "until", "set", "host", "replace"], "holdfast help restore");
   const [source] = sources;
   if (source === undefined) throw cliError("CLI_USAGE", { problem: "name one source", help: "holdfast help restore" });
   const { withSource } = await import("@holdfast/protection/configured");
   const host = options.list("host").at(-1) ?? hostname();
   const target = options.text("target");
   const form = options.text("as") ?? (target === undefined ? undefined : "folder");
+  const until = untilOption(options);
   const settings = givenSettings(options.list("set"));
   const [repository] = await repositoriesOf(context, configuration, source);
   if (repository === undefined) throw cliError("CLI_SOURCE_NOWHERE", { name: source.name });
@@ -37,7 +39,8 @@ export async function restoreSource(
       repository,
       (session) =>
         session.locked("look", async (signal): Promise<RestoreReport> => {
-          const { stored, tree } = await findCapture(session, opened, { id: options.text("snapshot"), host, signal });
+          const choice = { id: options.text("snapshot"), host, until, signal };
+          const { stored, tree, recovery } = await findCapture(session, opened, choice);
           output.message(
             `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
           );
@@ -45,6 +48,7 @@ export async function restoreSource(
             ...(form === undefined ? {} : { form }),
             folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
             settings,
+            ...(recovery === undefined ? {} : { recovery }),
             overwrite: options.flag("replace"),
             signal,
             onStep: (step) => output.message(`  ${step}`),

@@ -126,7 +126,7 @@ export class Backup {
       this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
-      const treeId = await this.#save(coordinator, index, parent);
+      const treeId = await this.#save(coordinator, index, found);
       this.#enter("finishing");
       if (!dryRun) await coordinator.flush();
       await coordinator.stop();
@@ -151,7 +151,8 @@ export class Backup {
   async #readWhatIsThere(): Promise<WhatIsThere> {
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, failed.signal]);
-    const listing = this.#options.dryRun ? undefined : listPacks(this.#repository, { signal });
+    const { dryRun, isSmall = false } = this.#options;
+    const listing = dryRun || isSmall ? undefined : listPacks(this.#repository, { signal });
     const look = (onListed: OnListed, both: AbortSignal): Promise<EarlierSnapshots> => this.#lookBack(onListed, both);
     try {
       return { ...(await withIndexBeside(this.#repository, look, { signal })), listed: await listing };
@@ -250,7 +251,7 @@ export class Backup {
     return coordinator;
   }
 
-  #save(coordinator: Coordinator, index: BlobIndex, parent: StoredSnapshot | undefined): Promise<Id> {
+  #save(coordinator: Coordinator, index: BlobIndex, { parent, all }: EarlierSnapshots): Promise<Id> {
     const { given, signal, onEvent } = this.#options;
     const trees = new TreeReader(new BlobReader(this.#repository, index));
     const parts: SaveParts = {
@@ -263,13 +264,14 @@ export class Backup {
       onItem: (item) => onEvent({ kind: "item", item }),
     };
     if (given === undefined) return saveTargets(parts);
-    const { chunkerPolynomial } = this.#repository.config;
-    return saveGiven({ ...parts, given, polynomial: chunkerPolynomial, index, parentId: parent?.id });
+    const stored = { repository: this.#repository, snapshots: all, index };
+    const polynomial = this.#repository.config.chunkerPolynomial;
+    return saveGiven({ ...parts, given, polynomial, stored, parentId: parent?.id });
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
   async #adopt({ index, listed }: WhatIsThere, intake: PackIntake | undefined): Promise<AdoptResult> {
-    if (intake === undefined) return { adopted: 0, missing: 0 };
+    if (intake === undefined || this.#options.isSmall === true) return { adopted: 0, missing: 0 };
     const { signal } = this.#options;
     return adoptPacks(this.#repository, index, { signal, listed, take: (pack) => intake.adopt(pack) });
   }
@@ -312,22 +314,25 @@ export class Backup {
       tags: options.tags,
       original: undefined,
       programVersion: options.programVersion,
-      summary: {
-        backupStart: formatGoTime(this.#startedAtNs),
-        backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
-        filesNew: counts.filesNew,
-        filesChanged: counts.filesChanged,
-        filesUnmodified: counts.filesUnmodified,
-        dirsNew: counts.dirsNew,
-        dirsChanged: counts.dirsChanged,
-        dirsUnmodified: counts.dirsUnmodified,
-        dataBlobs: counts.dataBlobs,
-        treeBlobs: counts.treeBlobs,
-        dataAdded: counts.dataAdded,
-        dataAddedPacked: counts.dataAddedPacked,
-        totalFilesProcessed: filesDone(counts),
-        totalBytesProcessed: counts.bytesDone,
-      },
+      summary:
+        options.isSmall === true
+          ? undefined
+          : {
+              backupStart: formatGoTime(this.#startedAtNs),
+              backupEnd: formatGoTime(BigInt(Date.now()) * 1_000_000n),
+              filesNew: counts.filesNew,
+              filesChanged: counts.filesChanged,
+              filesUnmodified: counts.filesUnmodified,
+              dirsNew: counts.dirsNew,
+              dirsChanged: counts.dirsChanged,
+              dirsUnmodified: counts.dirsUnmodified,
+              dataBlobs: counts.dataBlobs,
+              treeBlobs: counts.treeBlobs,
+              dataAdded: counts.dataAdded,
+              dataAddedPacked: counts.dataAddedPacked,
+              totalFilesProcessed: filesDone(counts),
+              totalBytesProcessed: counts.bytesDone,
+            },
     });
   }
 

@@ -4,13 +4,28 @@
  */
 import { posix } from "node:path";
 import type { Id } from "../format/id.ts";
-import type { ExtendedAttribute } from "../format/node.ts";
+import type { ExtendedAttribute, TreeNode } from "../format/node.ts";
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { Repository } from "../repository/repository.ts";
+import type { StoredSnapshot } from "../repository/snapshots.ts";
 
 export interface GivenEntries {
   /** What the snapshot says that it holds: absolute, in the order given. */
   readonly paths: readonly string[];
-  /** The content of each entry is taken to its end before the next entry is asked for. When this throws, there is no snapshot. */
-  readonly entries: AsyncIterable<GivenEntry>;
+  /**
+   * The content of each entry is taken to its end before the next entry is asked for. When this throws, there is no snapshot. A
+   * function is told what is stored already, so that entries can be taken over from it.
+   */
+  readonly entries: AsyncIterable<GivenEntry> | ((stored: AlreadyStored) => AsyncIterable<GivenEntry>);
+}
+
+/** What a backup has found in the repository when it began. */
+export interface AlreadyStored {
+  readonly repository: Repository;
+  /** Every snapshot that can be read, oldest first. */
+  readonly snapshots: readonly StoredSnapshot[];
+  /** Covers these snapshots; grows with what the backup stores. */
+  readonly index: BlobIndex;
 }
 
 /** What is absent is that of an ordinary file or folder of whoever makes the backup, changed at the time of the snapshot. */
@@ -72,7 +87,12 @@ export type GivenEntry =
    */
   | { readonly kind: "real"; readonly path: string; readonly from: string; readonly found?: boolean }
   /** A real folder of this machine with its metadata, of whose content only what is given is taken. */
-  | { readonly kind: "real-folder"; readonly path: string; readonly from: string };
+  | { readonly kind: "real-folder"; readonly path: string; readonly from: string }
+  /**
+   * A node of another snapshot, taken over as it is under the name of `path`; nothing of it is read. A folder is taken over whole: of what
+   * lies below it, only its own tree is looked for in the index, and nothing is counted.
+   */
+  | { readonly kind: "stored"; readonly path: string; readonly node: TreeNode };
 
 /** One file whose content comes from a stream. */
 export function givenStream(name: string, input: AsyncIterable<Uint8Array>): GivenEntries {

@@ -41,6 +41,11 @@ export interface BackupOptions {
   readonly asFirst?: { readonly locked: Promise<void> } | undefined;
   readonly programVersion: string;
   /**
+   * For small backups that follow each other closely. The packs in the store are not listed, so packs of a killed run wait for another
+   * backup; and the snapshot does not say how much it holds, as what was taken over was not counted.
+   */
+  readonly isSmall?: boolean;
+  /**
    * Reads so many bytes, in packs, of blobs that this run met and that others have stored, drawn at random, and compares them with
    * their names; 0 or absent for none. Files that are unchanged against the parent are not met.
    */

@@ -34,7 +34,7 @@ export interface MadeFolder {
   readonly children: ReadonlyMap<string, MadeFolder | TargetLeaf | GivenNode>;
 }
 
-/** An entry that was given, and is no folder. */
+/** An entry that was given, and has no entries of its own here: a file, a link, or a stored folder. */
 export interface GivenNode {
   /** Without its content. */
   readonly node: TreeNode;
@@ -98,7 +98,9 @@ async function finishGiven(
   const node = { ...unfinished, content: await content };
   const json = encodeNode(node);
   const before = previous === undefined ? undefined : encodeNode(previous);
-  if (node.type === "file") {
+  if (node.type === "dir") {
+    counters.add(before === undefined ? "dirsNew" : before === json ? "dirsUnmodified" : "dirsChanged", 1);
+  } else if (node.type === "file") {
     counters.add(before === undefined ? "filesNew" : before === json ? "filesUnmodified" : "filesChanged", 1);
   } else counters.add("othersDone", 1);
   if (options.itemEvents === true) onItem(describeItem({ path, node, json, previous: before }, work));

@@ -1,12 +1,11 @@
 /** Saves entries that are handed over: takes their content as it comes, then stores the folders that they are in. */
 import { posix } from "node:path";
 import { engineError } from "../errors.ts";
-import type { Id } from "../format/id.ts";
-import type { BlobIndex } from "../index/blob-index.ts";
+import { type Id, idToBytes } from "../format/id.ts";
 import { nodeNameProblem, type NodeType, type TreeNode } from "../format/node.ts";
 import { NOTHING_ADDED } from "./blob-store.ts";
 import { type Former, formerChunks } from "./former-chunks.ts";
-import type { GivenEntries, GivenEntry, GivenMetadata, RangedFile } from "./given-entries.ts";
+import type { AlreadyStored, GivenEntries, GivenEntry, GivenMetadata, RangedFile } from "./given-entries.ts";
 import type { BackupOptions } from "./options.ts";
 import { type GivenNode, type MadeFolder, saveFolder, type SaveParts } from "./save-folders.ts";
 import { planSplice } from "./splice-plan.ts";
@@ -16,7 +15,7 @@ import type { TargetLeaf } from "./targets.ts";
 export interface SaveGivenParts extends SaveParts {
   readonly given: GivenEntries;
   readonly polynomial: bigint;
-  readonly index: BlobIndex;
+  readonly stored: AlreadyStored;
   /** The snapshot that `parentTree` is of. */
   readonly parentId: Id | undefined;
 }
@@ -31,12 +30,14 @@ interface Folder extends MadeFolder {
 
 /**
  * @returns the snapshot's tree. Throws what the entries throw: then nothing is referenced by a snapshot.
- * @throws ENGINE_NOTHING_TO_BACK_UP, ENGINE_GIVEN_PATH
+ * @throws ENGINE_NOTHING_TO_BACK_UP, ENGINE_GIVEN_PATH, ENGINE_GIVEN_ABSENT
  */
 export async function saveGiven(parts: SaveGivenParts): Promise<Id> {
   const root = newFolder(undefined);
   const streams = new StreamStore(parts.coordinator, parts.counters, parts.polynomial);
-  for await (const entry of untilFailure(parts.given.entries, parts.coordinator)) {
+  const { entries } = parts.given;
+  const given = typeof entries === "function" ? entries(parts.stored) : entries;
+  for await (const entry of untilFailure(given, parts.coordinator)) {
     const names = namesIn(entry.path);
     const name = names.pop() as string;
     const folder = folderAt(root, names, parts.options, entry.path);
@@ -63,6 +64,13 @@ async function leafOf(
   const { options, counters } = parts;
   if (entry.kind === "real") return { path: entry.from, explicit: entry.found !== true, root: "/" };
   const startedMs = performance.now();
+  if (entry.kind === "stored") {
+    requireStored(entry.node, entry.path, parts.stored);
+    // As with an unchanged file that is not read: the snapshot says how much it holds.
+    counters.add("bytesDone", entry.node.size);
+    const content = entry.node.content === null ? null : Promise.resolve(entry.node.content);
+    return { node: { ...entry.node, name }, content, work: { startedMs, added: NOTHING_ADDED } };
+  }
   if (entry.kind === "symlink") {
     const given = { ...nodeOf(name, "symlink", entry, options), linkTarget: entry.linkTarget };
     return { node: given, content: null, work: { startedMs, added: NOTHING_ADDED } };
@@ -77,6 +85,15 @@ async function leafOf(
   const { dataAdded, dataAddedPacked } = counters.read();
   const added = { plain: dataAdded - before.dataAdded, stored: dataAddedPacked - before.dataAddedPacked };
   return { node, content, work: { startedMs, added } };
+}
+
+/** A snapshot never refers to what is not there. @throws ENGINE_GIVEN_ABSENT */
+function requireStored({ content, subtree }: TreeNode, path: string, { index }: AlreadyStored): void {
+  const absent =
+    subtree !== undefined && !index.has("tree", idToBytes(subtree), 0)
+      ? subtree
+      : content?.find((id) => !index.has("data", idToBytes(id), 0));
+  if (absent !== undefined) throw engineError("ENGINE_GIVEN_ABSENT", { path, id: absent });
 }
 
 /** Reads no more than has changed, where the parent's chunks can be named again. */
@@ -94,8 +111,8 @@ async function storeRanged(parts: SaveGivenParts, streams: StreamStore, entry: R
 
 const NOT_THE_PARENT = "another snapshot than the one that it has changed since is the one before";
 
-function formerOf({ parentTree, loadTree, index, options }: SaveGivenParts): Former {
-  return { tree: parentTree, loadTree, index, signal: options.signal };
+function formerOf({ parentTree, loadTree, stored, options }: SaveGivenParts): Former {
+  return { tree: parentTree, loadTree, index: stored.index, signal: options.signal };
 }
 
 /** The folder with these names, which is made when it is not there. */

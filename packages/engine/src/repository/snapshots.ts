@@ -29,6 +29,8 @@ interface ListOptions {
   readonly onDamaged?: (id: Id, error: unknown) => void;
   /** Called for every snapshot file as it is listed, before it is read. */
   readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
+  /** Snapshots that were read before: their files, which never change, are not read again. */
+  readonly known?: ReadonlyMap<Id, Snapshot>;
   /** Called with the names of all that may be used, once they are listed; some may still be read then. */
   readonly onListed?: OnListed | undefined;
 }
@@ -40,7 +42,7 @@ const PARALLEL_LOADS = 8;
 
 /** Every snapshot that meets the filter, oldest first. */
 export async function listSnapshots(repository: Repository, options: ListOptions): Promise<StoredSnapshot[]> {
-  const { signal, filter, onDamaged, onFile, onListed } = options;
+  const { signal, filter, onDamaged, onFile, onListed, known } = options;
   const found: StoredSnapshot[] = [];
   await forEachConcurrent(
     listed(repository, { signal, onListed }),
@@ -49,7 +51,7 @@ export async function listSnapshots(repository: Repository, options: ListOptions
       const { id } = file;
       onFile?.(file);
       try {
-        const snapshot = await loadSnapshot(repository, id, inner);
+        const snapshot = known?.get(id) ?? (await loadSnapshot(repository, id, inner));
         if (filter === undefined || matches(snapshot, filter)) found.push({ id, snapshot });
       } catch (error) {
         if (!isHoldfastError(error) || inner.aborted) throw error;

@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { contentIds } from "../../src/backup/content-ids.ts";
 import type { GivenEntry } from "../../src/backup/given-entries.ts";
 import { NO_RULES } from "../../src/backup/selection.ts";
 import { lstatNs } from "../../src/filesystem/read-metadata.ts";
@@ -231,5 +232,87 @@ describe("given entries", () => {
       "unchanged /s/y false",
       "unchanged /s false",
     ]);
+  });
+});
+
+describe("stored nodes", () => {
+  test("are taken over as they are, under a name of their own, beside new entries", async () => {
+    const repository = await newRepository();
+    const first = await backUpGiven(repository, [
+      file("/source/old/a", noise(1_500_000, 21)),
+      file("/source/old/deep/b", noise(10, 22)),
+      file("/source/c", noise(20, 23)),
+    ]);
+    const old = await nodesOf(repository, first.treeId);
+    const second = await backUpGiven(repository, [
+      { kind: "stored", path: "/source/taken", node: old.get("/source/old") as TreeNode },
+      { kind: "stored", path: "/source/d", node: old.get("/source/c") as TreeNode },
+      file("/source/new", noise(30, 24)),
+    ]);
+    const nodes = await nodesOf(repository, second.treeId);
+    expect([...nodes.keys()]).toEqual([
+      "/source",
+      "/source/d",
+      "/source/new",
+      "/source/taken",
+      "/source/taken/a",
+      "/source/taken/deep",
+      "/source/taken/deep/b",
+    ]);
+    expect(nodes.get("/source/taken")?.subtree).toBe(old.get("/source/old")?.subtree);
+    expect(nodes.get("/source/d")).toEqual({ ...old.get("/source/c"), name: "d" });
+    expect(second.counts).toMatchObject({ dataBlobs: 1, bytesDone: 50 });
+    expect((await check(repository)).healthy).toBe(true);
+  });
+
+  test("are chosen by what is stored already", async () => {
+    const repository = await newRepository();
+    const first = await backUpGiven(repository, [file("/source/a", noise(10, 25))]);
+    const seen: string[] = [];
+    const { treeId } = await backUp(repository, [], {
+      given: {
+        paths: ["/source"],
+        async *entries({ snapshots, index }) {
+          seen.push(...snapshots.map(({ id }) => id));
+          const trees = new TreeReader(new BlobReader(repository, index));
+          const [root] = await trees.load(first.treeId, { signal: NEVER });
+          yield { kind: "stored", path: "/source", node: root as TreeNode };
+        },
+      },
+    });
+    expect(seen).toEqual([first.snapshotId]);
+    expect(treeId).toBe(first.treeId);
+  });
+
+  test("that the repository has lost are refused, and no snapshot made", async () => {
+    const repository = await newRepository();
+    const first = await backUpGiven(repository, [file("/source/a", noise(10, 26))]);
+    const nodes = await nodesOf(repository, first.treeId);
+    const lost = "ab".repeat(32) as Id;
+    const wrong: TreeNode[] = [
+      { ...(nodes.get("/source/a") as TreeNode), content: [lost] },
+      { ...(nodes.get("/source") as TreeNode), subtree: lost },
+    ];
+    for (const node of wrong) {
+      const run = backUpGiven(repository, [{ kind: "stored", path: "/source/x", node }]);
+      await expect(run).rejects.toMatchObject({ code: "ENGINE_GIVEN_ABSENT", details: { id: lost } });
+    }
+    expect(await listSnapshots(repository, { signal: NEVER })).toHaveLength(1);
+  });
+});
+
+describe("the ids of a content", () => {
+  test("are those of its blobs, whatever pieces it comes in", async () => {
+    const repository = await newRepository();
+    const { chunkerPolynomial } = repository.config;
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 20_000_000 }), fc.integer({ min: 1, max: 99 }), async (size, seed) => {
+        const bytes = noise(size, seed);
+        const { treeId } = await backUpGiven(repository, [file("/source/a", bytes)]);
+        const node = (await nodesOf(repository, treeId)).get("/source/a");
+        expect(await contentIds(chunkerPolynomial, pieces(bytes))).toEqual(node?.content);
+      }),
+      { numRuns: 4 },
+    );
   });
 });

@@ -12,10 +12,12 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntry, Id, SelectionRules } from "@holdfast/engine";
+import type { AlreadyStored, GivenEntry, Id, SelectionRules } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
 import type { CaptureFacts, StoredFacts } from "./facts.ts";
+import type { JournalFormat, JournalReader, JournalSource } from "./journal.ts";
+import type { RecoveryTarget } from "./recovery-target.ts";
 import type { SourceSurroundings } from "./surroundings.ts";
 
 export interface CallOptions {
@@ -30,6 +32,8 @@ export interface SourceKind<Settings = unknown> {
   readonly settings: z.ZodType<Settings>;
   /** @param name as the configuration calls it: part of paths in snapshots */
   open(name: string, settings: Settings, surroundings: SourceSurroundings): Source;
+  /** Present when the kind has a journal that can be stored. */
+  readonly journal?: JournalFormat;
 }
 
 export interface Source {
@@ -46,6 +50,16 @@ export interface Source {
   prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport>;
   /** In which forms it can be restored, the usual one first. */
   readonly forms: readonly RestoreForm[];
+  /** Present when this source writes a journal that Holdfast can take from its server. */
+  readonly journal?: JournalSource;
+  /** Whether a capture, with the journal after it, can be brought to there. Absent: no capture can be brought anywhere. */
+  reaches?(facts: StoredFacts, until: RecoveryTarget): boolean;
+}
+
+/** A journal, and up to where it is replayed. */
+export interface Recovery {
+  readonly journal: JournalReader;
+  readonly until: RecoveryTarget;
 }
 
 export interface CaptureOptions extends CallOptions {
@@ -83,6 +97,8 @@ export interface Capture {
   readonly paths: readonly string[];
   /** Made by the source. The path of each is below the path of the capture. */
   readonly entries: AsyncIterable<GivenEntry>;
+  /** The same, taken over from what is stored where nothing has changed; asked for instead where that is known. */
+  entriesBeside?(stored: AlreadyStored): AsyncIterable<GivenEntry>;
   /** What is left out of real folders among the entries. Default: nothing. */
   readonly rules?: SelectionRules;
   /** What was found out about the capture. To be asked once the entries were taken to their end. */
@@ -107,6 +123,8 @@ export interface RestoreOptions extends CallOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** What is there may be replaced. Default: it is refused. */
   readonly overwrite?: boolean;
+  /** Goes on from the capture by its journal. Absent: it stays as it was captured. Only for sources that have `reaches`. */
+  readonly recovery?: Recovery;
   readonly onWarning: (warning: SourceWarning) => void;
   readonly onStep: (step: string) => void;
 }
@@ -123,6 +141,8 @@ export interface RestoreReport {
 export interface ProveOptions extends CallOptions {
   /** An empty folder with room for the restored copy, which is removed by the caller. */
   readonly scratch: string;
+  /** As for a restore. */
+  readonly recovery?: Recovery;
   readonly onStep: (step: string) => void;
 }
 

@@ -35,6 +35,8 @@ export function withHooks(
   const hooks = new Hooks(settings, name, environment);
   return {
     forms: source.forms,
+    ...(source.journal === undefined ? {} : { journal: source.journal }),
+    ...(source.reaches === undefined ? {} : { reaches: (facts, until) => source.reaches?.(facts, until) ?? false }),
     capture: (options) => hooks.around(options, () => source.capture(options)),
     restore: (captured, options) => source.restore(captured, options),
     prove: (captured, options) => source.prove(captured, options),
@@ -66,6 +68,9 @@ class Hooks {
       return {
         paths: capture.paths,
         entries: capture.entries,
+        ...(capture.entriesBeside === undefined
+          ? {}
+          : { entriesBeside: (stored) => capture.entriesBeside?.(stored) ?? capture.entries }),
         ...(capture.rules === undefined ? {} : { rules: capture.rules }),
         facts: () => prepared(capture.facts(), before !== undefined),
         close: async () => {

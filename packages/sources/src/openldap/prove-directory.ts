@@ -110,7 +110,7 @@ function start(
   { tools, settings, scratch, signal }: DirectoryProof,
   config: string,
   url: string,
-  ask: (options: CallOptions) => Promise<number>,
+  look: (options: CallOptions) => Promise<number>,
 ): Promise<StartedServer> {
   return tools.find("slapd").then((tool) =>
     StartedServer.start(
@@ -121,7 +121,7 @@ function start(
         args: ["-d", "0", "-F", config, "-h", url],
         folder: scratch,
         log: join(scratch, "proof.log"),
-        isReady: async (options) => (await ask(options)) > 0,
+        isReady: async (options) => (await look(options)) > 0,
         readyWithinMs: settings["start-limit"],
         setting: "start-limit",
       },

@@ -1,5 +1,6 @@
 /** The kind `postgres`. */
 import type { SourceKind } from "../contract/source.ts";
+import { walFormat } from "./physical/wal-format.ts";
 import { postgresSource } from "./postgres-source.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 
@@ -7,4 +8,5 @@ export const postgresKind: SourceKind<PostgresSettings> = {
   kind: "postgres",
   settings: postgresSettings,
   open: postgresSource,
+  journal: walFormat,
 };

@@ -5,9 +5,14 @@ import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
 import { dumpMethod } from "./dump/dump-method.ts";
 import type { MethodParts } from "./method.ts";
+import { physicalMethod } from "./physical/physical-method.ts";
+import { walSource } from "./physical/wal-source.ts";
 import type { PostgresSettings } from "./settings.ts";
 
-const METHODS: Readonly<Record<string, (parts: MethodParts) => Source>> = { dump: dumpMethod };
+const METHODS: Readonly<Record<string, (parts: MethodParts) => Source>> = {
+  dump: dumpMethod,
+  physical: physicalMethod,
+};
 
 export function postgresSource(name: string, settings: PostgresSettings, surroundings: SourceSurroundings): Source {
   const parts = { name, source: `source ${name}`, settings, surroundings };
@@ -17,6 +22,8 @@ export function postgresSource(name: string, settings: PostgresSettings, surroun
     capture: (options) => configured.capture(options),
     restore: async (captured, options) => capturedBy(captured.facts, parts).restore(captured, options),
     prove: async (captured, options) => capturedBy(captured.facts, parts).prove(captured, options),
+    reaches: (facts, until) => capturedBy(facts, parts).reaches?.(facts, until) ?? false,
+    journal: walSource(parts),
   };
 }
 

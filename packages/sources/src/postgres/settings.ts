@@ -4,6 +4,7 @@ import { absolutePath, duration, secretReference } from "../contract/setting-typ
 import { sourcesError } from "../errors.ts";
 import { proofQueries } from "../proofs/queries.ts";
 import { databaseName, dumpSettings } from "./dump/dump-settings.ts";
+import { physicalSettings } from "./physical/physical-settings.ts";
 
 /** How the server is reached, and with which programs. Every method needs these. */
 const connectionSettings = {
@@ -55,6 +56,7 @@ const shape = {
   method: z.enum(["dump", "physical"]).default("dump").describe("How it is captured."),
   ...connectionSettings,
   ...dumpSettings,
+  ...physicalSettings,
 };
 
 export const postgresSettings = z

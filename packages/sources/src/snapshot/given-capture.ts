@@ -1,6 +1,6 @@
 /** A capture as the engine takes it: its entries, and what was found out about it as the last of them. */
 import { join } from "node:path";
-import type { GivenEntries, GivenEntry } from "@holdfast/engine";
+import type { AlreadyStored, GivenEntries, GivenEntry } from "@holdfast/engine";
 import { captureFolder } from "../contract/capture-folder.ts";
 import { FACTS_FILE, encodeFacts } from "../contract/facts.ts";
 import type { Capture } from "../contract/source.ts";
@@ -13,11 +13,11 @@ export interface CapturedSource {
 }
 
 export function givenCapture(capture: Capture, source: CapturedSource): GivenEntries {
-  return { paths: capture.paths, entries: entriesOf(capture, source) };
+  return { paths: capture.paths, entries: (stored) => entriesOf(capture, source, stored) };
 }
 
-async function* entriesOf(capture: Capture, source: CapturedSource): AsyncGenerator<GivenEntry> {
-  yield* capture.entries;
+async function* entriesOf(capture: Capture, source: CapturedSource, stored: AlreadyStored): AsyncGenerator<GivenEntry> {
+  yield* capture.entriesBeside?.(stored) ?? capture.entries;
   const path = join(captureFolder(source.kind, source.name), FACTS_FILE);
   const bytes = encodeFacts({ ...capture.facts(), ...source });
   async function* content(): AsyncGenerator<Uint8Array> {

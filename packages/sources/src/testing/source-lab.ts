@@ -8,21 +8,48 @@ import {
   type BackupResult,
   NO_RULES,
   type Repository,
+  type StoredSnapshot,
   createRepository,
   listSnapshots,
   loadIndex,
 } from "@holdfast/engine";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import type { CapturedTree } from "../contract/captured-tree.ts";
+import type { JournalFile, JournalFormat } from "../contract/journal.ts";
 import type { Source, SourceWarning } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
+import { captureFolder } from "../contract/capture-folder.ts";
+import { journalFolder } from "../journal/journal-folder.ts";
+import { isJournal, newestFirst } from "../journal/journal-heads.ts";
+import { type PushedJournal, pushJournal } from "../journal/push-journal.ts";
+import { StoredJournal } from "../journal/stored-journal.ts";
 import { openCaptured } from "../snapshot/captured-snapshot.ts";
 import { givenCapture } from "../snapshot/given-capture.ts";
 import { plannedCapture } from "../snapshot/planned-capture.ts";
 
+/** How everything is stored here. */
+const STORING = {
+  hostname: "lab",
+  username: "tester",
+  uid: 0,
+  gid: 0,
+  compression: "auto",
+  packSizeBytes: 4 * 1024 * 1024,
+  programVersion: "lab",
+} as const;
+
 export interface LabCapture {
   readonly result: BackupResult;
   readonly warnings: readonly SourceWarning[];
+}
+
+export interface LabPush {
+  readonly format: JournalFormat;
+  readonly files: readonly JournalFile[];
+  readonly hostname?: string;
+  readonly keepsAll?: boolean;
+  readonly isHeartbeat?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** A repository in memory with sources that are captured into it. `remove` must be called at its end. */
@@ -82,22 +109,16 @@ export class SourceLab {
       const result = await new Backup(this.repository, {
         targets: [],
         given: givenCapture(capture, { ...identity, hostname: "lab" }),
+        ...STORING,
         rules: capture.rules ?? NO_RULES,
         cwd: "/",
-        hostname: backup.hostname,
-        username: "tester",
-        uid: 0,
-        gid: 0,
-        tags: [],
+        tags: [`source:${identity.name}`, `kind:${identity.kind}`],
         excludes: [],
         parent: planned.parent(),
         reading: { withAtime: false, ignoreInode: false, ignoreCtime: false },
-        compression: "auto",
-        packSizeBytes: 4 * 1024 * 1024,
         scan: false,
         skipIfUnchanged: false,
         dryRun: false,
-        programVersion: "lab",
         signal: within,
         onEvent: () => {},
       }).run();
@@ -107,16 +128,52 @@ export class SourceLab {
     }
   }
 
+  /** Pushes files into the journal of a source. @param repository another way to it */
+  async push(
+    identity: { kind: string; name: string },
+    { format, files, ...options }: LabPush,
+    repository = this.repository,
+  ): Promise<PushedJournal & { readonly warnings: readonly string[] }> {
+    const { hostname = "lab", keepsAll = false, isHeartbeat = false, signal = new AbortController().signal } = options;
+    const warnings: string[] = [];
+    const pushed = await pushJournal(repository, {
+      ...identity,
+      format,
+      files,
+      keepsAll,
+      isHeartbeat,
+      backup: { ...STORING, hostname, workers: 1 },
+      signal,
+      onWarning: (warning) => warnings.push(warning),
+    });
+    return { ...pushed, warnings };
+  }
+
+  /** The journal of a source. @param isNewestOnly as somebody has it who has forgotten all snapshots of it but the newest */
+  async journal(identity: { kind: string; name: string }, { isNewestOnly = false } = {}): Promise<StoredJournal> {
+    const signal = new AbortController().signal;
+    const folder = journalFolder(identity.kind, identity.name);
+    const all = await listSnapshots(this.repository, { signal });
+    const own = newestFirst(all.filter(({ snapshot }) => isJournal(snapshot, folder)));
+    const index = await loadIndex(this.repository, { signal });
+    const snapshots = isNewestOnly ? own.slice(0, 1) : own;
+    return StoredJournal.open({ repository: this.repository, index, snapshots, folder }, { signal });
+  }
+
   async snapshotCount(): Promise<number> {
     return (await listSnapshots(this.repository, { signal: new AbortController().signal })).length;
   }
 
-  /** What the newest snapshot holds. */
+  /** What the newest capture holds. */
   async captured(): Promise<CapturedTree> {
     const signal = new AbortController().signal;
-    const newest = (await listSnapshots(this.repository, { signal })).at(-1);
+    const newest = (await listSnapshots(this.repository, { signal })).findLast(isCapture);
     if (newest === undefined) throw new Error("there is no snapshot");
     const index = await loadIndex(this.repository, { signal });
     return openCaptured({ repository: this.repository, index, snapshot: newest.snapshot }, { signal });
   }
+}
+
+function isCapture({ snapshot: { paths } }: StoredSnapshot): boolean {
+  return paths.every((path) => captureFolder(...(path.split("/").slice(1) as [string, string])) === path);
 }

@@ -59,7 +59,9 @@ export class RunningGuest {
       ...disk("first", first),
       ...disk("second", second),
     ];
-    const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", log, log] });
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "qemu-system-x86_64", ...args], {
+      stdio: ["ignore", log, log],
+    });
     closeSync(log);
     const guest = new RunningGuest(folder, child);
     try {

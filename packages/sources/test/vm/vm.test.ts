@@ -1,5 +1,5 @@
 /** The kind `vm`, with a machine that this test makes and that writes to its disks all the time. */
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
@@ -8,20 +8,18 @@ import { vmKind } from "../../src/vm/vm-kind.ts";
 import { type Guest, canRunGuests, countsOf, makeGuest } from "./guest.ts";
 import { RunningGuest } from "./running-guest.ts";
 
-let made: Guest;
+let images: Guest;
+let guest: RunningGuest;
 const folder = mkdtempSync(join(tmpdir(), "hf-vm-t-"));
-beforeAll(() => {
+beforeAll(async () => {
   if (!canRunGuests) return;
-  made = makeGuest(join(folder, "made"), { work: true });
+  images = makeGuest(join(folder, "made"), { work: true });
+  guest = await RunningGuest.start(images, join(folder, "g"));
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.skipIf(!canRunGuests)("a machine that runs", () => {
-  sourceConformance(vmKind, async ({ folder: own }) => {
-    const images = { first: join(own, "first.qcow2"), second: join(own, "second.qcow2") };
-    copyFileSync(made.first, images.first);
-    copyFileSync(made.second, images.second);
-    const guest = await RunningGuest.start(images, join(folder, "g"));
+  sourceConformance(vmKind, async () => {
     return {
       settings: {
         qmp: guest.qmp,
