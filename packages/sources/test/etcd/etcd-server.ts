@@ -70,17 +70,19 @@ export class TestEtcd {
     }).trimEnd();
   }
 
-  /** Two keys that always have the same value, which one transaction writes. */
+  /** Two keys that always have the same value, which one transaction writes; seldom, so that the database stays small. */
   startWriter(): void {
-    const script = `n=0; while n=$((n + 1)); do printf '\\nput a %s\\nput b %s\\n\\n\\n' $n $n | etcdctl --endpoints="$0" txn; done`;
-    this.#writer = spawn("sh", ["-c", script, this.url], { stdio: "ignore" });
+    const script = `n=0; while n=$((n + 1)); do printf '\\nput a %s\\nput b %s\\n\\n\\n' $n $n | etcdctl --endpoints="$0" txn; sleep 1; done`;
+    this.#writer = spawn("sh", ["-c", script, this.url], { stdio: "ignore", detached: true });
   }
 
   async stop(): Promise<void> {
     for (const child of [this.#writer, this.#child]) {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) continue;
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      // The writer leads a group, as it starts programs of its own.
+      if (child === this.#writer && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      else child.kill("SIGKILL");
       await ended;
     }
   }
