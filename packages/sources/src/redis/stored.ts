@@ -1,0 +1,25 @@
+/** What a capture of a Redis server holds. */
+import { z } from "zod";
+import type { CapturedTree } from "../contract/captured-tree.ts";
+import { sourcesError } from "../errors.ts";
+
+/** All data, in the server's own format. */
+export const DUMP_FILE = "dump.rdb";
+/** Users and their rights, as the server's `aclfile` has them. */
+export const ACL_FILE = "users.acl";
+
+const counts = z.record(z.string().regex(/^\d+$/), z.number());
+const DETAIL = z.object({
+  config: z.record(z.string(), z.string()),
+  modules: z.array(z.string()),
+  keys: z.object({ before: counts, after: counts }),
+});
+
+export type RedisDetail = z.infer<typeof DETAIL>;
+
+/** @throws SOURCES_DAMAGED */
+export function detailOf({ facts }: CapturedTree): RedisDetail {
+  const parsed = DETAIL.safeParse(facts.detail);
+  if (parsed.success) return parsed.data;
+  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+}
