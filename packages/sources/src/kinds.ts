@@ -4,6 +4,7 @@ import type { SourceKind } from "./contract/source.ts";
 import { dockerKind } from "./docker/docker-kind.ts";
 import { etcdKind } from "./etcd/etcd-kind.ts";
 import { filesKind } from "./files/files-kind.ts";
+import { mongodbKind } from "./mongodb/mongodb-kind.ts";
 import { mysqlKind } from "./mysql/mysql-kind.ts";
 import { openldapKind } from "./openldap/openldap-kind.ts";
 import { postgresKind } from "./postgres/postgres-kind.ts";
@@ -17,6 +18,7 @@ const KINDS = [
   dockerKind as SourceKind,
   etcdKind as SourceKind,
   filesKind as SourceKind,
+  mongodbKind as SourceKind,
   mysqlKind as SourceKind,
   openldapKind as SourceKind,
   postgresKind as SourceKind,

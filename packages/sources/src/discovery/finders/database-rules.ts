@@ -171,7 +171,7 @@ const mongodb: DatabaseRule = {
     inTexts(view, ["/etc/mongod.conf", "/etc/mongodb.conf"], "dbPath") ??
     "/var/lib/mongodb",
   named: ({ process: { args } }) => port(argument(args, "--port")),
-  settings: ({ host, port: number }) => ({ host: host ?? "127.0.0.1", port: number }),
+  settings: ({ host, port: number }) => ({ experimental: true, host: host ?? "127.0.0.1", port: number }),
   command: ({ host, port: number }) => ["mongodump", `--host=${host ?? "127.0.0.1"}`, `--port=${number}`, "--archive"],
   needs: (view) => [
     tool(view, "mongodump"),

@@ -1,0 +1,16 @@
+/** What a capture of a server of MongoDB holds. */
+import { z } from "zod";
+import type { CapturedTree } from "../contract/captured-tree.ts";
+import { sourcesError } from "../errors.ts";
+
+/** All databases, as mongodump archives them. */
+export const ARCHIVE_FILE = "dump.archive";
+
+const DETAIL = z.object({ oplog: z.boolean(), collections: z.record(z.string(), z.number()) });
+
+/** @throws SOURCES_DAMAGED */
+export function detailOf({ facts }: CapturedTree): z.infer<typeof DETAIL> {
+  const parsed = DETAIL.safeParse(facts.detail);
+  if (parsed.success) return parsed.data;
+  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+}
