@@ -33,7 +33,10 @@ export function addressOf(settings: MongodbSettings, password: Secret | undefine
   if (tls !== undefined) options.set("tls", "true");
   if (tls?.ca !== undefined) options.set("tlsCAFile", tls.ca);
   if (tls?.["certificate-and-key"] !== undefined) options.set("tlsCertificateKeyFile", tls["certificate-and-key"]);
-  return { uri: `mongodb://${account}${host}:${port}/?${options}`, secrets: password === undefined ? [] : [password] };
+  return {
+    uri: `mongodb://${account}${host}:${port}/?${options.toString()}`,
+    secrets: password === undefined ? [] : [password],
+  };
 }
 
 /** The address of a server on a socket. */

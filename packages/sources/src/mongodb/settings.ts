@@ -51,4 +51,3 @@ export const mongodbSettings = z.strictObject({
 });
 
 export type MongodbSettings = z.infer<typeof mongodbSettings>;
-export type MongodbQuery = MongodbSettings["queries"][number];
