@@ -330,8 +330,15 @@ async function passwordOf(
   const isNamed = (await namedLocation(context, whose, nth)) !== undefined;
   const of = nth > 0 ? displayPath(backend.location) : undefined;
   const otherwise = isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) };
-  const password = await repositoryPassword(context, whose, { nth, of, beforeAsking, ...otherwise });
-  return { password, hasAnswered };
+  try {
+    const password = await repositoryPassword(context, whose, { nth, of, beforeAsking, ...otherwise });
+    return { password, hasAnswered };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // What is wrong with the password of a repository is of no interest when there is none.
+    if (!hasAnswered) await beforeAsking();
+    throw error;
+  }
 }
 
 function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {
