@@ -13,7 +13,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ["transfer", "forget"],
     ["evidence"],
     ["backup", "restore", "check", "repair", "browse", "prune", "copy", "rewrite", "migrate", "diff", "find"],
-    ["object-lock"],
+    ["object-lock", "spot-check"],
   ],
 };
 

@@ -26,6 +26,7 @@ export const tools: readonly Tool[] = [
   { program: "setpriv", debianPackage: "util-linux" },
   { program: "ps", debianPackage: "procps" },
   { program: "ss", debianPackage: "iproute2" },
+  { program: "mkfs.btrfs", debianPackage: "btrfs-progs" },
   { program: "ceph-mon", debianPackage: "ceph-mon" },
   { program: "ceph-osd", debianPackage: "ceph-osd" },
   { program: "radosgw", debianPackage: "radosgw" },

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BucketOwner, CephGateway, type ListedVersion, OWNER, hasCeph } from "@holdfast/storage/testing";
+import { BucketOwner, CephGateway, hasCeph, type ListedVersion, ownerVariables } from "@holdfast/storage/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, has, holdfast, restic, succeed } from "./programs.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -11,13 +11,7 @@ const folder = scratchFolder();
 const source = join(folder, "source");
 const DAY_MS = 86_400_000;
 const LOCKS = ["-o", "s3.retention-mode=compliance", "-o", "s3.retention-days=2"];
-const env = {
-  AWS_ACCESS_KEY_ID: OWNER.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: OWNER.secretAccessKey,
-  AWS_DEFAULT_REGION: "us-east-1",
-  AWS_EC2_METADATA_DISABLED: "true",
-  HOME: folder,
-};
+const env = ownerVariables(folder);
 
 interface Status {
   readonly ok: boolean;

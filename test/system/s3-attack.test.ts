@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BucketIntruder, CephGateway, OWNER, hasCeph } from "@holdfast/storage/testing";
+import { BucketIntruder, CephGateway, hasCeph, ownerVariables } from "@holdfast/storage/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, differences, has, holdfast, succeed } from "./programs.ts";
 import { scratchFolder } from "./scratch.ts";
@@ -14,13 +14,7 @@ import { scratchFolder } from "./scratch.ts";
 const folder = scratchFolder();
 const source = join(folder, "source");
 const BUCKET = "locked";
-const env = {
-  AWS_ACCESS_KEY_ID: OWNER.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: OWNER.secretAccessKey,
-  AWS_DEFAULT_REGION: "us-east-1",
-  AWS_EC2_METADATA_DISABLED: "true",
-  HOME: folder,
-};
+const env = ownerVariables(folder);
 
 describe.skipIf(!hasCeph() || !has("rsync"))("attack 13, on a bucket with object lock", { timeout: 180_000 }, () => {
   let gateway: CephGateway;

@@ -1,20 +1,14 @@
 /** The command line on a bucket: every step of a repository's life, and restic on the same repository both ways. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CephGateway, OWNER, hasCeph } from "@holdfast/storage/testing";
+import { CephGateway, hasCeph, ownerVariables } from "@holdfast/storage/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Outcome, differences, has, holdfast, restic, succeed } from "./programs.ts";
 import { scratchFolder } from "./scratch.ts";
 
 const folder = scratchFolder();
 const source = join(folder, "source");
-const env = {
-  AWS_ACCESS_KEY_ID: OWNER.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: OWNER.secretAccessKey,
-  AWS_DEFAULT_REGION: "us-east-1",
-  AWS_EC2_METADATA_DISABLED: "true",
-  HOME: folder,
-};
+const env = ownerVariables(folder);
 
 describe.skipIf(!hasCeph() || !has("restic") || !has("rsync"))("a repository in a bucket", { timeout: 180_000 }, () => {
   let gateway: CephGateway;

@@ -77,6 +77,21 @@ export async function startServer(argv: readonly string[]): Promise<RunningServe
   return { url, stop, kill: () => void child.kill("SIGKILL"), child };
 }
 
+/** What a client of a server is told, to use the repository `den`. Its token is in a variable, and not in the list of processes. */
+export function clientVariables(
+  server: Pick<RunningServer, "url">,
+  client: string,
+  { token, cache }: { token: string | undefined; cache: string },
+): Record<string, string> {
+  return {
+    HOLDFAST_REPOSITORY: `rest:${server.url}den/`,
+    HOLDFAST_REST_USERNAME: client,
+    HOLDFAST_REST_PASSWORD: token ?? "",
+    HOLDFAST_PASSWORD: "correct horse",
+    XDG_CACHE_HOME: cache,
+  };
+}
+
 /** Makes the repository that the variables name. */
 export async function makeRepository(variables: Readonly<Record<string, string>>): Promise<void> {
   const { code, stderr } = await holdfast(["init", "-q"], { variables });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  clientVariables,
   type Ended,
   type RunningServer,
   ended,
@@ -23,19 +24,13 @@ const root = join(folder, "root");
 const tokens = new Map<string, string>();
 let server: RunningServer;
 
-/** Runs the command line as one of the clients. Its token is in a variable, as it should be, and not in the list of processes. */
+/** Runs the command line as one of the clients. */
 function as(client: string, argv: readonly string[]): Promise<Ended> {
   return holdfast(argv, { variables: variablesOf(client) });
 }
 
 function variablesOf(client: string): Record<string, string> {
-  return {
-    HOLDFAST_REPOSITORY: `rest:${server.url}den/`,
-    HOLDFAST_REST_USERNAME: client,
-    HOLDFAST_REST_PASSWORD: tokens.get(client) ?? "",
-    HOLDFAST_PASSWORD: "correct horse",
-    XDG_CACHE_HOME: join(folder, `cache of ${client}`),
-  };
+  return clientVariables(server, client, { token: tokens.get(client), cache: join(folder, `cache of ${client}`) });
 }
 
 async function succeed(client: string, argv: readonly string[]): Promise<Ended> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  clientVariables,
   type Ended,
   type RunningServer,
   ended,
@@ -41,13 +42,7 @@ describe.skipIf(!isInstalled("ssh-keygen"))("at a server that removes by plans",
   let server: RunningServer;
 
   function variablesOf(client: string): Record<string, string> {
-    return {
-      HOLDFAST_REPOSITORY: `rest:${server.url}den/`,
-      HOLDFAST_REST_USERNAME: client,
-      HOLDFAST_REST_PASSWORD: tokens.get(client) ?? "",
-      HOLDFAST_PASSWORD: "correct horse",
-      XDG_CACHE_HOME: join(folder, `cache of ${client}`),
-    };
+    return clientVariables(server, client, { token: tokens.get(client), cache: join(folder, `cache of ${client}`) });
   }
 
   const as = (client: string, ...argv: readonly string[]): Promise<Ended> =>

@@ -1,5 +1,14 @@
 /** Sources of a configuration on the command line: captured, proven, restored, and what is wrong said. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -74,6 +83,27 @@ describe("sources of a configuration", () => {
     expect(await listed("second")).toMatchObject([{ paths: ["/sqlite/shop"], tags: ["source:shop", "kind:sqlite"] }]);
     await succeed(["backup", "-q", "numbers"]);
     expect(await listed("main")).toHaveLength(3);
+  });
+
+  test("are captured once: further repositories get a copy of the same moment", async () => {
+    const factsIn = async (name: string): Promise<unknown> =>
+      JSON.parse((await succeed(["-r", name, "dump", "latest:/sqlite/shop", "capture.json"], second)).stdout);
+    await succeed(["backup", "-q", "shop"], second);
+    expect(await factsIn("second")).toEqual(await factsIn("main"));
+  });
+
+  test("are stored in the next repository when one is out of reach", async () => {
+    const away = join(folder, "main-away");
+    renameSync(join(folder, "main"), away);
+    const outcome = await run(["backup", "-q", "shop"], second);
+    renameSync(away, join(folder, "main"));
+    expect(outcome.code).not.toBe(0);
+    expect(outcome.stderr).toContain("source shop is not stored to main");
+    const listed = JSON.parse((await succeed(["-r", "second", "snapshots", "--json"], second)).stdout) as unknown[];
+    const inMain = JSON.parse(
+      (await succeed(["-r", "main", "snapshots", "--json", "--tag", "source:shop"])).stdout,
+    ) as unknown[];
+    expect(listed).toHaveLength(inMain.length + 1);
   });
 
   test("are proven, and what was proven is recorded", async () => {

@@ -62,7 +62,9 @@ export type {
 export type { BackupCounts, BackupItem, Problem } from "./backup/messages.ts";
 export { type GivenEntries, type GivenEntry, type GivenMetadata, givenStream } from "./backup/given-entries.ts";
 export type { PresentResult } from "./backup/verify-present.ts";
-export { NO_RULES, type SelectionRules } from "./backup/selection.ts";
+export { listFolder } from "./backup/list-folder.ts";
+export { realMetadata } from "./backup/real-metadata.ts";
+export { type FolderAlias, NO_RULES, repositoryFolder, Selection, type SelectionRules } from "./backup/selection.ts";
 
 export { countAhead } from "./backup/count-ahead.ts";
 
@@ -198,3 +200,7 @@ export { type BlobPlace, placesOfBlob, queryForBlobs, queryForPacks } from "./fi
 // Copy
 export { Copy } from "./copy/copy.ts";
 export type { CopyEvent, CopyOptions, CopyProgress, CopyResult } from "./copy/options.ts";
+
+// Spot check
+export type { SampleSize } from "./spot-check/sample.ts";
+export { spotCheck, type SpotCheckOptions, type SpotCheckResult } from "./spot-check/spot-check.ts";

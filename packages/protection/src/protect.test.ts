@@ -1,19 +1,9 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isHoldfastError } from "@holdfast/base";
-import { listSnapshots, lstatNs, type TreeNode } from "@holdfast/engine";
-import { compareRestored } from "./compare.ts";
+import { listSnapshots } from "@holdfast/engine";
 import { criticalFiles, namedFiles } from "./critical-files.ts";
 import { openOwnRepository } from "./own-repository.ts";
 import { protect, type ProtectResult } from "./protect.ts";
@@ -130,53 +120,3 @@ describe("protecting files", () => {
     expect(result.backup.filesDone).toBe(31);
   }, 60_000);
 });
-
-describe("comparing a restored file with its source", () => {
-  const nodeOf = (path: string): TreeNode => {
-    const stat = lstatNs(path);
-    return {
-      ...stat,
-      name: "x",
-      type: "file",
-      user: "",
-      group: "",
-      linkTarget: "",
-      extendedAttributes: [],
-      content: [],
-      subtree: undefined,
-      error: "",
-      genericAttributes: undefined,
-    };
-  };
-
-  test("other content under the same times and size is found", () => {
-    const [source, restored] = [join(folder, "source"), join(folder, "restored")];
-    writeFileSync(source, "aaaa");
-    const node = nodeOf(source);
-    writeFileSync(restored, "aaab");
-    utimesSync(restored, lstatTime(node), lstatTime(node));
-    const sameTimes = { ...node, mtimeNs: lstatNs(restored).mtimeNs };
-    // The source's time of modification is rounded by utimes in the same way.
-    utimesSync(source, lstatTime(node), lstatTime(node));
-    const wanted = { ...sameTimes, ctimeNs: lstatNs(source).ctimeNs };
-    expect(compareRestored(wanted, restored, source)).toMatchObject({ kind: "different" });
-    writeFileSync(restored, "aaaa");
-    utimesSync(restored, lstatTime(node), lstatTime(node));
-    expect(compareRestored(wanted, restored, source)).toEqual({ kind: "same" });
-  });
-
-  test("a source that changed since proves nothing either way", () => {
-    const [source, restored] = [join(folder, "source"), join(folder, "restored")];
-    writeFileSync(source, "aaaa");
-    // Both files could be written within one tick of the file system's clock.
-    utimesSync(source, 1, 1);
-    writeFileSync(restored, "aaaa");
-    const node = nodeOf(restored);
-    expect(compareRestored(node, restored, source)).toMatchObject({ kind: "source-changed" });
-    expect(compareRestored(node, restored, join(folder, "absent"))).toMatchObject({ kind: "source-changed" });
-  });
-});
-
-function lstatTime(node: TreeNode): number {
-  return Number(node.mtimeNs / 1_000_000_000n);
-}

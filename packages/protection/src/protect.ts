@@ -5,20 +5,21 @@
 import { tmpdir } from "node:os";
 import {
   Backup,
-  Check,
-  loadIndex,
-  saveEvidence,
-  subjectsOf,
-  withLock,
   type BackupOptions,
   type BackupResult,
+  Check,
   type CheckResult,
+  loadIndex,
   type Problem,
   type Repository,
+  type SampleSize,
+  saveEvidence,
+  spotCheck,
+  type SpotCheckResult,
+  subjectsOf,
+  withLock,
 } from "@holdfast/engine";
 import type { CriticalFiles } from "./critical-files.ts";
-import { proveRestore, type RestoreProof } from "./proof.ts";
-import type { SampleSize } from "./sample.ts";
 
 export interface ProtectOptions {
   readonly repository: Repository;
@@ -44,7 +45,7 @@ export type ProtectStep =
 
 export interface ProtectResult {
   readonly backup: BackupResult;
-  readonly restore: RestoreProof;
+  readonly restore: SpotCheckResult;
   readonly check: CheckResult;
   /**
    * Something was restored, all that was is as it should be, and the check found no damage. Nothing stored is nothing proven.
@@ -67,7 +68,7 @@ export async function protect(options: ProtectOptions): Promise<ProtectResult> {
     const backup = await runBackup(options, inner);
     options.onStep({ kind: "restore" });
     const index = await loadIndex(repository, { signal: inner });
-    const restore = await proveRestore(repository, {
+    const restore = await spotCheck(repository, {
       tree: backup.treeId,
       index,
       size: options.sample ?? SAMPLE,

@@ -27,5 +27,6 @@ export {
   isProven,
 } from "./contract/source.ts";
 export type { SecretReference, SourceSurroundings } from "./contract/surroundings.ts";
+export { type HookSettings, hookSettings, withHooks } from "./hooks/hooks.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";

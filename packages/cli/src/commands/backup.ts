@@ -1,7 +1,11 @@
 /** `holdfast backup`: makes a snapshot. */
-import { statSync } from "node:fs";
-import { isAbsolute } from "node:path";
-import { Backup, type BackupResult, fsPath, type SelectionRules, type StoredSnapshot } from "@holdfast/engine";
+import {
+  Backup,
+  type BackupResult,
+  repositoryFolder,
+  type SelectionRules,
+  type StoredSnapshot,
+} from "@holdfast/engine";
 import { type BackupRequest, backupRequest } from "../backup/options.ts";
 import { backupProgress } from "../backup/progress.ts";
 import { reportPresent, recordPresent } from "../backup/present.ts";
@@ -92,7 +96,5 @@ async function runBackup({ output, variables }: CommandContext, backup: Backup):
 
 /** The folder of a repository of this machine, which a backup leaves out unless it is asked not to. */
 function leftOut({ options }: CommandContext, location: string): SelectionRules["repository"] {
-  if (options.flag("include-repository") || !isAbsolute(location)) return undefined;
-  const { dev, ino } = statSync(fsPath(location), { bigint: true });
-  return { deviceId: dev, inode: ino };
+  return options.flag("include-repository") ? undefined : repositoryFolder(location);
 }

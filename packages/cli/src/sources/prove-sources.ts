@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isHoldfastError, messageOf } from "@holdfast/base";
 import { subjectsOf } from "@holdfast/engine";
 import type { SourceConfiguration } from "@holdfast/protection/configured";
 import { type ProofReport, isProven } from "@holdfast/sources";
@@ -10,6 +9,7 @@ import type { CommandContext } from "../context.ts";
 import { recordEvidence } from "../evidence/record.ts";
 import { EXIT, exitCodeOf } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
+import { toldError } from "../output/told-error.ts";
 import { formatElapsed, formatLocalTime } from "../output/units.ts";
 import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
@@ -36,8 +36,7 @@ export async function proveSources(context: CommandContext, { configuration, sou
       }
     } catch (error) {
       signal.throwIfAborted();
-      const hint = isHoldfastError(error) && error.hint !== undefined ? ` (${error.hint})` : "";
-      output.warn(`source ${source.name} is not proven: ${messageOf(error)}${hint}`, {
+      output.warn(`source ${source.name} is not proven: ${toldError(error)}`, {
         during: "prove",
         item: source.name,
       });

@@ -30,8 +30,13 @@ export type GivenEntry =
   | ({ readonly kind: "file"; readonly path: string; readonly content: AsyncIterable<Uint8Array> } & GivenMetadata)
   | ({ readonly kind: "folder"; readonly path: string } & GivenMetadata)
   | ({ readonly kind: "symlink"; readonly path: string; readonly linkTarget: string } & GivenMetadata)
-  /** A real file or folder of this machine, with everything below it; `from` is absolute. */
-  | { readonly kind: "real"; readonly path: string; readonly from: string };
+  /**
+   * A real file or folder of this machine, with everything below it; `from` is absolute. What was found, rather than named by
+   * somebody, is subject to the rules of the backup itself, and may be gone by now; what is below always is.
+   */
+  | { readonly kind: "real"; readonly path: string; readonly from: string; readonly found?: boolean }
+  /** A real folder of this machine with its metadata, of whose content only what is given is taken. */
+  | { readonly kind: "real-folder"; readonly path: string; readonly from: string };
 
 /** One file whose content comes from a stream. */
 export function givenStream(name: string, input: AsyncIterable<Uint8Array>): GivenEntries {

@@ -1,10 +1,11 @@
 /** Saves the folders that this thread makes, above targets and given entries; everything below is for the workers. */
 import { posix } from "node:path";
-import { messageOf } from "@holdfast/base";
+import { messageOf, systemCode } from "@holdfast/base";
 import { compareNames } from "../filesystem/path-bytes.ts";
 import { lstatNs, readNode } from "../filesystem/read-metadata.ts";
 import type { Id } from "../format/id.ts";
 import { encodeNode, encodeNodeHead, type TreeNode } from "../format/node.ts";
+import { systemReason } from "../platform/libc.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { describeItem, type EntryWork } from "./item-log.ts";
@@ -28,6 +29,8 @@ export interface MadeFolder {
   readonly path?: string | undefined;
   /** Its metadata, where it was given. */
   readonly node?: TreeNode | undefined;
+  /** It was given itself; otherwise it is only there for what is in it. */
+  readonly isGiven?: boolean;
   readonly children: ReadonlyMap<string, MadeFolder | TargetLeaf | GivenNode>;
 }
 
@@ -81,7 +84,8 @@ export async function saveFolder(
   ]);
   const nodes = [...saved].sort(([a], [b]) => compareNames(a, b)).map(([, json]) => json);
   // A folder that was given is there also when it is empty.
-  return nodes.length === 0 && folder.node === undefined ? undefined : parts.coordinator.tree(nodes);
+  const isGiven = folder.node !== undefined || folder.isGiven === true;
+  return nodes.length === 0 && !isGiven ? undefined : parts.coordinator.tree(nodes);
 }
 
 /** Counts and tells what became of a given entry. */
@@ -110,6 +114,7 @@ async function saveSubfolder(
   const tree = await saveFolder(parts, { folder: child, path, parentTree });
   if (tree === undefined) return undefined;
   const node = child.node ?? readFolder(parts, child.path as string, name);
+  if (node === undefined) return undefined;
   const { id, added } = tree;
   const json = `${encodeNodeHead(node)}"content":null,"subtree":"${id}"}`;
   const before = previous === undefined ? undefined : encodeNode(previous);
@@ -120,11 +125,18 @@ async function saveSubfolder(
   return json;
 }
 
-function readFolder(parts: SaveParts, source: string, name: string): TreeNode {
+/** `undefined` for one that is gone by now, or cannot be looked at; that is told. */
+function readFolder(parts: SaveParts, source: string, name: string): TreeNode | undefined {
   const { withAtime } = parts.options.reading;
-  const { node, problems } = readNode(source, name, lstatNs(source), { withAtime });
-  for (const reason of problems) parts.onProblem({ code: "metadata", path: source, reason });
-  return node;
+  try {
+    const { node, problems } = readNode(source, name, lstatNs(source), { withAtime });
+    for (const reason of problems) parts.onProblem({ code: "metadata", path: source, reason });
+    return node;
+  } catch (error) {
+    const code = systemCode(error) === "ENOENT" ? "vanished" : "unreadable";
+    parts.onProblem({ code, path: source, reason: systemReason(error) });
+    return undefined;
+  }
 }
 
 interface LeafGroup {

@@ -14,8 +14,8 @@ export type SaveGivenParts = SaveParts & { readonly given: GivenEntries; readonl
 
 /** A folder while its entries come. */
 interface Folder extends MadeFolder {
+  path: string | undefined;
   node: TreeNode | undefined;
-  /** It was given itself; otherwise it is only above something that was. */
   isGiven: boolean;
   readonly children: Map<string, Folder | TargetLeaf | GivenNode>;
 }
@@ -25,14 +25,17 @@ interface Folder extends MadeFolder {
  * @throws ENGINE_NOTHING_TO_BACK_UP, ENGINE_GIVEN_PATH
  */
 export async function saveGiven(parts: SaveGivenParts): Promise<Id> {
-  const root: Folder = { node: undefined, isGiven: true, children: new Map() };
+  const root = newFolder(undefined);
   const streams = new StreamStore(parts.coordinator, parts.counters, parts.polynomial);
   for await (const entry of untilFailure(parts.given.entries, parts.coordinator)) {
     const names = namesIn(entry.path);
     const name = names.pop() as string;
     const folder = folderAt(root, names, parts.options, entry.path);
-    if (entry.kind === "folder") placeFolder(folder, name, entry, parts.options);
-    else {
+    if (entry.kind === "folder") {
+      placeFolder(folder, name, { node: nodeOf(name, "dir", entry, parts.options), path: undefined }, entry.path);
+    } else if (entry.kind === "real-folder") {
+      placeFolder(folder, name, { node: undefined, path: entry.from }, entry.path);
+    } else {
       if (folder.children.has(name)) throw twice(entry.path);
       folder.children.set(name, await leafOf(parts, streams, entry, name));
     }
@@ -45,11 +48,11 @@ export async function saveGiven(parts: SaveGivenParts): Promise<Id> {
 async function leafOf(
   parts: SaveGivenParts,
   streams: StreamStore,
-  entry: Exclude<GivenEntry, { kind: "folder" }>,
+  entry: Exclude<GivenEntry, { kind: "folder" | "real-folder" }>,
   name: string,
 ): Promise<TargetLeaf | GivenNode> {
   const { options, counters } = parts;
-  if (entry.kind === "real") return { path: entry.from, explicit: true, root: "/" };
+  if (entry.kind === "real") return { path: entry.from, explicit: entry.found !== true, root: "/" };
   const startedMs = performance.now();
   if (entry.kind === "symlink") {
     const given = { ...nodeOf(name, "symlink", entry, options), linkTarget: entry.linkTarget };
@@ -79,22 +82,15 @@ function folderAt(root: Folder, names: readonly string[], options: BackupOptions
   return folder;
 }
 
-function placeFolder(
-  parent: Folder,
-  name: string,
-  entry: GivenMetadata & { path: string },
-  options: BackupOptions,
-): void {
+function placeFolder(parent: Folder, name: string, { node, path }: Pick<Folder, "node" | "path">, given: string): void {
   const existing = parent.children.get(name);
-  if (existing !== undefined && (!isFolder(existing) || existing.isGiven)) throw twice(entry.path);
+  if (existing !== undefined && (!isFolder(existing) || existing.isGiven)) throw twice(given);
   const folder = existing ?? newFolder(undefined);
-  folder.node = nodeOf(name, "dir", entry, options);
-  folder.isGiven = true;
-  parent.children.set(name, folder);
+  parent.children.set(name, Object.assign(folder, { node, path, isGiven: true }));
 }
 
 function newFolder(node: TreeNode | undefined): Folder {
-  return { node, isGiven: false, children: new Map() };
+  return { path: undefined, node, isGiven: false, children: new Map() };
 }
 
 function isFolder(child: Folder | TargetLeaf | GivenNode): child is Folder {

@@ -1,11 +1,22 @@
 /** Which entries of a folder a backup takes: patterns, tag files, size and file system. One instance per thread. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { fsPath } from "../filesystem/path-bytes.ts";
 import type { RawStat } from "../filesystem/read-metadata.ts";
 import { PatternSet } from "../patterns/pattern-set.ts";
 
 /** A folder as the system knows it, under whatever path it is met. */
 type FolderIdentity = Pick<RawStat, "deviceId" | "inode">;
+
+/** A folder that is read in place of another. Paths have no slash at their end. */
+export interface FolderAlias {
+  readonly is: string;
+  /** Patterns see this path. */
+  readonly seenAs: string;
+  /** The file system's number, and the one that is stored: that of the live one, so that nothing seems to have moved. */
+  readonly deviceIs: bigint;
+  readonly deviceSeenAs: bigint;
+}
 
 /** Plain data, so that it can be handed to workers. */
 export interface SelectionRules {
@@ -16,6 +27,8 @@ export interface SelectionRules {
   readonly largerThanBytes: number | undefined;
   /** Do not leave the file system of a target; mount points are kept as empty folders. */
   readonly oneFileSystem: boolean;
+  /** Folders that are read in place of others, as snapshots of a file system are. */
+  readonly aliases?: readonly FolderAlias[];
   /** The folder of the repository, which is left out, also as a target. */
   readonly repository?: FolderIdentity | undefined;
 }
@@ -26,6 +39,13 @@ export const NO_RULES: SelectionRules = {
   largerThanBytes: undefined,
   oneFileSystem: false,
 };
+
+/** The folder of a repository of this machine, for the rules; `undefined` for one elsewhere. @param location of its backend */
+export function repositoryFolder(location: string): FolderIdentity | undefined {
+  if (!isAbsolute(location)) return undefined;
+  const { dev, ino } = statSync(fsPath(location), { bigint: true });
+  return { deviceId: dev, inode: ino };
+}
 
 export class Selection {
   readonly #rules: SelectionRules;
@@ -43,7 +63,22 @@ export class Selection {
 
   /** True when a pattern excludes this absolute path. */
   excludesPath(path: string): boolean {
-    return this.#patterns.some((set) => set.matches(path));
+    const seen = this.#seen(path);
+    return this.#patterns.some((set) => set.matches(seen));
+  }
+
+  #seen(path: string): string {
+    const alias = this.#rules.aliases?.find(({ is }) => path === is || path.startsWith(`${is}/`));
+    return alias === undefined ? path : `${alias.seenAs}${path.slice(alias.is.length)}`;
+  }
+
+  get hasAliases(): boolean {
+    return (this.#rules.aliases ?? []).length > 0;
+  }
+
+  /** The number of the file system that is stored for an entry. */
+  device(deviceId: bigint): bigint {
+    return this.#rules.aliases?.find(({ deviceIs }) => deviceIs === deviceId)?.deviceSeenAs ?? deviceId;
   }
 
   excludesSize(bytes: number): boolean {

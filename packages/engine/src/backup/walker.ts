@@ -210,7 +210,8 @@ export class Walker {
   #storeEntry(frame: Frame, at: number, path: string): void {
     const { selection, counters } = this.#parts;
     if (!frame.explicit && selection.excludesPath(path)) return this.#exclude(frame, at);
-    const stat = lstatNs(path);
+    const found = lstatNs(path);
+    const stat = selection.hasAliases ? { ...found, deviceId: selection.device(found.deviceId) } : found;
     const type = stat.type;
     if (selection.isRepository(stat)) {
       this.#parts.send({ kind: "repository", path });

@@ -1,8 +1,11 @@
 /** A backup of entries that are handed over: files from streams, folders, links, and real files among them. */
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { GivenEntry } from "../../src/backup/given-entries.ts";
+import { NO_RULES } from "../../src/backup/selection.ts";
+import { lstatNs } from "../../src/filesystem/read-metadata.ts";
 import type { TreeNode } from "../../src/format/node.ts";
 import { BlobReader } from "../../src/repository/blob-reader.ts";
 import { loadIndex } from "../../src/repository/load-index.ts";
@@ -108,6 +111,44 @@ describe("given entries", () => {
       contentOfFolder(join(folder, "real")),
     );
     expect(Object.keys(await contentOfSnapshot(repository, again.treeId, "/source"))).toContain("/config.yml");
+  });
+
+  test("take a real folder without its content, and what was found in it by the rules", async () => {
+    const repository = await newRepository();
+    const real = join(folder, "app");
+    writeFiles(real, { "kept.txt": noise(100, 1), "left.log": noise(100, 2), "live.db": noise(5000, 3) });
+    chmodSync(real, 0o710);
+    const leaf = (name: string, found: boolean): GivenEntry => ({
+      kind: "real",
+      path: `/source/app/${name}`,
+      from: join(real, name),
+      found,
+    });
+    const given = (): GivenEntry[] => [
+      { kind: "real-folder", path: "/source/app", from: real },
+      leaf("kept.txt", true),
+      leaf("left.log", true),
+      leaf("gone", true),
+      file("/source/app/live.db", noise(4096, 4)),
+    ];
+    const rules = { ...NO_RULES, excludes: [{ lines: ["*.log"], ignoreCase: false }] };
+    const backup = (entries: readonly GivenEntry[]) =>
+      backUp(repository, [], { given: { paths: ["/source"], entries: all(entries) }, rules });
+    const { treeId, problems } = await backup(given());
+    const nodes = await nodesOf(repository, treeId);
+    expect([...nodes.keys()]).toEqual(["/source", "/source/app", "/source/app/kept.txt", "/source/app/live.db"]);
+    expect(nodes.get("/source/app")).toMatchObject({ mode: 0o710, mtimeNs: lstatNs(real).mtimeNs });
+    expect(nodes.get("/source/app/live.db")?.size).toBe(4096);
+    expect(problems).toMatchObject({ vanished: 1, unreadable: 0 });
+    // Named by somebody: then it is taken whatever the rules say, and its absence is a failure.
+    const named = await backup([leaf("left.log", false), leaf("gone", false)]);
+    expect([...(await nodesOf(repository, named.treeId)).keys()]).toContain("/source/app/left.log");
+    expect(named.problems).toMatchObject({ vanished: 0, unreadable: 1 });
+    // A real folder that is gone by now takes nothing else with it.
+    const gone: GivenEntry = { kind: "real-folder", path: "/source/gone", from: join(real, "gone") };
+    const without = await backup([gone, ...given()]);
+    expect([...(await nodesOf(repository, without.treeId)).keys()]).toEqual([...nodes.keys()]);
+    expect(without.problems.vanished).toBe(2);
   });
 
   test("in any order and number give the same tree", async () => {

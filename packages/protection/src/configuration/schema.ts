@@ -2,7 +2,7 @@
  * What `holdfast.yaml` may say: one schema, of which types, defaults, checks, JSON Schema and reference are made. Policies and
  * schedules will be further keys beside `repositories` and `sources`.
  */
-import { SOURCE_KINDS, absolutePath, secretReference } from "@holdfast/sources";
+import { SOURCE_KINDS, absolutePath, hookSettings, secretReference } from "@holdfast/sources";
 import { z } from "zod";
 
 const name = z
@@ -38,6 +38,7 @@ const COMMON = {
     .array(z.string().regex(/^[^,\s]+$/, "a tag has no commas and spaces"))
     .default([])
     .describe("Tags of its snapshots."),
+  hooks: hookSettings.optional().describe("Commands around each capture."),
 };
 const common = z.object(COMMON);
 

@@ -6,6 +6,7 @@ import {
   type BackupResult,
   NO_RULES,
   type Repository,
+  repositoryFolder,
 } from "@holdfast/engine";
 import { type SourceWarning, givenCapture } from "@holdfast/sources";
 import type { OpenedSource } from "./open-source.ts";
@@ -47,7 +48,8 @@ export async function captureSource(
       ...options,
       targets: [],
       given: givenCapture(capture, identity),
-      rules: NO_RULES,
+      // A copy on this machine must not store itself.
+      rules: { ...(capture.rules ?? NO_RULES), repository: repositoryFolder(repository.backend.location) },
       cwd: "/",
       tags: [...new Set([...options.tags, ...sourceTags(opened)])],
       excludes: [],

@@ -1,8 +1,9 @@
 /** A source of the configuration, ready to be captured, restored and proven. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { SOURCE_KINDS, type Source, type SourceKind } from "@holdfast/sources";
+import { SOURCE_KINDS, type Source, type SourceKind, withHooks } from "@holdfast/sources";
 import type { Configuration, SourceConfiguration } from "../configuration/schema.ts";
+import { fetchSecret } from "../configuration/secrets.ts";
 import { protectionError } from "../errors.ts";
 
 /** What a run has around it. */
@@ -37,7 +38,7 @@ export function sourceNamed(configuration: Configuration, name: string): SourceC
 /** Opens a source, runs `work`, and removes what it has put aside. */
 export async function withSource<T>(
   configuration: Configuration,
-  { name, kind: kindName, settings }: SourceConfiguration,
+  { name, kind: kindName, settings, hooks }: SourceConfiguration,
   run: SourceRun,
   work: (opened: OpenedSource) => Promise<T>,
 ): Promise<T> {
@@ -46,11 +47,14 @@ export async function withSource<T>(
   if (kind === undefined) throw new Error(`no kind ${kindName}`);
   const temporary = await mkdtemp(join(configuration.scratch ?? run.temporary, "holdfast-"));
   try {
-    const source = kind.open(name, settings, {
-      environment: run.environment,
+    const { environment } = run;
+    const opened = kind.open(name, settings, {
+      environment,
       hostname: run.hostname,
       temporary,
+      secret: (reference, what, { signal }) => fetchSecret(reference, what, { environment, signal }),
     });
+    const source = withHooks(opened, hooks, { name, environment });
     return await work({ name, kind, source, temporary });
   } finally {
     await rm(temporary, { recursive: true, force: true });

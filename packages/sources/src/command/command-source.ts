@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { GivenEntry } from "@holdfast/engine";
 import { atLeast } from "../content/plausible.ts";
-import { limitTime, withinLimit } from "../content/time-limit.ts";
+import { limitTime } from "../content/time-limit.ts";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
@@ -45,25 +45,16 @@ export class CommandSource implements Source {
 
   async capture(options: CaptureOptions): Promise<Capture> {
     const { signal } = options;
-    const { prepare, cleanup, capture } = this.#settings;
-    // Before anything is frozen: a missing program must not show in the middle.
-    for (const words of [prepare, capture]) {
-      if (words !== undefined) await this.#programs.require(words[0] as string);
-    }
-    const close = await this.#cleaningUp(cleanup);
+    const { capture } = this.#settings;
+    signal.throwIfAborted();
+    if (capture !== undefined) await this.#programs.require(capture[0] as string);
     const startedAtMs = Date.now();
-    try {
-      if (prepare !== undefined) await this.#run("prepare", prepare, { signal });
-      await this.#requireFolder();
-    } catch (error) {
-      await close();
-      throw error;
-    }
+    await this.#requireFolder();
     return {
       paths: [captureFolder("command", this.#name)],
       entries: this.#entries(signal),
       facts: () => this.#facts(startedAtMs),
-      close,
+      close: async () => {},
     };
   }
 
@@ -103,20 +94,6 @@ export class CommandSource implements Source {
     return { checks: [restored, proven], usableAfterMs: proven.passed ? performance.now() - beganMs : undefined };
   }
 
-  /** What ends the capture in order; should we be killed, another process does it. */
-  async #cleaningUp(cleanup: readonly string[] | undefined): Promise<() => Promise<void>> {
-    if (cleanup === undefined) return async () => {};
-    const program = await this.#programs.require(cleanup[0] as string);
-    const watchdog = this.#programs.watch([program, ...cleanup.slice(1)], this.#settings.variables);
-    return onlyOnce(async () => {
-      try {
-        await this.#run("cleanup", cleanup, unlimited());
-      } finally {
-        await watchdog.dismiss();
-      }
-    });
-  }
-
   get #title(): string {
     return `source ${this.#name}`;
   }
@@ -139,11 +116,11 @@ export class CommandSource implements Source {
   }
 
   #facts(startedAtMs: number): CaptureFacts {
-    const { capture, prepare, folder, output } = this.#settings;
+    const { capture, folder, output } = this.#settings;
     return {
       consistentAt: new Date(startedAtMs).toISOString(),
-      // Whether the program takes care is its own matter; with a preparation somebody has thought of it.
-      consistency: prepare === undefined && folder !== undefined ? "none" : "application",
+      // Whether the program takes care is its own matter; a folder is read as it is.
+      consistency: folder === undefined ? "application" : "none",
       tools: {},
       position: {},
       detail: { ...(capture === undefined ? {} : { output }), ...(folder === undefined ? {} : { folder }) },
@@ -158,17 +135,6 @@ export class CommandSource implements Source {
       () => false,
     );
     if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${folder} is no folder` });
-  }
-
-  #run(what: string, words: readonly string[], { signal }: CallOptions): Promise<string> {
-    const limit = {
-      ms: this.#settings["prepare-time-limit"],
-      what: `the command of ${what}`,
-      source: this.#title,
-      setting: "prepare-time-limit",
-    };
-    const call = { tool: words[0] as string, args: words.slice(1), variables: this.#settings.variables };
-    return withinLimit(limit, (inner) => this.#programs.text(call, { signal: inner }), { signal });
   }
 
   async #runOn(
@@ -187,19 +153,6 @@ export class CommandSource implements Source {
   #unsupported(what: string, reason: string): Error {
     return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
   }
-}
-
-/** What thaws is run to its end, also when the capture is aborted; its own limit holds. */
-function unlimited(): CallOptions {
-  return { signal: new AbortController().signal };
-}
-
-function onlyOnce(work: () => Promise<unknown>): () => Promise<void> {
-  let running: Promise<unknown> | undefined;
-  return async () => {
-    running ??= work();
-    await running;
-  };
 }
 
 function lastLine(text: string): string {

@@ -14,11 +14,7 @@ export const commandSettings = z
       .describe("The name of that file in the snapshot."),
     folder: absolutePath
       .optional()
-      .describe("A folder that is stored, instead of or besides the output; `prepare` may fill it."),
-    prepare: commandLine.optional().describe("Runs before anything is read: it exports, freezes or pauses."),
-    cleanup: commandLine
-      .optional()
-      .describe("Runs after `prepare` was started, however the capture ends: it thaws, goes on, removes the export."),
+      .describe("A folder that is stored, instead of or besides the output; a hook `before` may fill it."),
     restore: commandLine
       .optional()
       .describe(
@@ -33,7 +29,6 @@ export const commandSettings = z
       .describe("Variables of the environment for all of its commands; no secrets."),
     "minimum-size": size.default(1).describe("An output that is smaller is taken for a failure."),
     "time-limit": duration.prefault("6h").describe("How long the capture may take."),
-    "prepare-time-limit": duration.prefault("5m").describe("How long `prepare` and `cleanup` may take, each."),
   })
   .refine(({ capture, folder }) => capture !== undefined || folder !== undefined, {
     message: "give `capture`, `folder` or both: otherwise there is nothing to store",

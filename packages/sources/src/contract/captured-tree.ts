@@ -1,4 +1,5 @@
 /** What a capture has left in a snapshot, as sources see it when they restore. */
+import type { SpotCheckOptions, SpotCheckResult } from "@holdfast/engine";
 import type { CallOptions } from "./source.ts";
 import type { StoredFacts } from "./facts.ts";
 
@@ -8,6 +9,13 @@ export interface CapturedEntry {
   readonly type: "file" | "folder" | "symlink" | "other";
   readonly sizeBytes: number;
 }
+
+export interface ExtractOptions extends CallOptions {
+  /** Only these paths inside the folder, and what is below them; each begins with a slash. */
+  readonly only?: readonly string[];
+}
+
+export type SpotCheckRequest = CallOptions & Pick<SpotCheckOptions, "size" | "temporary" | "livePath">;
 
 export interface CapturedTree {
   readonly facts: StoredFacts;
@@ -19,5 +27,7 @@ export interface CapturedTree {
    * Writes a folder of the capture, with its metadata as far as this process may, into a folder that is there or is made; every
    * byte is read again and compared. @throws SOURCES_DAMAGED when anything of it could not be restored
    */
-  extract(path: string | undefined, folder: string, options: CallOptions): Promise<void>;
+  extract(path: string | undefined, folder: string, options: ExtractOptions): Promise<void>;
+  /** Restores a random sample of a folder of the capture aside, and compares it with the snapshot and with live files. */
+  spotCheck(path: string, options: SpotCheckRequest): Promise<SpotCheckResult>;
 }

@@ -12,7 +12,7 @@
  * - A proof touches neither the original nor anything that the original would take for itself.
  * - On abort, every call ends what it has started and rejects with the signal's reason.
  */
-import type { GivenEntry } from "@holdfast/engine";
+import type { GivenEntry, SelectionRules } from "@holdfast/engine";
 import type { z } from "zod";
 import type { CapturedTree } from "./captured-tree.ts";
 import type { CaptureFacts } from "./facts.ts";
@@ -65,6 +65,8 @@ export interface Capture {
   readonly paths: readonly string[];
   /** Made by the source. The path of each is below the path of the capture. */
   readonly entries: AsyncIterable<GivenEntry>;
+  /** What is left out of real folders among the entries. Default: nothing. */
+  readonly rules?: SelectionRules;
   /** What was found out about the capture. To be asked once the entries were taken to their end. */
   facts(): CaptureFacts;
   /** Thaws, ends and removes what the capture has frozen, started and made. May be called twice. */

@@ -15,6 +15,7 @@ import {
 } from "@holdfast/base";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
+import { lastLines } from "./last-lines.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** So much of what a program says last is kept for messages. */
@@ -49,16 +50,21 @@ export interface ProgramCall {
 }
 
 export class Programs {
-  readonly #options: ProgramsOptions;
+  readonly options: ProgramsOptions;
 
   constructor(options: ProgramsOptions) {
-    this.#options = options;
+    this.options = options;
+  }
+
+  /** The path of a tool; `undefined` when it is not there. */
+  find(tool: string): Promise<string | undefined> {
+    return findProgram(tool, this.options.environment["PATH"] ?? "");
   }
 
   /** The path of a tool. @throws SOURCES_TOOL_MISSING */
   async require(tool: string, how = `Install it, or name it by its path.`): Promise<string> {
-    const path = await findProgram(tool, this.#options.environment["PATH"] ?? "");
-    if (path === undefined) throw sourcesError("SOURCES_TOOL_MISSING", { source: this.#options.source, tool, how });
+    const path = await this.find(tool);
+    if (path === undefined) throw sourcesError("SOURCES_TOOL_MISSING", { source: this.options.source, tool, how });
     return path;
   }
 
@@ -105,12 +111,12 @@ export class Programs {
 
   /** Has a command run if this process is killed before the watchdog is dismissed. @param words the program by its path */
   watch(words: readonly string[], variables: Readonly<Record<string, string>> = {}): Watchdog {
-    return new Watchdog(words, { ...this.#options.environment, ...variables });
+    return new Watchdog(words, { ...this.options.environment, ...variables });
   }
 
   async #start(call: ProgramCall, signal: AbortSignal, input?: AsyncIterable<Uint8Array>): Promise<Run> {
     const path = await this.require(call.tool, call.how);
-    const { environment } = this.#options;
+    const { environment } = this.options;
     const [program, ...words] = await endingWithUs(path, environment["PATH"] ?? "");
     signal.throwIfAborted();
     const child = spawn(program, [...words, ...call.args], {
@@ -127,7 +133,7 @@ export class Programs {
   #failed({ tool, secrets = [] }: ProgramCall, reason: string, cause?: unknown): Error {
     let shown = reason;
     for (const secret of secrets) if (secret.reveal() !== "") shown = shown.replaceAll(secret.reveal(), "***");
-    return sourcesError("SOURCES_TOOL_FAILED", { tool, source: this.#options.source, reason: shown }, cause);
+    return sourcesError("SOURCES_TOOL_FAILED", { tool, source: this.options.source, reason: shown }, cause);
   }
 }
 
@@ -235,13 +241,4 @@ class Run {
       throw error;
     }
   }
-}
-
-/** The last lines of what a program said, in one line, without control characters. */
-function lastLines(said: string): string {
-  const lines = said.trim().split("\n").slice(-5);
-  return lines
-    .join("; ")
-    .replaceAll(/[\p{C}\s]+/gu, " ")
-    .slice(-1000);
 }

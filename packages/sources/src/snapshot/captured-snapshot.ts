@@ -7,12 +7,14 @@ import {
   type Repository,
   Restore,
   type Snapshot,
+  type SpotCheckResult,
   type TreeNode,
   TreeReader,
   dumpFile,
   resolvePath,
+  spotCheck,
 } from "@holdfast/engine";
-import type { CapturedEntry, CapturedTree } from "../contract/captured-tree.ts";
+import type { CapturedEntry, CapturedTree, ExtractOptions, SpotCheckRequest } from "../contract/captured-tree.ts";
 import { FACTS_FILE, MAX_FACTS_BYTES, type StoredFacts, decodeFacts } from "../contract/facts.ts";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
@@ -54,16 +56,25 @@ class CapturedSnapshot implements Omit<CapturedTree, "facts"> {
     yield* dumpFile(this.#parts.repository, this.#parts.index, await this.#file(path, options), options);
   }
 
-  async extract(path: string | undefined, folder: string, { signal }: CallOptions): Promise<void> {
+  async extract(path: string | undefined, folder: string, { signal, only }: ExtractOptions): Promise<void> {
     const found = await this.#find(path, { signal });
     const root = found.kind === "tree" ? found.id : found.node;
     const { repository, index } = this.#parts;
-    const restore = new Restore(repository, index, root, { target: folder, verify: true, sparse: true, signal });
+    const paths = only === undefined ? {} : { paths: only };
+    const options = { target: folder, verify: true, sparse: true, signal, ...paths };
+    const restore = new Restore(repository, index, root, options);
     const { problems, problemCounts } = await restore.run();
     const [first] = problems;
     if (first === undefined) return;
     const count = Object.values(problemCounts).reduce((sum, each) => sum + each, 0);
     throw this.#damaged(first.path, `${first.reason}${count > 1 ? ` (and ${count - 1} more)` : ""}`);
+  }
+
+  async spotCheck(path: string, { signal, ...options }: SpotCheckRequest): Promise<SpotCheckResult> {
+    const found = await this.#find(path, { signal });
+    if (found.kind !== "tree") throw this.#damaged(path, "it is no folder");
+    const { repository, index } = this.#parts;
+    return spotCheck(repository, { ...options, index, tree: found.id, signal });
   }
 
   async readFacts(options: CallOptions): Promise<StoredFacts> {

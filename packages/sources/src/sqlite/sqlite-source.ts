@@ -27,11 +27,10 @@ import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { requireRoom } from "../host/room.ts";
 import { lookAt } from "../proofs/look-at.ts";
 import { type Answer, judgeAnswer, sqlOf } from "../proofs/queries.ts";
+import { SQLITE_HEADER } from "./header.ts";
 import { putInPlace } from "./put-in-place.ts";
 import { runTask } from "./run-task.ts";
 import { type SqliteSettings, sqliteSettings } from "./settings.ts";
-
-const HEADER = "SQLite format 3\0";
 
 export class SqliteSource implements Source {
   readonly forms = [
@@ -150,7 +149,7 @@ export class SqliteSource implements Source {
       try {
         const { mode, uid, gid, size, mtimeNs } = await file.stat({ bigint: true });
         found = { mode: Number(mode), uid: Number(uid), gid: Number(gid), size: Number(size), mtimeNs };
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER.length), 0, HEADER.length, 0);
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(SQLITE_HEADER.length), 0, SQLITE_HEADER.length, 0);
         header = buffer.subarray(0, bytesRead).toString("latin1");
       } finally {
         await file.close();
@@ -163,7 +162,8 @@ export class SqliteSource implements Source {
         error,
       );
     }
-    if (header !== HEADER) throw sourcesError("SOURCES_SETTINGS", { source, reason: `${path} is no SQLite database` });
+    if (header !== SQLITE_HEADER)
+      throw sourcesError("SOURCES_SETTINGS", { source, reason: `${path} is no SQLite database` });
     return found;
   }
 

@@ -29,6 +29,8 @@ export class SourceLab {
   readonly repository: Repository;
   /** For whatever a test needs; removed with the lab. Others may go through it, so that servers of other users can work in it. */
   readonly folder: string;
+  /** What settings refer to as `{ env: NAME }`. */
+  readonly secrets = new Map<string, string>();
   #folders = 0;
 
   private constructor(repository: Repository) {
@@ -54,6 +56,11 @@ export class SourceLab {
       environment: { ...process.env },
       hostname: "lab",
       temporary: this.newFolder(),
+      secret: async (reference, what) => {
+        const found = "env" in reference ? this.secrets.get(reference.env) : undefined;
+        if (found === undefined) throw new Error(`the lab has no such secret for ${what}`);
+        return new Secret(found);
+      },
     };
   }
 
@@ -71,7 +78,7 @@ export class SourceLab {
       const result = await new Backup(this.repository, {
         targets: [],
         given: givenCapture(capture, { ...identity, hostname: "lab" }),
-        rules: NO_RULES,
+        rules: capture.rules ?? NO_RULES,
         cwd: "/",
         hostname: "lab",
         username: "tester",

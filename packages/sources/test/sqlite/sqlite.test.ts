@@ -1,6 +1,5 @@
 /** The kind `sqlite`, with databases that another process writes to. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -16,48 +15,11 @@ import { DatabaseSync } from "node:sqlite";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SourceLab, sourceConformance } from "../../src/testing/index.ts";
+import { SUM, ask, end, makeBank, startWriter } from "./bank.ts";
 import { sqliteKind } from "../../src/sqlite/sqlite-kind.ts";
 
 const never = new AbortController().signal;
 const silent = { onWarning: () => {}, onStep: () => {} };
-const SUM = 100 * 1000;
-
-function makeBank(path: string, journal: "wal" | "delete"): void {
-  const database = new DatabaseSync(path);
-  database.exec(`
-    PRAGMA journal_mode = ${journal};
-    CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
-    CREATE TABLE transfer (id INTEGER PRIMARY KEY, source INTEGER REFERENCES account, target INTEGER REFERENCES account, amount INTEGER);
-    CREATE TABLE filler (id INTEGER PRIMARY KEY, text TEXT);`);
-  for (let id = 0; id < 100; id++) database.exec(`INSERT INTO account VALUES (${id}, 1000)`);
-  database.exec(
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO filler SELECT i, hex(randomblob(100)) FROM n",
-  );
-  database.close();
-}
-
-async function startWriter(path: string): Promise<ChildProcess> {
-  const writer = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), path], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(writer.stdout, "data");
-  return writer;
-}
-
-async function end(process: ChildProcess): Promise<void> {
-  process.kill("SIGKILL");
-  await once(process, "close");
-}
-
-function ask(path: string, sql: string): unknown {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    return Object.values(database.prepare(sql).get() ?? {})[0];
-  } finally {
-    database.close();
-  }
-}
-
 describe.for(["wal", "delete"] as const)("with journal mode %s", (journal) => {
   sourceConformance(sqliteKind, async ({ folder, lab }) => {
     const path = join(folder, `bank-${journal}.db`);

@@ -5,9 +5,9 @@ import {
   ListObjectVersionsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from "@aws-sdk/client-s3";
-import { OWNER } from "./ceph-gateway.ts";
+import { rawS3Client } from "./raw-s3-client.ts";
 
 export class BucketIntruder {
   readonly #client: S3Client;
@@ -16,14 +16,7 @@ export class BucketIntruder {
   /** @param url of the gateway */
   constructor(url: string, bucket: string) {
     this.#bucket = bucket;
-    this.#client = new S3Client({
-      endpoint: url,
-      region: "us-east-1",
-      forcePathStyle: true,
-      credentials: { accessKeyId: OWNER.accessKeyId, secretAccessKey: OWNER.secretAccessKey },
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-    });
+    this.#client = rawS3Client(url);
   }
 
   /** Makes the bucket, with object lock. */

@@ -7,9 +7,10 @@ import {
   ListObjectVersionsCommand,
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
-  S3Client,
+  type S3Client,
 } from "@aws-sdk/client-s3";
 import { type GatewayUser, OWNER } from "./ceph-gateway.ts";
+import { rawS3Client } from "./raw-s3-client.ts";
 
 /** A version of an object, or a mark that it was deleted. */
 export interface ListedVersion {
@@ -22,16 +23,8 @@ export interface ListedVersion {
 export class BucketOwner {
   readonly #client: S3Client;
 
-  constructor(url: string, { accessKeyId, secretAccessKey }: GatewayUser = OWNER) {
-    this.#client = new S3Client({
-      endpoint: url,
-      region: "us-east-1",
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-      maxAttempts: 1,
-    });
+  constructor(url: string, user: GatewayUser = OWNER) {
+    this.#client = rawS3Client(url, user);
   }
 
   close(): void {

@@ -6,6 +6,7 @@ export { BucketOwner, type ListedVersion } from "./bucket-owner.ts";
 export { ColdProxy } from "./cold-proxy.ts";
 export { backendConformance } from "./conformance.ts";
 export type { ConformanceOptions, ConformanceSubject, SubjectFactory } from "./conformance-subject.ts";
+export { ownerVariables } from "./raw-s3-client.ts";
 export { networkConformance, type NetworkSubject } from "./network-conformance.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { type ConnectionFault, type FaultChoice, FaultProxy } from "./fault-proxy.ts";

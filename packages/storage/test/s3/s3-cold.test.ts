@@ -10,7 +10,8 @@ import { ColdProxy } from "../../src/testing/cold-proxy.ts";
 import { expectBytes, expectCode, get, unaborted } from "../../src/testing/conformance-subject.ts";
 import { FILE_TYPES } from "../../src/keys.ts";
 import { type SampleFile, sampleFile } from "../../src/testing/sample-files.ts";
-import { makeBucket, openIn, rawClient } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, openIn } from "./s3-subject.ts";
 
 const CLASS = { "s3.storage-class": "GLACIER" };
 const WARM = { ...CLASS, "s3.enable-restore": "true" };
@@ -24,7 +25,7 @@ describe.skipIf(!hasCeph())("a cold class (simulated before Ceph's gateway)", ()
 
   beforeAll(async () => {
     gateway = await CephGateway.start({ storageClasses: ["GLACIER"] });
-    client = rawClient(gateway.url);
+    client = rawS3Client(gateway.url);
     bucket = await makeBucket(client);
     proxy = await ColdProxy.start(gateway.port, { delayMs: 1500 });
   }, 120_000);

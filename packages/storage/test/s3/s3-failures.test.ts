@@ -14,7 +14,8 @@ import { expectBytes, get, put, unaborted } from "../../src/testing/conformance-
 import { FaultProxy } from "../../src/testing/fault-proxy.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
 import { CephGateway, OTHER, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
-import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, openIn, surroundings } from "./s3-subject.ts";
 
 const MIB = 1024 * 1024;
 const CONFIG = { type: "config", name: "" } as const;
@@ -79,7 +80,7 @@ describe.skipIf(!hasCeph())("a bucket of Ceph's gateway", () => {
   beforeAll(async () => {
     gateway = await CephGateway.start();
     proxy = await FaultProxy.start(gateway.port);
-    client = rawClient(gateway.url);
+    client = rawS3Client(gateway.url);
     bucket = await makeBucket(client);
   });
   afterAll(async () => {

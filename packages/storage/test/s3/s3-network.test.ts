@@ -7,12 +7,13 @@ import { parseS3Place } from "../../src/s3/s3-location.ts";
 import { s3Settings } from "../../src/s3/s3-settings.ts";
 import { CephGateway, OWNER, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { networkConformance, patienceOf } from "../../src/testing/network-conformance.ts";
-import { makeBucket, rawClient, surroundings } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, surroundings } from "./s3-subject.ts";
 
 describe.skipIf(!hasCeph())("Ceph's gateway", () => {
   networkConformance("S3Backend", async () => {
     const gateway = await CephGateway.start();
-    const client = rawClient(gateway.url);
+    const client = rawS3Client(gateway.url);
     const bucket = await makeBucket(client);
     client.destroy();
     return {

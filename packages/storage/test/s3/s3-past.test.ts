@@ -15,7 +15,8 @@ import {
 } from "../../src/testing/conformance-subject.ts";
 import { type SampleFile, sampleBytes, sampleFile } from "../../src/testing/sample-files.ts";
 import { CephGateway, hasCeph } from "../../src/testing/ceph-gateway.ts";
-import { makeBucket, openIn, rawClient } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, openIn } from "./s3-subject.ts";
 
 const CONFIG = { type: "config", name: "" } as const;
 
@@ -37,7 +38,7 @@ describe.skipIf(!hasCeph())("a repository as of a time", () => {
 
   beforeAll(async () => {
     gateway = await CephGateway.start();
-    client = rawClient(gateway.url);
+    client = rawS3Client(gateway.url);
     bucket = await makeBucket(client);
     await client.send(
       new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }),

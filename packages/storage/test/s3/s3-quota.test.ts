@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { expectBytes, expectCode, get, put, unaborted } from "../../src/testing/conformance-subject.ts";
 import { CephGateway, OTHER, hasCeph } from "../../src/testing/ceph-gateway.ts";
 import { sampleFile } from "../../src/testing/sample-files.ts";
-import { makeBucket, openIn, rawClient } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, openIn } from "./s3-subject.ts";
 
 const MIB = 1024 * 1024;
 
@@ -13,7 +14,7 @@ describe.skipIf(!hasCeph())("a user of Ceph's gateway", () => {
   test("whose quota is used up is told so at once, and nothing half is left", async () => {
     const gateway = await CephGateway.start();
     try {
-      const client = rawClient(gateway.url, OTHER);
+      const client = rawS3Client(gateway.url, OTHER);
       const bucket = await makeBucket(client);
       await gateway.admin("quota", "set", "--quota-scope=user", `--uid=${OTHER.name}`, `--max-size=${2 * MIB}`);
       await gateway.admin("quota", "enable", "--quota-scope=user", `--uid=${OTHER.name}`);

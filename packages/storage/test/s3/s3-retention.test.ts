@@ -22,7 +22,8 @@ import { CephGateway, type GatewayUser, OTHER, OWNER, hasCeph } from "../../src/
 import { ColdProxy } from "../../src/testing/cold-proxy.ts";
 import { type Lie, LyingServer } from "./lying-server.ts";
 import { StrippingProxy } from "./stripping-proxy.ts";
-import { makeBucket, openIn, rawClient, surroundings } from "./s3-subject.ts";
+import { rawS3Client } from "../../src/testing/raw-s3-client.ts";
+import { makeBucket, openIn, surroundings } from "./s3-subject.ts";
 
 const MIB = 1024 * 1024;
 const DAY_MS = 86_400_000;
@@ -43,7 +44,7 @@ describe.skipIf(!hasCeph())("object lock on Ceph's gateway", () => {
 
   beforeAll(async () => {
     gateway = await CephGateway.start();
-    client = rawClient(gateway.url);
+    client = rawS3Client(gateway.url);
     bucket = await makeBucket(client, { locked: true });
   });
   afterEach(async () => {
@@ -179,7 +180,7 @@ describe.skipIf(!hasCeph())("object lock on Ceph's gateway", () => {
     const file = sampleFile("pack", 100);
     await put(backend, file);
     expectBytes(await get(backend, file.key), file.bytes);
-    const other = rawClient(gateway.url, OTHER);
+    const other = rawS3Client(gateway.url, OTHER);
     expect(await destroy(`${folder}/${pathOf(file.key)}`, other)).toEqual(["AccessDenied"]);
     other.destroy();
   });

@@ -1,6 +1,6 @@
 /** Buckets on a gateway, and repositories in them. */
 import { randomUUID } from "node:crypto";
-import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { Surroundings } from "../../src/location.ts";
 import { openBackend } from "../../src/location.ts";
 import type { Backend } from "../../src/backend.ts";
@@ -10,19 +10,6 @@ export interface OpenOptions {
   readonly options?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
   readonly user?: GatewayUser;
-}
-
-/** A client of our own, to look at what is stored without the code under test. */
-export function rawClient(url: string, { accessKeyId, secretAccessKey }: GatewayUser = OWNER): S3Client {
-  return new S3Client({
-    endpoint: url,
-    region: "us-east-1",
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-    maxAttempts: 1,
-  });
 }
 
 /** Makes a bucket and returns its name. */

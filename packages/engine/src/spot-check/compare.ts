@@ -1,7 +1,10 @@
 /** Compares a restored entry with the snapshot and with the file that it was made from. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { messageOf, systemCode } from "@holdfast/base";
-import { fsPath, lstatNs, metadataDifferences, type TreeNode } from "@holdfast/engine";
+import { metadataDifferences } from "../filesystem/compare-metadata.ts";
+import { fsPath } from "../filesystem/path-bytes.ts";
+import { lstatNs } from "../filesystem/read-metadata.ts";
+import type { TreeNode } from "../format/node.ts";
 
 export type Comparison =
   | { readonly kind: "same" }
@@ -11,8 +14,8 @@ export type Comparison =
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** @param restored path of the restored entry; @param source path of the original */
-export function compareRestored(node: TreeNode, restored: string, source: string): Comparison {
+/** @param restored path of the restored entry; @param source path of the original, where there is one */
+export function compareRestored(node: TreeNode, restored: string, source: string | undefined): Comparison {
   let reasons: readonly string[];
   try {
     reasons = metadataDifferences(restored, node);
@@ -20,6 +23,8 @@ export function compareRestored(node: TreeNode, restored: string, source: string
     reasons = [systemCode(error) === "ENOENT" ? "it was not restored" : messageOf(error)];
   }
   if (reasons.length > 0) return { kind: "different", reasons };
+  if (source === undefined)
+    return { kind: "source-changed", reason: "there is no file that it could be compared with" };
   const changed = sourceChange(node, source);
   if (changed !== undefined) return { kind: "source-changed", reason: changed };
   if (node.type !== "file") return { kind: "same" };

@@ -1,5 +1,8 @@
 /** A random sample of a snapshot's entries. */
-import { walkSnapshot, type Id, type TreeNode, type TreeReader } from "@holdfast/engine";
+import { walkSnapshot } from "../browse/walk.ts";
+import type { Id } from "../format/id.ts";
+import type { TreeNode } from "../format/node.ts";
+import type { TreeReader } from "../repository/tree-reader.ts";
 
 export interface SampledEntry {
   /** Inside the snapshot, with a slash at its start. */
