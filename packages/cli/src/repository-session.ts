@@ -9,12 +9,14 @@ import {
   type BlobIndex,
   type Id,
   type LockInfo,
+  type LockOptions,
   Repository,
   displayPath,
   engineError,
   isId,
   openRepository,
   withLock,
+  withLockAhead,
 } from "@holdfast/engine";
 import {
   type Backend,
@@ -28,6 +30,7 @@ import {
 } from "@holdfast/storage";
 import { readPasswordFile } from "@holdfast/protection";
 import type { CommandContext } from "./context.ts";
+import { EarlyLists } from "./early-lists.ts";
 import { OutageReport } from "./output/outage-report.ts";
 import type { Output } from "./output/output.ts";
 import { formatCount, formatElapsed, formatLocalTime, plural } from "./output/units.ts";
@@ -35,6 +38,7 @@ import { isLocal, noteUse, refuseUnmounted } from "./known-places.ts";
 import { type Whose, repositoryPassword } from "./password/password-source.ts";
 import { namedLocation, ownPlaces, repositoryLocation } from "./repository-location.ts";
 import { noticeKeys } from "./seen/keys.ts";
+import { lastKey, noteLastKey } from "./seen/last-key.ts";
 import { surroundingsOf } from "./surroundings.ts";
 
 /** How long a call that fails for now is repeated. */
@@ -52,12 +56,17 @@ export class Session {
   /** True when copies on this machine may be read in place of what is stored. */
   readonly hasCache: boolean;
   readonly #context: CommandContext;
+  readonly #early: EarlyLists;
   #isLocked = false;
 
-  constructor(repository: Repository, context: CommandContext, { hasCache = false } = {}) {
+  constructor(
+    repository: Repository,
+    { context, early, hasCache = false }: { context: CommandContext; early: EarlyLists; hasCache?: boolean },
+  ) {
     this.repository = repository;
     this.hasCache = hasCache;
     this.#context = context;
+    this.#early = early;
   }
 
   /** Whether a lock is held at present. */
@@ -71,12 +80,9 @@ export class Session {
    */
   async locked<T>(mode: LockMode, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { options, signal, output } = this.#context;
-    const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
     const isReading = mode === "look" || mode === "read";
-    const { capabilities, location } = this.repository.backend;
-    if (capabilities.isReadOnly === true && !isReading) throw storageError("STORAGE_PAST", { location });
-    if (isReading && (options.flag("no-lock") || capabilities.isReadOnly === true)) return work(signal);
-    const onWaiting = (holder: LockInfo): void => output.message(`waiting: ${describeLock(holder)}`);
+    if (!isReading) this.#refusePast();
+    if (isReading && (options.flag("no-lock") || this.#isReadOnly)) return work(signal);
     let isHeld = false;
     const held = (inner: AbortSignal): Promise<T> => {
       isHeld = true;
@@ -86,7 +92,7 @@ export class Session {
       });
     };
     try {
-      return await withLock(this.repository, { exclusive: mode === "exclusive", retryMs, signal, onWaiting }, held);
+      return await withLock(this.repository, await this.#lockOptions(mode === "exclusive"), held);
     } catch (error) {
       if (mode !== "look" || isHeld || !isHoldfastError(error) || error.kind !== "locked") throw error;
       output.warn(`${error.message}; reading without a lock: what is being removed meanwhile may be missing`, {
@@ -94,6 +100,45 @@ export class Session {
       });
       return work(signal);
     }
+  }
+
+  /**
+   * As `locked("append")`. Where nothing was stored when the repository was opened, and nobody had locked it, `work` begins while the
+   * lock is still being taken, and gets the promise of it; see `BackupOptions.asFirst` for what it has to keep to. That
+   * is found out for `use: "adds"`.
+   */
+  async lockedAhead<T>(work: (signal: AbortSignal, first?: { locked: Promise<void> }) => Promise<T>): Promise<T> {
+    this.#refusePast();
+    const options = await this.#lockOptions(false);
+    const isFirst = options.wasFree && (await this.#early.wasEmpty());
+    try {
+      return await withLockAhead(this.repository, options, async (signal, held) => {
+        const locked = held.then(() => {
+          this.#isLocked = true;
+        });
+        locked.catch(() => {});
+        if (!isFirst) await locked;
+        return work(signal, isFirst ? { locked } : undefined);
+      });
+    } finally {
+      this.#isLocked = false;
+    }
+  }
+
+  async #lockOptions(exclusive: boolean): Promise<LockOptions & { readonly wasFree: boolean }> {
+    const { options, signal, output } = this.#context;
+    const retryMs = options.parsed("retry-lock", "give a duration such as 90s, 5m or 2h", parseDuration) ?? 0;
+    const onWaiting = (holder: LockInfo): void => output.message(`waiting: ${describeLock(holder)}`);
+    return { exclusive, retryMs, signal, onWaiting, wasFree: await this.#early.wasFree() };
+  }
+
+  get #isReadOnly(): boolean {
+    return this.repository.backend.capabilities.isReadOnly === true;
+  }
+
+  #refusePast(): void {
+    const { location } = this.repository.backend;
+    if (this.#isReadOnly) throw storageError("STORAGE_PAST", { location });
   }
 }
 
@@ -114,6 +159,8 @@ export interface SessionOptions {
   readonly patienceMs?: number | undefined;
   /** Called once there is a repository and a password, before the half second that deriving the key takes. */
   readonly whileOpening?: () => void;
+  /** What is done with snapshots: `reads` data of theirs, or `adds` one (`Session.lockedAhead`). More is asked while opening then. */
+  readonly use?: "reads" | "adds" | undefined;
 }
 
 /** Opens the repository, runs `work`, and closes it. @throws what opening throws: exit codes 10 and 12 */
@@ -130,31 +177,42 @@ export async function withSession<T>(
   }
 }
 
-/** A repository that is there, with its password at hand. */
+/** A repository with its password at hand. */
 export interface PreparedSession {
-  /** Takes the half second that deriving the key takes. @throws ENGINE_WRONG_PASSWORD, and what opening throws */
+  /** Takes the half second that deriving the key takes. @throws ENGINE_NO_REPOSITORY, ENGINE_WRONG_PASSWORD, and what opening throws */
   open(): Promise<Session>;
   /** Whether it was opened or not. */
   close(): Promise<void>;
 }
 
-/** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY, and what the password's source throws */
+/** Does all for which a person may be asked something. @throws ENGINE_NO_REPOSITORY before that, and what the password's source throws */
 export async function prepareSession(
   context: CommandContext,
-  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening }: SessionOptions = {},
+  { whose = "own", nth = 0, trustCache = true, patienceMs, whileOpening, use }: SessionOptions = {},
 ): Promise<PreparedSession> {
   const location = await repositoryLocation(context, whose, nth);
   const raw = await openBackend(location, surroundingsOf(context));
   try {
     // Nobody waits a quarter of an hour to learn of a typing error, unless told to.
     const isPatient = context.options.text("retry-for") !== undefined;
-    const first = isPatient ? composeBackend(raw, composeSettings(context, patienceMs)) : raw;
-    const password = await passwordOf(first, location, context, { whose, nth });
+    const settings = composeSettings(context, patienceMs);
+    const backend = composeBackend(raw, settings);
+    const first = isPatient ? backend : raw;
+    const { password, hasAnswered } = await passwordOf(first, location, context, { whose, nth });
+    const askFirst = hasAnswered ? undefined : first;
+    let early: EarlyLists | undefined;
     const open = (): Promise<Session> => {
       whileOpening?.();
-      return openSession(context, { raw, location, password, whose, trustCache, patienceMs });
+      const locks = !context.options.flag("no-lock");
+      // Without repeating: what is not known soon is of no use.
+      early = new EarlyLists(raw, { signal: context.signal, locks, use });
+      return openSession(context, { raw, backend, settings, askFirst, early, location, password, whose, trustCache });
     };
-    return { open, close: () => raw.close() };
+    const close = async (): Promise<void> => {
+      await early?.close();
+      await raw.close();
+    };
+    return { open, close };
   } catch (error) {
     await raw.close();
     throw error;
@@ -188,27 +246,39 @@ export async function holdLock(session: Session, mode: LockMode): Promise<HeldLo
 
 interface Opening {
   readonly raw: Backend;
+  /** With all but a cache. */
+  readonly backend: Backend;
+  readonly settings: ComposeOptions;
+  /** What the first questions go to, where nothing has answered yet. */
+  readonly askFirst: Backend | undefined;
+  readonly early: EarlyLists;
   readonly location: string;
   readonly password: Secret;
   readonly whose: Whose;
   readonly trustCache: boolean;
-  readonly patienceMs: number | undefined;
 }
 
 async function openSession(
   context: CommandContext,
-  { raw, location, password, whose, trustCache, patienceMs }: Opening,
+  { raw, backend, settings, askFirst, early, location, password, whose, trustCache }: Opening,
 ): Promise<Session> {
   const keyHint = context.options.text(whose === "own" ? "key-hint" : "from-key-hint");
-  const settings = composeSettings(context, patienceMs);
-  const opened = await openRepository(composeBackend(raw, settings), password, { signal: context.signal, keyHint });
+  const keyGuess = keyHint === undefined ? await lastKey(context, raw.location) : undefined;
+  const opening = { signal: context.signal, keyHint, keyGuess, askFirst, onFound: () => early.found() };
+  const opened = await openRepository(backend, password, opening).catch(async (error: unknown) => {
+    if (isHoldfastError(error, "ENGINE_NO_REPOSITORY")) await refuseUnmounted(context, location, raw);
+    throw error;
+  });
   await noteUse(context, location, raw, opened.config.id);
   await noticeKeys(context, opened);
+  await noteLastKey(context, raw.location, opened.keyId);
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
-  if (cache === undefined) return new Session(opened, context);
+  const { config, masterKey, keyId, keyIds } = opened;
+  const parts = { config, masterKey, keyId, keyIds, seenSnapshots: early.snapshots };
+  if (cache === undefined) return new Session(new Repository({ ...parts, backend }), { context, early });
   // The index that was loaded last. Packs are not read before there is one.
   let index: BlobIndex | undefined;
-  const backend = composeBackend(raw, {
+  const cached = composeBackend(raw, {
     ...settings,
     cache: {
       folder: cache,
@@ -216,13 +286,11 @@ async function openSession(
       onProblem: (error) => warnOfCache(context, error),
     },
   });
-  const { config, masterKey, keyId, keyIds } = opened;
   const onIndex = (loaded: BlobIndex): void => {
     index = loaded;
   };
-  return new Session(new Repository({ backend, config, masterKey, keyId, keyIds, onIndex }), context, {
-    hasCache: true,
-  });
+  const repository = new Repository({ ...parts, backend: cached, onIndex });
+  return new Session(repository, { context, early, hasCache: true });
 }
 
 /**
@@ -241,22 +309,29 @@ export async function withNewBackend<T>(context: CommandContext, work: (backend:
   }
 }
 
-/** Nobody is asked for the password of a repository that is not there. */
+/**
+ * Nobody is asked for the password of a repository that is not there. A password that is at hand needs no such question.
+ * @returns also whether the place has answered a question
+ */
 async function passwordOf(
   backend: Backend,
   location: string,
   context: CommandContext,
   { whose, nth }: { whose: Whose; nth: number },
-): Promise<Secret> {
-  const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
-  if (config === undefined) {
+): Promise<{ readonly password: Secret; readonly hasAnswered: boolean }> {
+  let hasAnswered = false;
+  const beforeAsking = async (): Promise<void> => {
+    const config = await backend.stat({ type: "config", name: "" }, { signal: context.signal });
+    hasAnswered = true;
+    if (config !== undefined) return;
     await refuseUnmounted(context, location, backend);
     throw engineError("ENGINE_NO_REPOSITORY", { location: backend.location });
-  }
+  };
   const isNamed = (await namedLocation(context, whose, nth)) !== undefined;
   const of = nth > 0 ? displayPath(backend.location) : undefined;
   const otherwise = isNamed ? {} : { otherwise: () => readPasswordFile(ownPlaces(context).passwordFile) };
-  return repositoryPassword(context, whose, { nth, of, ...otherwise });
+  const password = await repositoryPassword(context, whose, { nth, of, beforeAsking, ...otherwise });
+  return { password, hasAnswered };
 }
 
 function composeSettings({ options, output }: CommandContext, patienceMs?: number): ComposeOptions {

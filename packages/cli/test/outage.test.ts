@@ -67,6 +67,16 @@ describe.skipIf(!hasProgram("rclone"))("a server that goes away", () => {
     return existsSync(data) ? readdirSync(data).flatMap((below) => readdirSync(join(data, below))).length : 0;
   }
 
+  test("that is not there when a run begins ends it, and nothing is said of trying again", async () => {
+    const variables = { ...variablesOf("nowhere"), HOLDFAST_REPOSITORY: "rest:http://127.0.0.1:1/nowhere/" };
+    for (const argv of [["backup", source], ["snapshots"]]) {
+      const { code, stderr } = await holdfast(argv, { variables });
+      expect(code).toBe(1);
+      expect(stderr).toContain("nothing listens there");
+      expect(stderr).not.toContain("trying again");
+    }
+  });
+
   function leave(): void {
     proxy.choose = () => ({ kind: "refuse" });
     proxy.cutAll();

@@ -33,7 +33,15 @@ export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
-export { type LockInfo, type LockOptions, listLocks, removeLocks, withLock } from "./repository/locks.ts";
+export { listEarly } from "./repository/list-early.ts";
+export {
+  type LockInfo,
+  type LockOptions,
+  listLocks,
+  removeLocks,
+  withLock,
+  withLockAhead,
+} from "./repository/locks.ts";
 export { findFileId, notFoundSnapshot } from "./repository/find-id.ts";
 export { withIndexBeside } from "./repository/index-beside.ts";
 export { type LoadIndexOptions, loadIndex } from "./repository/load-index.ts";

@@ -127,6 +127,11 @@ export interface LoadOptions extends CallOptions {
   readonly into?: Uint8Array;
 }
 
+export interface RemoveOptions extends CallOptions {
+  /** Whether it was there matters to nobody: a place that would have to ask for that need not, and then resolves either way. */
+  readonly mayBeAbsent?: boolean;
+}
+
 export interface SaveOptions extends CallOptions {
   /** Nothing but a restore or a check of all data reads the file, so that it may lie in a class that is not read at once. */
   readonly mayBeCold?: boolean;
@@ -209,7 +214,7 @@ export interface Backend {
   list(type: FileType, options: CallOptions): AsyncIterable<FileInfo>;
 
   /** Removes a file. @throws STORAGE_NOT_FOUND, STORAGE_RETAINED where a lock forbids it */
-  remove(key: FileKey, options: CallOptions): Promise<void>;
+  remove(key: FileKey, options: RemoveOptions): Promise<void>;
 
   /**
    * Locks a file for longer, where `capabilities.objectLock` says that there are such locks; never for less than it is locked.

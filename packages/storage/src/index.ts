@@ -12,6 +12,7 @@ export type {
   PauseCalls,
   PeekOptions,
   PeekedFile,
+  RemoveOptions,
   RetentionOutcome,
   RetentionWish,
   SaveOptions,

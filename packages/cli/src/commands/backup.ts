@@ -1,6 +1,7 @@
 /** `holdfast backup`: makes a snapshot. */
 import {
   Backup,
+  type BackupOptions,
   type BackupResult,
   repositoryFolder,
   type SelectionRules,
@@ -15,7 +16,7 @@ import { reportShrinkage, shrinkageOf } from "../backup/shrinkage.ts";
 import type { CommandContext, RunCommand } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { SHRINK_EXPECTED } from "../forget/limit-options.ts";
-import { warnIfLate } from "../object-lock/lateness.ts";
+import { findLateness } from "../object-lock/lateness.ts";
 import { showProgress } from "../output/progress.ts";
 import { type Session, withSession } from "../repository-session.ts";
 import { noteSnapshot, noticeLostHistory } from "../seen/history.ts";
@@ -39,14 +40,18 @@ async function backupPaths(context: CommandContext): Promise<number> {
   const request = await backupRequest(context);
   const { dryRun } = request;
   const { options, output } = context;
+  // What comes from elsewhere is not taken before the repository is locked for it; a parent by its name has to be found.
+  const mayBeFirst = !dryRun && request.given === undefined && request.parent.kind !== "id";
   const maxShrinkPercent = options.parsed("max-shrink", SHRINK_EXPECTED, parsePercent);
   const result = await withSession(
     context,
     (session) => {
-      const work = (signal: AbortSignal): Promise<BackupResult> => backUp(context, session, request, signal);
-      return dryRun ? work(context.signal) : session.locked("append", work);
+      const work = (signal: AbortSignal, asFirst?: BackupOptions["asFirst"]): Promise<BackupResult> =>
+        backUp(context, session, { ...request, asFirst }, signal);
+      if (dryRun) return work(context.signal);
+      return mayBeFirst ? session.lockedAhead(work) : session.locked("append", (signal) => work(signal));
     },
-    { whileOpening: () => Backup.startThreads(request.workers) },
+    { whileOpening: () => Backup.startThreads(request.workers), use: mayBeFirst ? "adds" : "reads" },
   );
   const shrinkage = shrinkageOf(result, maxShrinkPercent === undefined ? undefined : maxShrinkPercent / 100);
   reportBackup(result, output, { dryRun, shrinkage });
@@ -60,7 +65,7 @@ async function backupPaths(context: CommandContext): Promise<number> {
 async function backUp(
   context: CommandContext,
   session: Session,
-  request: BackupRequest,
+  request: BackupRequest & Pick<BackupOptions, "asFirst">,
   signal: AbortSignal,
 ): Promise<BackupResult> {
   const { repository } = session;
@@ -75,13 +80,25 @@ async function backUp(
       else tellBackup(context, event);
     },
   });
-  const made = await runBackup(context, backup);
+  // It has to do with what was there before, and is not waited for at the end.
+  const over = new AbortController();
+  const late = findLateness(context, repository, {
+    signal: AbortSignal.any([signal, over.signal]),
+    during: "backup",
+  });
+  late.catch(() => {});
+  const made = await runBackup(context, backup).catch(async (error: unknown) => {
+    over.abort(error);
+    await late.catch(() => {});
+    throw error;
+  });
   const { source, snapshotId: id } = made;
   const timeNs = request.timeNs ?? made.startedAtNs;
   await noticeLostHistory(context, repository, there);
   if (id !== undefined) await noteSnapshot(context, repository, { source, id, timeNs }, there);
   await recordPresent(context, session, made, { signal, beganAtMs });
-  await warnIfLate(context, repository, { signal, during: "backup" });
+  const tellIfLate = await late;
+  tellIfLate();
   return made;
 }
 

@@ -18,17 +18,20 @@ import { EXIT } from "../exit.ts";
 import { withSession } from "../repository-session.ts";
 
 export const run: RunCommand = (context) =>
-  withSession(context, (session) =>
-    session.locked("look", async (signal) => {
-      const { options, output, args } = context;
-      const opened = await openSnapshot(session, args[0] ?? "", options, { signal });
-      const tally = { problems: 0 };
-      const pieces = await contentAt(session.repository, opened, { context, signal, tally });
-      const target = options.text("target");
-      if (target !== undefined) await writeGivenFile(target, pieces);
-      else for await (const piece of pieces) await output.printBytes(piece, { signal });
-      return tally.problems > 0 ? EXIT.damage : EXIT.ok;
-    }),
+  withSession(
+    context,
+    (session) =>
+      session.locked("look", async (signal) => {
+        const { options, output, args } = context;
+        const opened = await openSnapshot(session, args[0] ?? "", options, { signal });
+        const tally = { problems: 0 };
+        const pieces = await contentAt(session.repository, opened, { context, signal, tally });
+        const target = options.text("target");
+        if (target !== undefined) await writeGivenFile(target, pieces);
+        else for await (const piece of pieces) await output.printBytes(piece, { signal });
+        return tally.problems > 0 ? EXIT.damage : EXIT.ok;
+      }),
+    { use: "reads" },
   );
 
 interface Dumping {

@@ -6,6 +6,7 @@ import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { firstPassword } from "../password/password-source.ts";
 import { withNewBackend, withSession } from "../repository-session.ts";
+import { noteLastKey } from "../seen/last-key.ts";
 import { currentUser } from "../values/key-origin.ts";
 
 export const run: RunCommand = async (context) => {
@@ -17,13 +18,14 @@ export const run: RunCommand = async (context) => {
     if ((await backend.stat({ type: "config", name: "" }, { signal })) !== undefined) {
       throw engineError("ENGINE_REPOSITORY_EXISTS", { location: backend.location });
     }
-    const { config } = await createRepository(backend, await firstPassword(context), {
+    const { config, keyId } = await createRepository(backend, await firstPassword(context), {
       signal,
       version,
       hostname: hostname(),
       username: currentUser(),
       ...(chunkerPolynomial === undefined ? {} : { chunkerPolynomial }),
     });
+    await noteLastKey(context, backend.location, keyId);
     if (output.settings.json) {
       output.printJson({ message_type: "initialized", id: config.id, repository: backend.location });
     } else reportCreated(context, config, backend.location);

@@ -12,35 +12,38 @@ import { withSession } from "../repository-session.ts";
 import { shortId, snapshotJson } from "../snapshot-json.ts";
 
 export const run: RunCommand = (context) =>
-  withSession(context, (session) =>
-    session.locked("look", async (signal) => {
-      const { options, output, args } = context;
-      const [text = "", ...folders] = args;
-      const opened = await openSnapshot(session, text, options, { signal });
-      if (opened.place.kind === "node") {
-        const what = `'${displayPath(opened.subfolder)}'`;
-        throw cliError("CLI_NOT_A_FOLDER", { what });
-      }
-      printHeading(context, opened);
-      let problems = 0;
-      const onProblem = ({ path, error }: WalkProblem): void => {
-        problems++;
-        output.warn(`${displayPath(path)}: ${messageOf(error)}`, { during: "ls", item: path });
-      };
-      const entries = listEntries(opened.trees, opened.place.id, folders, {
-        recursive: options.flag("recursive"),
-        signal,
-        onProblem,
-      });
-      let shown = 0;
-      const print = (entry: WalkedNode): void => {
-        shown++;
-        printEntry(context, entry);
-      };
-      await printAll(entries, context, print);
-      if (shown === 0 && problems === 0) output.message("nothing is there");
-      return problems > 0 ? EXIT.damage : EXIT.ok;
-    }),
+  withSession(
+    context,
+    (session) =>
+      session.locked("look", async (signal) => {
+        const { options, output, args } = context;
+        const [text = "", ...folders] = args;
+        const opened = await openSnapshot(session, text, options, { signal });
+        if (opened.place.kind === "node") {
+          const what = `'${displayPath(opened.subfolder)}'`;
+          throw cliError("CLI_NOT_A_FOLDER", { what });
+        }
+        printHeading(context, opened);
+        let problems = 0;
+        const onProblem = ({ path, error }: WalkProblem): void => {
+          problems++;
+          output.warn(`${displayPath(path)}: ${messageOf(error)}`, { during: "ls", item: path });
+        };
+        const entries = listEntries(opened.trees, opened.place.id, folders, {
+          recursive: options.flag("recursive"),
+          signal,
+          onProblem,
+        });
+        let shown = 0;
+        const print = (entry: WalkedNode): void => {
+          shown++;
+          printEntry(context, entry);
+        };
+        await printAll(entries, context, print);
+        if (shown === 0 && problems === 0) output.message("nothing is there");
+        return problems > 0 ? EXIT.damage : EXIT.ok;
+      }),
+    { use: "reads" },
   );
 
 /** In the order of the snapshot as they come; another order needs all of them first. */

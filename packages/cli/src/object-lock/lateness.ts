@@ -25,6 +25,11 @@ export async function judgeNow(
   return { standing: judgeJob(runs, { nowMs, lateAfterMs, firstLockMs }), nowMs };
 }
 
+interface LatenessOptions {
+  readonly signal: AbortSignal;
+  readonly during: string;
+}
+
 /**
  * Warns when the job is late, where files are locked: because this run locks what it stores, or because the job ran once. That it
  * cannot be found out is told with --verbose, and fails nothing.
@@ -32,20 +37,30 @@ export async function judgeNow(
 export async function warnIfLate(
   context: Pick<CommandContext, "output">,
   repository: Repository,
-  { signal, during }: { readonly signal: AbortSignal; readonly during: string },
+  options: LatenessOptions,
 ): Promise<void> {
+  const tell = await findLateness(context, repository, options);
+  tell();
+}
+
+/** Finds out what `warnIfLate` warns of. @returns what does so. @throws the signal's reason */
+export async function findLateness(
+  context: Pick<CommandContext, "output">,
+  repository: Repository,
+  { signal, during }: LatenessOptions,
+): Promise<() => void> {
   const { capabilities } = repository.backend;
-  if (capabilities.tellsRetention !== true || capabilities.isReadOnly === true) return;
+  if (capabilities.tellsRetention !== true || capabilities.isReadOnly === true) return () => {};
   try {
     const { standing } = await judgeNow(context, repository, { signal });
-    if (!standing.isLate) return;
-    if (standing.lastRun === undefined && capabilities.objectLock === undefined) return;
-    context.output.warn(`${latenessText(standing)}. Run \`holdfast object-lock extend\`, and see to its timer`, {
-      during,
-    });
+    if (!standing.isLate) return () => {};
+    if (standing.lastRun === undefined && capabilities.objectLock === undefined) return () => {};
+    const text = `${latenessText(standing)}. Run \`holdfast object-lock extend\`, and see to its timer`;
+    return () => context.output.warn(text, { during });
   } catch (error) {
     signal.throwIfAborted();
-    context.output.message(`whether the job that extends locks is late is not known: ${messageOf(error)}`, 1);
+    const text = `whether the job that extends locks is late is not known: ${messageOf(error)}`;
+    return () => context.output.message(text, 1);
   }
 }
 

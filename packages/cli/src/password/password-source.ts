@@ -26,7 +26,8 @@ interface Given {
 
 /**
  * The password of an existing repository.
- * @param options `otherwise` is asked when none is given, before the user is; `nth`: which of several others, whose passwords are
+ * @param options `otherwise` is asked when none is given, before the user is; `beforeAsking` runs before anybody is asked, be it a
+ *   command or the user, and may refuse; `nth`: which of several others, whose passwords are
  *   given in the same order, or one for all; `of` names it to the user
  * @throws CLI_PASSWORD_MISSING, CLI_PASSWORD_EMPTY, CLI_PASSWORD_COMMAND, CLI_PASSWORD_STDIN, CLI_PASSWORD_FILE,
  *   CLI_OPTIONS_CONFLICT
@@ -34,14 +35,28 @@ interface Given {
 export async function repositoryPassword(
   context: Context,
   whose: Whose = "own",
-  { otherwise, nth = 0, of }: { otherwise?: () => Secret | undefined; nth?: number; of?: string | undefined } = {},
+  {
+    otherwise,
+    beforeAsking,
+    nth = 0,
+    of,
+  }: {
+    otherwise?: () => Secret | undefined;
+    beforeAsking?: () => Promise<void>;
+    nth?: number;
+    of?: string | undefined;
+  } = {},
 ): Promise<Secret> {
   if (context.options.flag(whose === "own" ? "insecure-no-password" : "from-insecure-no-password"))
     return new Secret("");
   const what = whose === "own" ? "repository password" : `password of ${of ?? "the other repository"}`;
   const known =
-    (await givenPassword(context, whose, nth)) ?? (await configuredPassword(context, whose)) ?? otherwise?.();
-  return refuseEmpty(known ?? (await context.passwords.ask(what, context)));
+    (await givenPassword(context, whose, { nth, beforeAsking })) ??
+    (await configuredPassword(context, whose)) ??
+    otherwise?.();
+  if (known !== undefined) return refuseEmpty(known);
+  await beforeAsking?.();
+  return refuseEmpty(await context.passwords.ask(what, context));
 }
 
 /** The password of a repository that is made now: as above, but asked for twice. */
@@ -67,14 +82,21 @@ async function configuredPassword(context: Context, whose: Whose): Promise<Secre
   return whose === "own" ? (context.chosen ?? choiceMadeBefore(context))?.password() : undefined;
 }
 
-async function givenPassword(context: Context, whose: Whose, nth = 0): Promise<Secret | undefined> {
+async function givenPassword(
+  context: Context,
+  whose: Whose,
+  { nth = 0, beforeAsking }: { nth?: number; beforeAsking?: (() => Promise<void>) | undefined } = {},
+): Promise<Secret | undefined> {
   for (const given of sources(context, whose, nth)) {
     const { file, command, password, names } = given;
     const both = [command, file, password].flatMap((value, at) => (value === undefined ? [] : [names[at] as string]));
     if (both.length > 1) {
       throw cliError("CLI_OPTIONS_CONFLICT", { first: both[0], second: both[1], reason: "one password is enough" });
     }
-    if (command !== undefined) return new Secret(trimPassword(await passwordFromCommand(command, context)));
+    if (command !== undefined) {
+      await beforeAsking?.();
+      return new Secret(trimPassword(await passwordFromCommand(command, context)));
+    }
     if (file !== undefined) return await passwordFromFile(file, names[1], context);
     if (password !== undefined) return password;
   }

@@ -9,6 +9,7 @@ import {
   findSnapshot,
   listSnapshots,
   loadIndex,
+  withIndexBeside,
 } from "@holdfast/engine";
 import { STORAGE_ERRORS, parseLocation } from "@holdfast/storage";
 import type { CommandContext } from "../context.ts";
@@ -178,6 +179,7 @@ async function openCopy(
     whose: nth < 0 ? "own" : "from",
     nth: Math.max(0, nth),
     whileOpening,
+    use: "reads",
     patienceMs: isAlone ? undefined : PATIENCE_MS,
   });
   closing.push(() => prepared.close());
@@ -185,7 +187,16 @@ async function openCopy(
   const lock: HeldLock = await holdLock(session, "look");
   closing.push(() => lock.release());
   const signal = AbortSignal.any([lock.signal, context.signal]);
-  const found = nth < 0 ? await findIn(context, session, signal) : await findInCopy(context, session, signal);
+  if (isAlone) {
+    // Nobody else may turn out to be the one to read from, so its index is needed.
+    const { found, index } = await withIndexBeside(
+      session.repository,
+      (onListed, both) => findIn(context, session, { signal: both, onListed }),
+      { signal },
+    );
+    return { session, signal, found, index: () => Promise.resolve(index) };
+  }
+  const found = nth < 0 ? await findIn(context, session, { signal }) : await findInCopy(context, session, signal);
   let index: Promise<BlobIndex> | undefined;
   return { session, signal, found, index: () => (index ??= loadIndex(session.repository, { signal })) };
 }
@@ -194,10 +205,10 @@ async function openCopy(
 async function findIn(
   { args, options }: CommandContext,
   { repository }: Session,
-  signal: AbortSignal,
+  { signal, onListed }: Pick<Parameters<typeof findSnapshot>[2], "signal" | "onListed">,
 ): Promise<FoundSnapshot | undefined> {
   try {
-    return await findSnapshot(repository, args[0] ?? "", { signal, filter: snapshotFilter(options) });
+    return await findSnapshot(repository, args[0] ?? "", { signal, onListed, filter: snapshotFilter(options) });
   } catch (error) {
     if (isHoldfastError(error, "ENGINE_ID_NOT_FOUND")) return undefined;
     throw error;
@@ -221,7 +232,7 @@ async function findInCopy(
     if (stored !== undefined && isOne) return { stored, subfolder: colon < 0 ? "" : text.slice(colon + 1) };
   }
   try {
-    return await findIn(context, session, signal);
+    return await findIn(context, session, { signal });
   } catch (error) {
     // What is the beginning of one id in the first may be that of several here.
     if (isHoldfastError(error, "ENGINE_ID_AMBIGUOUS")) return undefined;

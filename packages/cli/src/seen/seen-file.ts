@@ -58,12 +58,16 @@ export async function remember(context: Place, id: string, seen: Seen): Promise<
   }
 }
 
-function pathOf({ variables }: Place, id: string): string | undefined {
+function pathOf(context: Place, id: string): string | undefined {
   // It becomes part of a path, and comes from the repository.
-  if (!isId(id)) return undefined;
+  return isId(id) ? join(seenFolder(context), `${id}.json`) : undefined;
+}
+
+/** Where all that lies which this machine remembers of repositories. */
+export function seenFolder({ variables }: Place): string {
   const named = variables.plain("XDG_STATE_HOME");
   const state = named?.startsWith("/") === true ? named : join(homedir(), ".local/state");
-  return join(state, "holdfast", "seen", `${id}.json`);
+  return join(state, "holdfast", "seen");
 }
 
 function decode(value: unknown): Seen | undefined {

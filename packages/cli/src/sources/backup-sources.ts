@@ -26,8 +26,15 @@ import { sourceRun } from "./source-run.ts";
 const HELP = "holdfast help backup";
 /** What a backup of sources takes of the options for files. */
 const TAKEN = [
-  ...["tag", "host", "time", "dry-run", "skip-if-unchanged", "no-scan", "read-concurrency"],
-  ...["max-shrink", "fail-if-shrunk"],
+  "tag",
+  "host",
+  "time",
+  "dry-run",
+  "skip-if-unchanged",
+  "no-scan",
+  "read-concurrency",
+  "max-shrink",
+  "fail-if-shrunk",
 ];
 
 /**
@@ -136,7 +143,7 @@ class SourcesRun {
           }).finally(() => shown?.stop());
         return request.dryRun ? work(context.signal) : session.locked("append", work);
       },
-      { whileOpening: () => Backup.startThreads(request.workers) },
+      { whileOpening: () => Backup.startThreads(request.workers), use: "reads" },
     );
   }
 

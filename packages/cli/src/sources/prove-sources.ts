@@ -78,7 +78,7 @@ async function proveOne(context: CommandContext, { configuration, source }: Prov
           return proven;
         }),
       // A proof from copies on this machine would prove nothing of what is stored.
-      { trustCache: false },
+      { trustCache: false, use: "reads" },
     ),
   );
 }

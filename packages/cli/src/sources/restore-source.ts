@@ -33,22 +33,25 @@ export async function restoreSource(
   const [repository] = await repositoriesOf(context, configuration, source);
   if (repository === undefined) throw cliError("CLI_SOURCE_NOWHERE", { name: source.name });
   const report = await withSource(configuration, source, sourceRun(context, host), (opened) =>
-    withSession(repository, (session) =>
-      session.locked("look", async (signal): Promise<RestoreReport> => {
-        const { stored, tree } = await findCapture(session, opened, { id: options.text("snapshot"), host, signal });
-        output.message(
-          `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
-        );
-        return opened.source.restore(tree, {
-          ...(form === undefined ? {} : { form }),
-          folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
-          settings,
-          overwrite: options.flag("replace"),
-          signal,
-          onStep: (step) => output.message(`  ${step}`),
-          onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
-        });
-      }),
+    withSession(
+      repository,
+      (session) =>
+        session.locked("look", async (signal): Promise<RestoreReport> => {
+          const { stored, tree } = await findCapture(session, opened, { id: options.text("snapshot"), host, signal });
+          output.message(
+            `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
+          );
+          return opened.source.restore(tree, {
+            ...(form === undefined ? {} : { form }),
+            folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
+            settings,
+            overwrite: options.flag("replace"),
+            signal,
+            onStep: (step) => output.message(`  ${step}`),
+            onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
+          });
+        }),
+      { use: "reads" },
     ),
   );
   if (output.settings.json) {

@@ -8,20 +8,20 @@ import { posix } from "node:path";
 import { systemCode } from "@holdfast/base";
 import { lstatNs } from "../filesystem/read-metadata.ts";
 import { systemReason } from "../platform/libc.ts";
-import { adoptPacks, type AdoptResult } from "../repository/adopt-packs.ts";
+import { adoptPacks, type AdoptResult, listPacks, type PackFile } from "../repository/adopt-packs.ts";
 import { withIndexBeside } from "../repository/index-beside.ts";
 import { engineError } from "../errors.ts";
 import { saveIncompleteSnapshot } from "../evidence/incomplete.ts";
 import type { Id } from "../format/id.ts";
 import { formatGoTime } from "../format/go-time.ts";
 import type { SnapshotFields } from "../format/snapshot.ts";
-import type { BlobIndex } from "../index/blob-index.ts";
+import { BlobIndex } from "../index/blob-index.ts";
 import { PackIntake } from "../packs/pack-intake.ts";
 import { PackPool } from "../packs/pack-pool.ts";
 import { returnLargeAllocations } from "../platform/native-heap.ts";
 import { BlobReader } from "../repository/blob-reader.ts";
 import type { Repository } from "../repository/repository.ts";
-import { saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
+import { type OnListed, saveSnapshot, type StoredSnapshot } from "../repository/snapshots.ts";
 import { TreeReader } from "../repository/tree-reader.ts";
 import { Counters } from "../workers/counters.ts";
 import { startAhead } from "../workers/started-threads.ts";
@@ -43,6 +43,13 @@ const PARENT_CACHE_BYTES = 80 * 1024 * 1024;
 const LEAST_PARENT_CACHE_BYTES = 20 * 1024 * 1024;
 /** How long an interrupted run may take to record what it has stored. */
 const RECORD_MS = 700;
+
+interface WhatIsThere {
+  readonly found: EarlierSnapshots;
+  readonly index: BlobIndex;
+  /** The packs, where they were listed with the rest. */
+  readonly listed: readonly PackFile[] | undefined;
+}
 
 export class Backup {
   readonly #repository: Repository;
@@ -92,7 +99,7 @@ export class Backup {
   }
 
   /**
-   * The repository must be locked by the caller (shared).
+   * The repository must be locked by the caller (shared), or be about to be (`BackupOptions.asFirst`).
    * @throws ENGINE_NOTHING_TO_BACK_UP, damage found in the repository's index, and what the backend throws; on abort the
    * signal's reason, after what is stored so far was recorded in an index
    */
@@ -102,11 +109,10 @@ export class Backup {
     Backup.startThreads(this.#options.workers);
     this.#enter("index");
     this.#dropMissingTargets();
-    const { found, index } = await withIndexBeside(
-      this.#repository,
-      (onListed, both) => this.#lookBack(onListed, both),
-      { signal },
-    );
+    // Who fails for want of a lock is told by the signal as well, perhaps before anybody waits for it.
+    this.#options.asFirst?.locked.catch(() => {});
+    const there = this.#options.asFirst === undefined ? await this.#readWhatIsThere() : this.#nothingThere();
+    const { found, index } = there;
     const { parent, comparable } = found;
     const coordinator = this.#makeCoordinator(index);
     const intake = coordinator.intake;
@@ -116,7 +122,7 @@ export class Backup {
     try {
       signal.throwIfAborted();
       coordinator.start();
-      const packs = intake === undefined ? { adopted: 0, missing: 0 } : await this.#adopt(index, intake);
+      const packs = await this.#adopt(there, intake);
       this.#present?.begin(index.packCount);
       this.#enter("saving");
       if (this.#options.scan && this.#options.given === undefined) this.#countAhead(counting.signal);
@@ -124,6 +130,7 @@ export class Backup {
       this.#enter("finishing");
       if (!dryRun) await coordinator.flush();
       await coordinator.stop();
+      await this.#options.asFirst?.locked;
       await intake?.finish();
       const snapshotId = await this.#snapshot(treeId, parent);
       const present = await this.#verifyPresent(index);
@@ -140,12 +147,39 @@ export class Backup {
     }
   }
 
-  async #lookBack(onListed: () => void, signal: AbortSignal): Promise<EarlierSnapshots> {
+  /** Snapshots, index and packs are listed at once. */
+  async #readWhatIsThere(): Promise<WhatIsThere> {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, failed.signal]);
+    const listing = this.#options.dryRun ? undefined : listPacks(this.#repository, { signal });
+    const look = (onListed: OnListed, both: AbortSignal): Promise<EarlierSnapshots> => this.#lookBack(onListed, both);
+    try {
+      return { ...(await withIndexBeside(this.#repository, look, { signal })), listed: await listing };
+    } catch (error) {
+      failed.abort(error);
+      await listing;
+      throw error;
+    }
+  }
+
+  #nothingThere(): WhatIsThere {
+    const index = BlobIndex.create();
+    this.#repository.onIndex?.(index);
+    const found = { parent: undefined, comparable: undefined, all: [] };
+    this.#tellFound(found);
+    return { found, index, listed: [] };
+  }
+
+  async #lookBack(onListed: OnListed, signal: AbortSignal): Promise<EarlierSnapshots> {
     const onProblem = (problem: Problem): void => this.#problem(problem);
     const found = await lookBack(this.#repository, { ...this.#options, signal }, { onProblem, onListed });
-    this.#options.onEvent({ kind: "snapshots", snapshots: found.all });
-    this.#options.onEvent({ kind: "parent", id: found.parent?.id });
+    this.#tellFound(found);
     return found;
+  }
+
+  #tellFound({ all, parent }: EarlierSnapshots): void {
+    this.#options.onEvent({ kind: "snapshots", snapshots: all });
+    this.#options.onEvent({ kind: "parent", id: parent?.id });
   }
 
   /** A target that is not there is a problem, and not part of what the snapshot says it holds. */
@@ -208,6 +242,7 @@ export class Backup {
         index,
         pool,
         signal: options.signal,
+        mayWrite: options.asFirst?.locked,
         onFailure: (error) => coordinator.fail(error),
       });
     }
@@ -232,8 +267,10 @@ export class Backup {
   }
 
   /** What a killed run has stored is used, not stored again; what is lost is stored again. */
-  #adopt(index: BlobIndex, intake: PackIntake): Promise<AdoptResult> {
-    return adoptPacks(this.#repository, index, { signal: this.#options.signal, take: (pack) => intake.adopt(pack) });
+  async #adopt({ index, listed }: WhatIsThere, intake: PackIntake | undefined): Promise<AdoptResult> {
+    if (intake === undefined) return { adopted: 0, missing: 0 };
+    const { signal } = this.#options;
+    return adoptPacks(this.#repository, index, { signal, listed, take: (pack) => intake.adopt(pack) });
   }
 
   /** Only when the snapshot is stored: whatever this finds, a backup with a fault is better than none. */

@@ -33,6 +33,12 @@ export interface BackupOptions {
   readonly scan: boolean;
   readonly skipIfUnchanged: boolean;
   readonly dryRun: boolean;
+  /**
+   * For a repository that held no snapshot, index or pack when it was opened: nothing is looked for, and every blob counts as new.
+   * Such a run relies on nothing that is there, so it may begin while the lock is still being taken; it writes nothing before
+   * `locked` has resolved. What others have stored since is stored once more. Not together with a parent by its id.
+   */
+  readonly asFirst?: { readonly locked: Promise<void> } | undefined;
   readonly programVersion: string;
   /**
    * Reads so many bytes, in packs, of blobs that this run met and that others have stored, drawn at random, and compares them with

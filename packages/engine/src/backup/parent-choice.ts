@@ -6,6 +6,7 @@ import {
   groupKey,
   listSnapshots,
   matches,
+  type OnListed,
   type SnapshotFilter,
   type StoredSnapshot,
 } from "../repository/snapshots.ts";
@@ -31,7 +32,7 @@ export interface EarlierSnapshots {
 export async function lookBack(
   repository: Repository,
   options: BackupOptions,
-  { onProblem, onListed }: { onProblem: (problem: Problem) => void; onListed?: () => void },
+  { onProblem, onListed }: { onProblem: (problem: Problem) => void; onListed?: OnListed },
 ): Promise<EarlierSnapshots> {
   const { parent, signal } = options;
   const arrivals = new Map<Id, number>();

@@ -26,6 +26,7 @@ export class PackIntake {
   readonly #givenUp = new AbortController();
   /** Aborts when the run does, and when what is still on its way is given up. */
   readonly #saving: AbortSignal;
+  readonly #mayWrite: Promise<void> | undefined;
   #interrupted = false;
   #failure: { error: unknown } | undefined;
   readonly #onFailure: (error: unknown) => void;
@@ -36,6 +37,8 @@ export class PackIntake {
     index: BlobIndex;
     pool: PackPool;
     signal: AbortSignal;
+    /** Nothing is written before it has resolved. Default: at once. */
+    mayWrite?: Promise<void> | undefined;
     /** Called once, at the first pack or index that cannot be stored. */
     onFailure: (error: unknown) => void;
     /** When given, each pack is read again before an index names it, and told with its size when it is as it was stored. */
@@ -45,6 +48,7 @@ export class PackIntake {
     this.#index = parts.index;
     this.#pool = parts.pool;
     this.#signal = parts.signal;
+    this.#mayWrite = parts.mayWrite;
     this.#saving = AbortSignal.any([parts.signal, this.#givenUp.signal]);
     this.#onFailure = parts.onFailure;
     this.#onReadBack = parts.onReadBack;
@@ -108,6 +112,7 @@ export class PackIntake {
   }
 
   async #save(pack: FinishedPack): Promise<void> {
+    await this.#mayWrite;
     const release = await this.#saves.acquire();
     try {
       const signal = this.#saving;

@@ -8,7 +8,7 @@ import { encodePackHeader, type PackEntry } from "../format/pack-header.ts";
 import { BlobIndex } from "../index/blob-index.ts";
 import type { IndexedPack } from "../index/index-file.ts";
 import { PackPool, PackSealer } from "../packs/pack-pool.ts";
-import { adoptPacks } from "./adopt-packs.ts";
+import { adoptPacks, listPacks } from "./adopt-packs.ts";
 import { Repository } from "./repository.ts";
 
 const { signal } = new AbortController();
@@ -191,6 +191,51 @@ describe("a pack that the index lists and the store does not have", () => {
     };
     expect(await adoptPacks(repository, index, { signal, take })).toEqual({ adopted: 0, missing: 0 });
     expect(index.has("tree", id, 0)).toBe(true);
+  });
+});
+
+describe("packs that were listed before the index", () => {
+  const take = (): Promise<void> => Promise.resolve();
+
+  test("are not listed again", async () => {
+    const { repository, backend, index } = start();
+    const { name } = await storePack(repository, 3);
+    const listed = await listPacks(repository, { signal });
+    backend.list = () => {
+      throw new Error("listed again");
+    };
+    const taken: Id[] = [];
+    const note = (pack: IndexedPack): Promise<void> => Promise.resolve(void taken.push(pack.id));
+    expect(await adoptPacks(repository, index, { signal, nowMs: NOW, listed, take: note })).toEqual({
+      adopted: 1,
+      missing: 0,
+    });
+    expect(taken).toEqual([name]);
+  });
+
+  test("are, when one seems to be missing: it may have come since, or be gone", async () => {
+    const { repository, backend, index } = start();
+    const listed = await listPacks(repository, { signal });
+    const { name, ids } = await storePack(repository, 1);
+    const id = ids[0] as Uint8Array;
+    index.add("tree", id, 0, index.addPack(name), 0, 72, 0);
+    expect(await adoptPacks(repository, index, { signal, listed, take })).toEqual({ adopted: 0, missing: 0 });
+    expect(index.has("tree", id, 0)).toBe(true);
+    await backend.remove({ type: "pack", name }, { signal });
+    expect(await adoptPacks(repository, index, { signal, listed, take })).toEqual({ adopted: 0, missing: 1 });
+    expect(index.has("tree", id, 0)).toBe(false);
+  });
+
+  test("are left to be listed later when they are many, or cannot be listed", async () => {
+    const { repository, backend } = start();
+    for (let n = 0; n < 3; n++) await storePack(repository, 1);
+    expect(await listPacks(repository, { signal, most: 3 })).toHaveLength(3);
+    expect(await listPacks(repository, { signal, most: 2 })).toBeUndefined();
+    // oxlint-disable-next-line require-yield -- it fails before the first
+    backend.list = async function* () {
+      throw storageError("STORAGE_UNAVAILABLE", { location: "here", reason: "planned" });
+    };
+    expect(await listPacks(repository, { signal })).toBeUndefined();
   });
 });
 

@@ -22,13 +22,39 @@ const PARALLEL_PACKS = 2;
 /** Most headers are read with the length field behind them, in one call. */
 const TAIL_BYTES = 16 * 1024;
 
-type PackFile = FileInfo & { readonly id: Id };
+/** A pack as the store lists it. */
+export type PackFile = FileInfo & { readonly id: Id };
+
+/** So many are kept in memory until the index is there: some 20 MB. */
+const MOST_LISTED = 50_000;
+
+/**
+ * Lists packs before the index is there to compare them with, so that the two are waited for together.
+ * @returns `undefined` when they are too many or cannot be listed: then `adoptPacks` lists them. Never rejects.
+ */
+export async function listPacks(
+  repository: Repository,
+  { signal, most = MOST_LISTED }: { signal: AbortSignal; most?: number },
+): Promise<readonly PackFile[] | undefined> {
+  const packs: PackFile[] = [];
+  try {
+    for await (const file of repository.files("pack", { signal })) {
+      if (packs.length === most) return undefined;
+      packs.push(file);
+    }
+    return packs;
+  } catch {
+    return undefined;
+  }
+}
 
 export interface AdoptOptions {
   readonly signal: AbortSignal;
   /** Milliseconds since 1970; now if absent. */
   readonly nowMs?: number;
   readonly maxPacks?: number;
+  /** The packs as they were listed a moment ago, perhaps before `index` was. */
+  readonly listed?: readonly PackFile[] | undefined;
   /** Called for one pack after the other, at most two at once. */
   take(pack: IndexedPack): Promise<void>;
 }
@@ -50,11 +76,11 @@ export interface AdoptResult {
 export async function adoptPacks(
   repository: Repository,
   index: BlobIndex,
-  { signal, nowMs = Date.now(), maxPacks = MAX_PACKS, take }: AdoptOptions,
+  { signal, nowMs = Date.now(), maxPacks = MAX_PACKS, listed, take }: AdoptOptions,
 ): Promise<AdoptResult> {
   let adopted = 0;
   // A list that breaks off says nothing about what is missing.
-  const compared = await passOver(() => comparePacks(repository, index, { signal, nowMs, maxPacks }), signal);
+  const compared = await passOver(() => comparePacks(repository, index, { signal, nowMs, maxPacks, listed }), signal);
   const { unlisted = [], missing = new Set<number>() } = compared ?? {};
   if (missing.size > 0) index.forgetPacks(missing);
   await forEachConcurrent(
@@ -71,15 +97,38 @@ export async function adoptPacks(
   return { adopted, missing: missing.size };
 }
 
+interface CompareOptions {
+  readonly signal: AbortSignal;
+  readonly nowMs: number;
+  readonly maxPacks: number;
+  readonly listed: readonly PackFile[] | undefined;
+}
+
 /** The packs to look into, and the numbers of those that the index lists and the store does not have. */
 async function comparePacks(
   repository: Repository,
   index: BlobIndex,
-  { signal, nowMs, maxPacks }: { signal: AbortSignal; nowMs: number; maxPacks: number },
-): Promise<{ unlisted: PackFile[]; missing: Set<number> }> {
+  { listed, ...options }: CompareOptions,
+): Promise<ComparedPacks> {
+  const compared = listed === undefined ? undefined : await compare(listed, index, options);
+  // One that seems to be missing may have come between the two lists: then the packs have to be listed after the index.
+  if (compared?.missing.size === 0) return compared;
+  return compare(repository.files("pack", options), index, options);
+}
+
+interface ComparedPacks {
+  readonly unlisted: readonly PackFile[];
+  readonly missing: ReadonlySet<number>;
+}
+
+async function compare(
+  files: Iterable<PackFile> | AsyncIterable<PackFile>,
+  index: BlobIndex,
+  { nowMs, maxPacks }: Pick<CompareOptions, "nowMs" | "maxPacks">,
+): Promise<ComparedPacks> {
   const unlisted: PackFile[] = [];
   const missing = new Set(Array.from({ length: index.packCount }, (_, pack) => pack));
-  for await (const file of repository.files("pack", { signal })) {
+  for await (const file of files) {
     const listed = index.packNumber(file.id);
     if (listed !== undefined) missing.delete(listed);
     else if (file.receivedAtMs !== undefined && nowMs - file.receivedAtMs > MAX_AGE_MS) continue;

@@ -13,9 +13,15 @@ import { resolvePath, TreeReader } from "./tree-reader.ts";
 const { signal } = new AbortController();
 const failsWith = (code: string): unknown => expect.toSatisfy((error: unknown) => isHoldfastError(error, code));
 
-/** A backend that counts loads. */
+/** A backend that counts loads, and questions for a size. */
 class CountingBackend extends MemoryBackend {
   loads = 0;
+  stats = 0;
+
+  override stat: MemoryBackend["stat"] = (key, options) => {
+    this.stats++;
+    return super.stat(key, options);
+  };
 
   override load: MemoryBackend["load"] = (key, range, consume, options) => {
     this.loads++;
@@ -149,6 +155,37 @@ describe("a blob", () => {
     await store.pack("1", "tree", trees);
     for (const tree of trees) expect(await store.reader.load("tree", idOf(tree), options)).toEqual(tree);
     expect(store.backend.loads).toBe(1);
+  });
+
+  test("trees below the first that is wanted of a pack come with it, and nobody asks how large the pack is", async () => {
+    const store = new Store();
+    // As a backup stores them: a tree after those that it names.
+    const trees = Array.from({ length: 50 }, (_, n) => text(`tree ${n}`));
+    await store.pack("1", "tree", trees);
+    for (const tree of trees.toReversed()) expect(await store.reader.load("tree", idOf(tree), options)).toEqual(tree);
+    expect([store.backend.loads, store.backend.stats]).toEqual([1, 0]);
+  });
+
+  test("trees of two packs in turn are read with one call for each pack", async () => {
+    const store = new Store();
+    const [one, two] = ["one", "two"].map((pack) => Array.from({ length: 20 }, (_, n) => text(`${pack} ${n}`)));
+    await store.pack("1", "tree", one ?? []);
+    await store.pack("2", "tree", two ?? []);
+    for (let n = 19; n >= 0; n--) {
+      for (const trees of [one, two]) {
+        const tree = trees?.[n] ?? text("");
+        expect(await store.reader.load("tree", idOf(tree), options)).toEqual(tree);
+      }
+    }
+    expect(store.backend.loads).toBe(2);
+  });
+
+  test("trees behind the first that was wanted are read together as well", async () => {
+    const store = new Store();
+    const trees = Array.from({ length: 50 }, (_, n) => text(`tree ${n}`));
+    await store.pack("1", "tree", trees);
+    for (const tree of trees.slice(20)) expect(await store.reader.load("tree", idOf(tree), options)).toEqual(tree);
+    expect([store.backend.loads, store.backend.stats]).toEqual([2, 1]);
   });
 });
 

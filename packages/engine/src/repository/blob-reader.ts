@@ -8,7 +8,9 @@ import { Decompressor } from "../platform/zstd.ts";
 import { openSealed, type Repository } from "./repository.ts";
 
 /** Neighbouring trees are read with the one that is asked for: a pack's trees are mostly wanted together. */
-const READ_AHEAD_BYTES = 1024 * 1024;
+const READ_AROUND_BYTES = 1024 * 1024;
+/** The trees of a snapshot lie in the packs of several runs, and going through it leads from one to the other and back. */
+const HELD_PACKS = 4;
 
 /** Reads the sealed bytes at a place. @throws what the backend throws */
 interface SealedReader {
@@ -21,7 +23,8 @@ export class BlobReader {
   readonly #decompressor = new Decompressor();
   readonly #maxBytes: number;
   readonly #blocks: SealedReader | undefined;
-  #ahead: { pack: number; offset: number; bytes: Uint8Array } | undefined;
+  /** Of each of the last few packs, what was read of it last. */
+  readonly #held = new Map<number, { readonly offset: number; readonly bytes: Uint8Array }>();
 
   /**
    * @param options `maxBytes`: refuse blobs that claim to be larger; protects against hostile repositories. `blocks`: reads what is
@@ -66,7 +69,7 @@ export class BlobReader {
       this.#blocks !== undefined
         ? await this.#blocks.load(place, signal)
         : type === "tree"
-          ? await this.#readAhead(place, signal)
+          ? await this.#readAround(place, signal)
           : await this.#read(place, signal);
     const stored = openSealed(this.#repository.sealer, sealed, what);
     const plain =
@@ -81,23 +84,39 @@ export class BlobReader {
     return loadBytes(this.#repository.backend, { type: "pack", name }, range, { signal });
   }
 
-  async #readAhead(place: BlobLocation, signal: AbortSignal): Promise<Uint8Array> {
-    const held = this.#cut(place);
-    if (held !== undefined) return held;
-    const name = this.#index.packId(place.pack);
-    const info = await this.#repository.backend.stat({ type: "pack", name }, { signal });
-    const rest = (info?.sizeBytes ?? 0) - place.offset;
-    if (rest < place.lengthBytes) return this.#read(place, signal);
-    const length = Math.min(rest, Math.max(READ_AHEAD_BYTES, place.lengthBytes));
-    const range = { offset: place.offset, length };
-    const bytes = await loadBytes(this.#repository.backend, { type: "pack", name }, range, { signal });
-    this.#ahead = { pack: place.pack, offset: place.offset, bytes };
-    return bytes.subarray(0, place.lengthBytes);
+  /**
+   * Trees come after those that they name. So what lies before the first that is wanted of a pack is mostly below it, and no size of
+   * the pack has to be asked for. Another that is wanted of it then is read with what follows, up to the pack's end.
+   */
+  async #readAround(place: BlobLocation, signal: AbortSignal): Promise<Uint8Array> {
+    const found = this.#cut(place);
+    if (found !== undefined) return found;
+    const { pack, offset, lengthBytes } = place;
+    const isFirst = !this.#held.has(pack);
+    const end = offset + lengthBytes;
+    if (isFirst && offset > 0) return this.#keep(place, Math.max(0, end - READ_AROUND_BYTES), end, signal);
+    const info = await this.#repository.backend.stat({ type: "pack", name: this.#index.packId(pack) }, { signal });
+    const sizeBytes = info?.sizeBytes ?? 0;
+    if (sizeBytes < end) return this.#read(place, signal);
+    return this.#keep(place, offset, Math.max(end, Math.min(sizeBytes, offset + READ_AROUND_BYTES)), signal);
+  }
+
+  /** Reads a part of a pack, from `start` up to `end`, and keeps it. @returns what lies at the place, which is in it */
+  async #keep(place: BlobLocation, start: number, end: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { pack, offset, lengthBytes } = place;
+    const key = { type: "pack", name: this.#index.packId(pack) } as const;
+    const range = { offset: start, length: end - start };
+    const bytes = await loadBytes(this.#repository.backend, key, range, { signal });
+    this.#held.delete(pack);
+    this.#held.set(pack, { offset: start, bytes });
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > HELD_PACKS && oldest !== undefined) this.#held.delete(oldest);
+    return bytes.subarray(offset - start, offset - start + lengthBytes);
   }
 
   #cut({ pack, offset, lengthBytes }: BlobLocation): Uint8Array | undefined {
-    const held = this.#ahead;
-    if (held === undefined || held.pack !== pack || offset < held.offset) return undefined;
+    const held = this.#held.get(pack);
+    if (held === undefined || offset < held.offset) return undefined;
     const start = offset - held.offset;
     return start + lengthBytes <= held.bytes.length ? held.bytes.subarray(start, start + lengthBytes) : undefined;
   }

@@ -35,38 +35,48 @@ export interface KeyOptions extends KeyOwner {
   readonly kdf?: ScryptCosts | undefined;
 }
 
+/** Where to look first. */
+export interface KeyChoice {
+  /** Id, or its beginning, of the key to try first. */
+  readonly hint?: string | undefined;
+  /** The key that this password probably opens: asked for before the list of keys is there, which takes a way there and back. */
+  readonly guess?: Id | undefined;
+}
+
 /**
  * Finds the key file that the password opens.
- * @param hint id, or its beginning, of the key to try first
  * @returns also the names of all key files, in no certain order
  * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read; ENGINE_KEYS_LEFT when there are too many to try all
  */
 export async function findKey(
   backend: Backend,
   password: Secret,
-  { signal, hint }: { signal: AbortSignal; hint?: string | undefined },
+  { signal, hint, guess }: KeyChoice & { readonly signal: AbortSignal },
 ): Promise<{ id: Id; masterKey: MasterKey; all: readonly Id[] }> {
-  const ids: Id[] = [];
-  for await (const { name } of backend.list("key", { signal })) if (isId(name)) ids.push(name);
+  const guessing = guess === undefined ? undefined : tryKey(backend, guess, { password, signal });
+  // Also when keys cannot be listed it is waited for.
+  const [ids, guessed] = await bothSettled(listKeyNames(backend, { signal }), guessing);
+  // One that is not listed was removed, and opens nothing any more.
+  if (guess !== undefined && guessed?.masterKey !== undefined && ids.includes(guess)) {
+    return { id: guess, masterKey: guessed.masterKey, all: ids };
+  }
   const wanted = (id: Id): number => (hint !== undefined && id.startsWith(hint) ? 0 : 1);
-  ids.sort((a, b) => wanted(a) - wanted(b));
+  const left = ids.filter((id) => id !== guess).sort((a, b) => wanted(a) - wanted(b));
   const tried: { id: Id; file: KeyFile }[] = [];
   let damage: unknown;
   let read = 0;
-  for (const id of ids) {
+  const note = (id: Id, { file, failure }: TriedKey): void => {
+    read++;
+    if (file === undefined) damage = failure;
+    else tried.push({ id, file });
+  };
+  if (guess !== undefined && guessed !== undefined && ids.includes(guess)) note(guess, guessed);
+  for (const id of left) {
     if (tried.length === MAX_TRIED || read === MAX_READ) break;
     signal.throwIfAborted();
-    read++;
-    try {
-      const file = await loadKeyFile(backend, id, { signal });
-      tried.push({ id, file });
-      const masterKey = await openKeyFile(file, password, "threads");
-      if (masterKey !== undefined) return { id, masterKey, all: ids };
-    } catch (error) {
-      // A key that vanished meanwhile was removed by another session: then it need not open anything.
-      if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
-      damage = error;
-    }
+    const outcome = await tryKey(backend, id, { password, signal });
+    if (outcome.masterKey !== undefined) return { id, masterKey: outcome.masterKey, all: ids };
+    note(id, outcome);
   }
   // A password is wrong only when `node:crypto` says so too: no repository may stay closed because of the faster derivation.
   for (const { id, file } of tried) {
@@ -77,6 +87,40 @@ export async function findKey(
   if (read < ids.length) throw engineError("ENGINE_KEYS_LEFT", { tried: read, left: ids.length - read }, damage);
   if (tried.length > 0) throw engineError("ENGINE_WRONG_PASSWORD", { tried: tried.length });
   throw engineError("ENGINE_NO_KEY", { location: backend.location }, damage);
+}
+
+/** A key file that was read, with what the password opened in it; or why it could not be read. */
+interface TriedKey {
+  readonly file?: KeyFile;
+  readonly masterKey?: MasterKey | undefined;
+  readonly failure?: unknown;
+}
+
+/** @throws what the backend throws, but for a file that is not there */
+async function tryKey(
+  backend: Backend,
+  id: Id,
+  { password, signal }: { readonly password: Secret; readonly signal: AbortSignal },
+): Promise<TriedKey> {
+  try {
+    const file = await loadKeyFile(backend, id, { signal });
+    return { file, masterKey: await openKeyFile(file, password, "threads") };
+  } catch (error) {
+    // A key that vanished meanwhile was removed by another session: then it need not open anything.
+    if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
+    return { failure: error };
+  }
+}
+
+async function listKeyNames(backend: Backend, { signal }: { readonly signal: AbortSignal }): Promise<Id[]> {
+  const ids: Id[] = [];
+  for await (const { name } of backend.list("key", { signal })) if (isId(name)) ids.push(name);
+  return ids;
+}
+
+async function bothSettled<A, B>(one: Promise<A>, other: Promise<B> | undefined): Promise<[A, B | undefined]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
 }
 
 /** @throws ENGINE_MALFORMED, ENGINE_WRONG_HASH: the file is damaged */

@@ -3,6 +3,7 @@ import { isHoldfastError, Secret } from "@holdfast/base";
 import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { newMasterKey } from "../crypto/master-key.ts";
+import type { Id } from "../format/id.ts";
 import { createRepository } from "./create.ts";
 import { saveKeyFile } from "./key-files.ts";
 import { addKey, changePassword, listKeys, removeKey } from "./keys.ts";
@@ -50,6 +51,68 @@ describe("keys", () => {
     await expect(createRepository(backend, new Secret("x"), { signal, ...owner })).rejects.toEqual(
       failsWith("ENGINE_REPOSITORY_EXISTS"),
     );
+  });
+});
+
+describe("a key that is guessed", () => {
+  async function withTwo(): Promise<{ backend: MemoryBackend; first: Id; second: Id; calls: string[] }> {
+    const backend = new MemoryBackend();
+    const repo = await createRepository(backend, new Secret("one"), { signal, ...owner });
+    const second = await addKey(repo, new Secret("two"), { signal, ...owner });
+    const calls: string[] = [];
+    const [load, list] = [backend.load.bind(backend), backend.list.bind(backend)];
+    backend.load = (file, ...rest) => {
+      if (file.type === "key") calls.push(file.name);
+      return load(file, ...rest);
+    };
+    backend.list = async function* (type, options) {
+      // A list that takes its time.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      calls.push(`list ${type}`);
+      yield* list(type, options);
+    };
+    return { backend, first: repo.keyId, second, calls };
+  }
+
+  test("is asked for before keys are listed, and no other is tried", async () => {
+    const { backend, first, second, calls } = await withTwo();
+    const opened = await openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    expect([opened.keyId, new Set(opened.keyIds)]).toEqual([second, new Set([first, second])]);
+    expect(calls).toEqual([second, "list key"]);
+  });
+
+  test("and is another's, damaged or gone costs time alone", async () => {
+    const { backend, first, second, calls } = await withTwo();
+    const open = async (text: string): Promise<Id> =>
+      (await openRepository(backend, new Secret(text), { signal, keyGuess: second })).keyId;
+    expect(await open("one")).toBe(first);
+    expect(calls).toEqual([second, "list key", first]);
+    const wrong = await open("neither").catch((error: unknown) => error);
+    expect(wrong).toMatchObject({ code: "ENGINE_WRONG_PASSWORD", details: { tried: 2 } });
+    await backend.save({ type: "key", name: second }, bytesSource(new Uint8Array(9)), { signal });
+    expect(await open("one")).toBe(first);
+    await backend.remove({ type: "key", name: second }, { signal });
+    expect(await open("one")).toBe(first);
+  });
+
+  test("and is not in the list was removed: it opens nothing", async () => {
+    const { backend, first, second } = await withTwo();
+    const list = backend.list.bind(backend);
+    backend.list = async function* (type, options) {
+      for await (const info of list(type, options)) if (info.name !== second) yield info;
+    };
+    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    await expect(opening).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
+    expect((await openRepository(backend, new Secret("one"), { signal, keyGuess: second })).keyId).toBe(first);
+  });
+
+  test("is not what ends the search when the place cannot be reached", async () => {
+    const { backend, second } = await withTwo();
+    backend.list = () => {
+      throw new Error("no network");
+    };
+    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    await expect(opening).rejects.toThrow("no network");
   });
 });
 

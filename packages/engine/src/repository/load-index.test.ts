@@ -10,15 +10,25 @@ import { encodeIndexFile } from "../index/index-file.ts";
 import { withIndexBeside } from "./index-beside.ts";
 import { loadIndex } from "./load-index.ts";
 import { Repository } from "./repository.ts";
-import { listSnapshots } from "./snapshots.ts";
+import { listSnapshots, type OnListed } from "./snapshots.ts";
 
 const { signal } = new AbortController();
 const blob = (name: string): Id => idOf(Buffer.from(name));
 
-function repository(onIndex: (index: BlobIndex) => void = () => {}): Repository {
+function repository(
+  onIndex: (index: BlobIndex) => void = () => {},
+  seenSnapshots?: Promise<ReadonlySet<Id> | undefined>,
+): Repository {
   const keyId = blob("key");
   const config = { version: 2, id: keyId, chunkerPolynomial: 0n } as const;
-  return new Repository({ backend: new MemoryBackend(), config, masterKey: newMasterKey(), keyId, onIndex });
+  return new Repository({
+    backend: new MemoryBackend(),
+    config,
+    masterKey: newMasterKey(),
+    keyId,
+    onIndex,
+    seenSnapshots,
+  });
 }
 
 function saveIndex(to: Repository, pack: string, blobs: readonly string[]): Promise<Id> {
@@ -146,7 +156,7 @@ describe("loading the index beside snapshots", () => {
 
   test("does not wait for them to be read, but for them to be listed", async () => {
     const { repo, calls } = await slowReading();
-    const find = (onListed: () => void, inner: AbortSignal): Promise<unknown> =>
+    const find = (onListed: OnListed, inner: AbortSignal): Promise<unknown> =>
       listSnapshots(repo, { signal: inner, onListed, onDamaged: () => {} });
     const { index } = await withIndexBeside(repo, find, { signal });
     expect(index.count).toBe(1);
@@ -168,8 +178,8 @@ describe("loading the index beside snapshots", () => {
     await repo.backend.remove({ type: "index", name: id }, { signal });
     await repo.backend.save({ type: "index", name: id }, bytesSource(Buffer.alloc(100)), { signal });
     let wasAborted = false;
-    const find = async (onListed: () => void, inner: AbortSignal): Promise<void> => {
-      onListed();
+    const find = async (onListed: OnListed, inner: AbortSignal): Promise<void> => {
+      onListed([]);
       await sleep(60_000, undefined, { signal: inner }).catch(() => {
         wasAborted = true;
         throw inner.reason;
@@ -181,5 +191,64 @@ describe("loading the index beside snapshots", () => {
     expect(wasAborted).toBe(true);
     const ended = withIndexBeside(repo, find, { signal: AbortSignal.abort(new Error("enough")) });
     await expect(ended).rejects.toThrow("enough");
+  });
+
+  describe("where they were seen before", () => {
+    const snapshot = idOf(Buffer.from("snapshot"));
+
+    /** Finds a snapshot after a while, in which somebody else may have made one. */
+    const finding =
+      (meanwhile: () => Promise<unknown>) =>
+      async (onListed: OnListed): Promise<string> => {
+        await sleep(20);
+        await meanwhile();
+        onListed([snapshot]);
+        return "found";
+      };
+
+    test("does not wait for them to be listed again", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(new Set([snapshot])));
+      await saveIndex(repo, "pack", ["a"]);
+      const before = finding(() => Promise.resolve(expect(loaded).toEqual([1])));
+      const { found, index } = await withIndexBeside(repo, before, { signal });
+      expect([found, index.count, loaded]).toEqual(["found", 1, [1]]);
+    });
+
+    test("begins again when there is a new one: its index may have come since", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(new Set()));
+      await saveIndex(repo, "pack", ["a"]);
+      const damaged = Buffer.alloc(100);
+      await repo.backend.save({ type: "index", name: idOf(damaged) }, bytesSource(damaged), { signal });
+      const told: Id[] = [];
+      const onDamaged = (id: Id): void => void told.push(id);
+      const made = finding(() => saveIndex(repo, "pack 2", ["b"]));
+      const { index } = await withIndexBeside(repo, made, { signal, onDamaged });
+      expect([index.count, loaded, told]).toEqual([2, [1, 2], [idOf(damaged)]]);
+    });
+
+    test("waits as ever when it is not known what was there", async () => {
+      const loaded: number[] = [];
+      const repo = repository((index) => loaded.push(index.count), Promise.resolve(undefined));
+      const made = finding(() => saveIndex(repo, "pack", ["a"]));
+      expect((await withIndexBeside(repo, made, { signal })).index.count).toBe(1);
+      expect(loaded).toEqual([1]);
+    });
+
+    test("ends with the failure of either", async () => {
+      const repo = repository(() => {}, Promise.resolve(new Set()));
+      const failing = withIndexBeside(repo, () => Promise.reject(new Error("no such snapshot")), { signal });
+      await expect(failing).rejects.toThrow("no such snapshot");
+      const damaged = Buffer.alloc(100);
+      await repo.backend.save({ type: "index", name: idOf(damaged) }, bytesSource(damaged), { signal });
+      await expect(
+        withIndexBeside(
+          repo,
+          finding(() => Promise.resolve()),
+          { signal },
+        ),
+      ).rejects.toSatisfy((error) => isHoldfastError(error, "ENGINE_INDEX_DAMAGED"));
+    });
   });
 });

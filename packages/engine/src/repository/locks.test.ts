@@ -6,7 +6,7 @@ import { MemoryBackend } from "@holdfast/storage/testing";
 import { encodeLockFile } from "../format/lock-file.ts";
 import { formatGoTime } from "../format/go-time.ts";
 import { createRepository } from "./create.ts";
-import { listLocks, removeLocks, withLock } from "./locks.ts";
+import { listLocks, removeLocks, withLock, withLockAhead } from "./locks.ts";
 import { Repository } from "./repository.ts";
 
 const { signal } = new AbortController();
@@ -147,6 +147,114 @@ describe("locks", () => {
     expect(await listLocks(repo, { signal })).toEqual([]);
   });
 });
+
+describe("a lock where there was none a moment ago", () => {
+  test("is written at once, and looked around from only then", async () => {
+    const { calls, repo } = await recorded();
+    await withLock(repo, { exclusive: true, wasFree: true, signal }, () => Promise.resolve());
+    expect(calls).toEqual(["save lock", "list lock", "remove lock"]);
+  });
+
+  test.for([true, false])("is given up where another was faster (that one is exclusive: %s)", async (exclusive) => {
+    const { calls, repo } = await recorded();
+    await withLock(repo, { exclusive, signal }, async () => {
+      calls.length = 0;
+      const late = withLock(repo, { exclusive: true, wasFree: true, signal }, () => Promise.resolve());
+      await expect(late).rejects.toEqual(locked);
+      expect(calls).toEqual(["save lock", "list lock", "remove lock"]);
+      expect(await listLocks(repo, { signal })).toHaveLength(1);
+    });
+  });
+
+  test("is asked for in the usual way after that", async () => {
+    const { calls, repo } = await recorded();
+    await withLock(repo, { exclusive: true, signal }, async () => {
+      calls.length = 0;
+      setTimeout(() => void removeLocks(repo, { all: true, signal }), 300);
+      await withLock(repo, { exclusive: true, wasFree: true, retryMs: 20_000, signal }, () => Promise.resolve());
+      expect(calls.slice(0, 3)).toEqual(["save lock", "list lock", "remove lock"]);
+      expect(calls.slice(-4)).toEqual(["list lock", "save lock", "list lock", "remove lock"]);
+    });
+  });
+
+  test("two of many that come at once are never both alone", async () => {
+    const repo = await repository();
+    let [together, most] = [0, 0];
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++together);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      together--;
+    };
+    await Promise.allSettled(
+      Array.from({ length: 8 }, () => withLock(repo, { exclusive: true, wasFree: true, signal }, work)),
+    );
+    expect(most).toBeLessThanOrEqual(1);
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+});
+
+describe("work that begins while its lock is being taken", () => {
+  test("is told when it is held", async () => {
+    const { calls, repo } = await recorded();
+    await withLockAhead(repo, { exclusive: false, signal }, async (_, held) => {
+      expect(calls).not.toContain("save lock");
+      await held;
+      expect(await listLocks(repo, { signal })).toHaveLength(1);
+    });
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+
+  test("is ended when there will be none, for that reason, and waited for", async () => {
+    const repo = await repository();
+    await withLock(repo, { exclusive: true, signal }, async () => {
+      let hasEnded = false;
+      const early = withLockAhead(repo, { exclusive: false, signal }, async (inner, held) => {
+        await expect(held).rejects.toEqual(locked);
+        expect(inner.aborted).toBe(true);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        hasEnded = true;
+        throw new Error("what that led to");
+      });
+      await expect(early).rejects.toEqual(locked);
+      expect(hasEnded).toBe(true);
+    });
+  });
+
+  test("that fails, ends or is aborted before leaves no lock", async () => {
+    const repo = await repository();
+    const failing = withLockAhead(repo, { exclusive: true, signal }, () => Promise.reject(new Error("no")));
+    await expect(failing).rejects.toThrow("no");
+    expect(await withLockAhead(repo, { exclusive: true, signal }, () => Promise.resolve(5))).toBe(5);
+    const controller = new AbortController();
+    const aborted = withLockAhead(repo, { exclusive: true, signal: controller.signal }, async (_, held) => {
+      controller.abort(new Error("stop"));
+      await held;
+    });
+    await expect(aborted).rejects.toThrow("stop");
+    expect(await listLocks(repo, { signal })).toEqual([]);
+  });
+});
+
+/** A repository whose calls about locks are written down, in the order in which they begin. */
+async function recorded(): Promise<{ repo: Repository; calls: string[] }> {
+  const calls: string[] = [];
+  class Recording extends ForwardingBackend {
+    override save(...args: Parameters<Backend["save"]>): Promise<void> {
+      calls.push(`save ${args[0].type}`);
+      return super.save(...args);
+    }
+    override remove(...args: Parameters<Backend["remove"]>): Promise<void> {
+      calls.push(`remove ${args[0].type}`);
+      return super.remove(...args);
+    }
+    override list(...args: Parameters<Backend["list"]>): ReturnType<Backend["list"]> {
+      calls.push(`list ${args[0]}`);
+      return super.list(...args);
+    }
+  }
+  const { config, masterKey, keyId, backend } = await repository();
+  return { calls, repo: new Repository({ backend: new Recording(backend), config, masterKey, keyId }) };
+}
 
 /** A way to a store that can be cut. */
 class Way extends ForwardingBackend {

@@ -50,6 +50,11 @@ export interface LockOptions {
   /** Keep trying for this long while others hold the repository; 0 gives up at once. */
   readonly retryMs?: number;
   readonly signal: AbortSignal;
+  /**
+   * There was no lock a moment ago, so nobody is looked for before this one is written. That look only spares others a lock that
+   * comes to nothing; the one which excludes them comes after it was written, and always.
+   */
+  readonly wasFree?: boolean;
   /** Called before each wait. */
   readonly onWaiting?: (holder: LockInfo) => void;
   /** Other than restic's only where no other program uses the repository. */
@@ -61,26 +66,61 @@ export interface LockOptions {
  * and when the lock is lost. While the store is out of reach for long, calls of `work` wait, and a shared lock is looked for again.
  * @throws ENGINE_LOCKED, ENGINE_LOCK_UNREADABLE, ENGINE_LOCK_LOST, and what `work` throws
  */
-export async function withLock<T>(
+export function withLock<T>(
   repository: Repository,
   options: LockOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const held = { id: await acquire(repository, options) };
+  return withLockAhead(repository, options, async (signal, held) => {
+    await held;
+    return work(signal);
+  });
+}
+
+/**
+ * As `withLock`, but runs `work` at once, while the lock is still being taken. Until `held` has resolved it must write nothing, and
+ * what it has read by then may have been removed since. `held` rejects, and the signal aborts, when there will be no lock.
+ * @throws as `withLock`
+ */
+export async function withLockAhead<T>(
+  repository: Repository,
+  options: LockOptions,
+  work: (signal: AbortSignal, held: Promise<void>) => Promise<T>,
+): Promise<T> {
   const lost = new AbortController();
   const ended = new AbortController();
-  const keeper: Keeper = { repository, held, exclusive: options.exclusive, times: options.times ?? TIMES };
-  const refreshing = keepFresh(keeper, { lost, signal: ended.signal });
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const taking = take(repository, options, { lost, ended: ended.signal });
+  const held = taking.then(
+    () => {},
+    (error: unknown) => {
+      lost.abort(error);
+      throw error;
+    },
+  );
+  held.catch(() => {});
   try {
-    return await work(AbortSignal.any([options.signal, lost.signal]));
+    return await work(signal, held);
   } catch (error) {
-    // Work that was stopped for a lost lock fails with that reason, not with what it led to.
+    // Work that was stopped for want of a lock fails with that reason, not with what it led to.
     throw lost.signal.aborted ? lost.signal.reason : error;
   } finally {
+    // Gives up a lock that is still being taken, too.
     ended.abort();
-    await refreshing;
-    await removeQuietly(repository, held.id);
+    const taken = await taking.catch(() => undefined);
+    await taken?.refreshing;
+    if (taken !== undefined) await removeQuietly(repository, taken.held.id);
   }
+}
+
+async function take(
+  repository: Repository,
+  options: LockOptions,
+  { lost, ended }: { lost: AbortController; ended: AbortSignal },
+): Promise<{ readonly held: { id: Id }; readonly refreshing: Promise<void> }> {
+  const { exclusive, times = TIMES } = options;
+  const held = { id: await acquire(repository, { ...options, signal: AbortSignal.any([options.signal, ended]) }) };
+  return { held, refreshing: keepFresh({ repository, held, exclusive, times }, { lost, signal: ended }) };
 }
 
 /** Every lock in the repository, also stale ones and those that cannot be read. */
@@ -130,8 +170,10 @@ async function removeLock(repository: Repository, id: Id, signal: AbortSignal): 
 
 async function acquire(repository: Repository, options: LockOptions): Promise<Id> {
   const deadline = performance.now() + (options.retryMs ?? 0);
+  let { wasFree = false } = options;
   for (let wait = RETRY_FIRST_MS; ; wait = Math.min(2 * wait, RETRY_MOST_MS)) {
-    const attempt = await tryAcquire(repository, options);
+    const attempt = await tryAcquire(repository, { ...options, wasFree });
+    wasFree = false;
     if (typeof attempt === "string") return attempt;
     const left = deadline - performance.now();
     if (left <= 0) throw lockedBy(attempt);
@@ -144,10 +186,10 @@ async function acquire(repository: Repository, options: LockOptions): Promise<Id
 /** The id of the new lock, or the lock that stands in the way. */
 async function tryAcquire(
   repository: Repository,
-  { exclusive, signal, times = TIMES }: LockOptions,
+  { exclusive, signal, times = TIMES, wasFree = false }: LockOptions,
 ): Promise<Id | LockInfo> {
-  const before = await look(repository, { exclusive, times, own: [] }, signal);
-  if (before.conflict !== undefined) return before.conflict;
+  const before = wasFree ? undefined : await look(repository, { exclusive, times, own: [] }, signal);
+  if (before?.conflict !== undefined) return before.conflict;
   const id = await writeLock(repository, { exclusive, times }, signal);
   try {
     // Looking again after writing is what excludes two at once: of two that write, the later one sees the earlier. It only
@@ -272,7 +314,7 @@ function newLock(exclusive: boolean, atMs: number): LockFile {
 async function removeQuietly(repository: Repository, id: Id): Promise<void> {
   const signal = AbortSignal.timeout(REMOVE_MS);
   try {
-    await repository.removeFile("lock", id, { signal });
+    await repository.removeFile("lock", id, { signal, mayBeAbsent: true });
   } catch (error) {
     // Gone already is as good; anything else leaves a lock that turns stale by itself, and must not hide the run's result.
     if (!isHoldfastError(error) && !signal.aborted) throw error;

@@ -116,6 +116,40 @@ describe("opening", () => {
     expect((await openRepository(backend, password, { signal })).config.version).toBe(2);
   });
 
+  test("tells that there is a config before a key was found", async () => {
+    const { backend } = await made();
+    const found = Promise.withResolvers<void>();
+    const load = backend.load.bind(backend);
+    backend.load = async (file, ...rest) => {
+      if (file.type === "key") await found.promise;
+      return load(file, ...rest);
+    };
+    const opened = await openRepository(backend, password, { signal, onFound: found.resolve });
+    expect(opened.config.version).toBe(2);
+  });
+
+  test("asks whom it is told to first, and ends when there is no config", async () => {
+    const { backend } = await made();
+    const first = new MemoryBackend();
+    first.load = () => Promise.reject(new Error("nobody there"));
+    backend.load = () => Promise.reject(new Error("asked for more"));
+    await expect(openRepository(backend, password, { signal, askFirst: first })).rejects.toThrow("nobody there");
+  });
+
+  test("looks for keys again when there is a config, and keys could not be asked for", async () => {
+    const { backend } = await made();
+    const first = new MemoryBackend();
+    first.load = backend.load.bind(backend);
+    // oxlint-disable-next-line require-yield -- it fails before the first
+    first.list = async function* () {
+      throw storageError("STORAGE_UNAVAILABLE", { location: "here", reason: "busy" });
+    };
+    const opened = await openRepository(backend, password, { signal, askFirst: first });
+    expect([opened.backend, opened.keyIds.length]).toEqual([backend, 1]);
+    const wrong = openRepository(backend, new Secret("wrong"), { signal, askFirst: first });
+    await expect(wrong).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
+  });
+
   test("names what is wrong with the config, also when there is no key either", async () => {
     const { backend, key } = await made();
     await backend.remove({ type: "key", name: key }, { signal });

@@ -5,6 +5,7 @@ import { isIrreducible } from "../chunker/polynomial.ts";
 import { Sealer } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import { decodeConfig, type RepositoryConfig } from "../format/config.ts";
+import type { Id } from "../format/id.ts";
 import { decodeUnpacked } from "../format/unpacked.ts";
 import { findKey } from "./key-files.ts";
 import { Repository } from "./repository.ts";
@@ -16,6 +17,15 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Id, or its beginning, of the key file to try first. */
   readonly keyHint?: string | undefined;
+  /** The key that this password probably opens, such as the one that it opened last: spares a wait, and the time to try others. */
+  readonly keyGuess?: Id | undefined;
+  /**
+   * The same place, for the first questions: one that does not repeat them tells sooner that nobody answers. Once there is a config,
+   * what failed for now is asked again of the backend. Default: the backend.
+   */
+  readonly askFirst?: Backend | undefined;
+  /** Called once there is a config, while keys are still being looked for. */
+  readonly onFound?: (() => void) | undefined;
 }
 
 /**
@@ -25,18 +35,23 @@ export interface OpenOptions {
 export async function openRepository(
   backend: Backend,
   password: Secret,
-  { signal, keyHint }: OpenOptions,
+  { signal, keyHint, keyGuess, askFirst = backend, onFound }: OpenOptions,
 ): Promise<Repository> {
   // Keys are looked for meanwhile, as each file is several ways there and back on a long line.
   const search = new AbortController();
-  const finding = findKey(backend, password, { signal: AbortSignal.any([signal, search.signal]), hint: keyHint });
+  const looking = { signal: AbortSignal.any([signal, search.signal]), hint: keyHint, guess: keyGuess };
+  const finding = findKey(askFirst, password, looking);
   const found = finding.catch(() => undefined); // what is wrong with the config says more
-  const sealed = await loadConfig(backend, signal).catch(async (error: unknown) => {
+  const sealed = await loadConfig(askFirst, signal).catch(async (error: unknown) => {
     search.abort(error);
     await found;
     throw error;
   });
-  const { id, masterKey, all } = await finding;
+  onFound?.();
+  const { id, masterKey, all } = await finding.catch((error: unknown) => {
+    if (askFirst === backend || !isHoldfastError(error) || !error.transient || signal.aborted) throw error;
+    return findKey(backend, password, looking);
+  });
   const config = openConfig(new Sealer(masterKey), sealed);
   return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
 }

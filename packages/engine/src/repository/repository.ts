@@ -2,7 +2,14 @@
  * An opened repository: the backend, the master key, and the encrypted JSON files (snapshots, indexes, locks). Blobs and
  * packs are read by `blob-reader.ts` and written by the pipelines; this class knows nothing of them.
  */
-import { loadBytes, bytesSource, type Backend, type FileInfo, type FileType } from "@holdfast/storage";
+import {
+  loadBytes,
+  bytesSource,
+  type Backend,
+  type FileInfo,
+  type FileType,
+  type RemoveOptions,
+} from "@holdfast/storage";
 import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import type { RepositoryConfig } from "../format/config.ts";
@@ -33,6 +40,8 @@ export class Repository {
   /** The key files that there were when it was opened. Empty for one that was made just now. */
   readonly keyIds: readonly Id[];
   readonly sealer: Sealer;
+  /** Snapshots that were listed while it was being opened; absent, or `undefined`, where that is not known. */
+  readonly seenSnapshots: Promise<ReadonlySet<Id> | undefined> | undefined;
   /** Gets every index that is loaded, before anything is read by it. A cache learns from it which packs hold trees. */
   readonly onIndex: ((index: BlobIndex) => void) | undefined;
 
@@ -42,7 +51,8 @@ export class Repository {
     masterKey: MasterKey;
     keyId: Id;
     keyIds?: readonly Id[];
-    onIndex?: (index: BlobIndex) => void;
+    seenSnapshots?: Promise<ReadonlySet<Id> | undefined> | undefined;
+    onIndex?: ((index: BlobIndex) => void) | undefined;
   }) {
     this.backend = parts.backend;
     this.config = parts.config;
@@ -50,6 +60,7 @@ export class Repository {
     this.keyId = parts.keyId;
     this.keyIds = parts.keyIds ?? [];
     this.sealer = new Sealer(parts.masterKey);
+    this.seenSnapshots = parts.seenSnapshots;
     this.onIndex = parts.onIndex;
   }
 
@@ -88,8 +99,8 @@ export class Repository {
     return { id: idOf(sealed), sealed };
   }
 
-  async removeFile(type: FileType, id: Id, { signal }: CallOptions): Promise<void> {
-    await this.backend.remove({ type, name: id }, { signal });
+  async removeFile(type: FileType, id: Id, options: RemoveOptions): Promise<void> {
+    await this.backend.remove({ type, name: id }, options);
   }
 
   /** Every file of a type whose name is an id. */

@@ -29,9 +29,12 @@ interface ListOptions {
   readonly onDamaged?: (id: Id, error: unknown) => void;
   /** Called for every snapshot file as it is listed, before it is read. */
   readonly onFile?: (file: FileInfo & { readonly id: Id }) => void;
-  /** Called when all are listed; some may still be read then. */
-  readonly onListed?: (() => void) | undefined;
+  /** Called with the names of all that may be used, once they are listed; some may still be read then. */
+  readonly onListed?: OnListed | undefined;
 }
+
+/** Takes the names of snapshots that were just listed. */
+export type OnListed = (names: readonly Id[]) => void;
 
 const PARALLEL_LOADS = 8;
 
@@ -65,8 +68,12 @@ async function* listed(
   repository: Repository,
   { signal, onListed }: Pick<ListOptions, "signal" | "onListed">,
 ): AsyncGenerator<FileInfo & { readonly id: Id }> {
-  yield* repository.files("snapshot", { signal });
-  onListed?.();
+  const names: Id[] = [];
+  for await (const file of repository.files("snapshot", { signal })) {
+    if (onListed !== undefined) names.push(file.id);
+    yield file;
+  }
+  onListed?.(names);
 }
 
 /**
@@ -89,7 +96,7 @@ export async function findSnapshot(
     return { stored, subfolder };
   }
   const id = await findFileId(repository, "snapshot", name, { signal });
-  onListed?.();
+  onListed?.([id]);
   return { stored: { id, snapshot: await loadSnapshot(repository, id, signal) }, subfolder };
 }
 

@@ -1,4 +1,4 @@
-/** Whatever load, listing or look-up of a backup goes wrong: the run ends with an error or has stored the right content. */
+/** Whatever load or listing of a backup goes wrong: the run ends with an error or has stored the right content. */
 import { HoldfastError, isHoldfastError, messageOf } from "@holdfast/base";
 import { type Fault, type FaultOperation, FaultyBackend } from "@holdfast/storage";
 import { describe, expect, test, vi } from "vitest";
@@ -31,7 +31,6 @@ const CASES: readonly [FaultOperation, Fault][] = [
   ...LOAD_FAULTS.map((fault): [FaultOperation, Fault] => ["load", fault]),
   ["list", { kind: "fail", when: "before" }],
   ["list", { kind: "fail", when: "middle" }],
-  ["stat", { kind: "fail", when: "before" }],
 ];
 
 /** A repository that a killed run has left: packs that no index lists, and nothing else of that run. */

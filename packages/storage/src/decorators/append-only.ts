@@ -3,7 +3,7 @@
  * mistakes of this program; against a taken-over host the store itself must refuse.
  */
 import { isHoldfastError } from "@holdfast/base";
-import type { ByteSource, CallOptions, FileKey, SaveOptions } from "../backend.ts";
+import type { ByteSource, FileKey, RemoveOptions, SaveOptions } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import { assertKey } from "../keys.ts";
 import { hasSameContent } from "../same-content.ts";
@@ -24,7 +24,7 @@ export class AppendOnlyBackend extends ForwardingBackend {
   }
 
   /** @throws STORAGE_APPEND_ONLY for all but locks */
-  override async remove(key: FileKey, options: CallOptions): Promise<void> {
+  override async remove(key: FileKey, options: RemoveOptions): Promise<void> {
     options.signal.throwIfAborted();
     assertKey(key);
     if (key.type !== "lock") throw storageError("STORAGE_APPEND_ONLY", { location: this.location, ...key });

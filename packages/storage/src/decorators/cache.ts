@@ -6,7 +6,16 @@
  * is never cached.
  */
 import { isHoldfastError } from "@holdfast/base";
-import type { Backend, ByteRange, ByteSource, CallOptions, FileKey, MoveFiles, SaveOptions } from "../backend.ts";
+import type {
+  Backend,
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  FileKey,
+  MoveFiles,
+  RemoveOptions,
+  SaveOptions,
+} from "../backend.ts";
 import { loadBytes, oneChunk, readBody } from "../bytes-source.ts";
 import { type CacheFolder, type CachedKey, MAX_CACHED_BYTES } from "../cache/cache-folder.ts";
 import { assertKey, assertRange } from "../keys.ts";
@@ -58,7 +67,7 @@ export class CacheBackend extends ForwardingBackend {
     return consume(oneChunk(bytes, options.signal));
   }
 
-  override async remove(key: FileKey, options: CallOptions): Promise<void> {
+  override async remove(key: FileKey, options: RemoveOptions): Promise<void> {
     const cached = this.#cachedKey(key);
     try {
       await this.inner.remove(key, options);

@@ -20,6 +20,7 @@ import type {
   MoveFiles,
   PauseCalls,
   PeekFile,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -113,7 +114,7 @@ export class ConcurrencyBackend extends ForwardingBackend {
     return (key, options) => this.#limited(key.type, options, () => peek(key, options));
   }
 
-  override remove(key: FileKey, options: CallOptions): Promise<void> {
+  override remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.#limited(key.type, options, () => this.inner.remove(key, options));
   }
 

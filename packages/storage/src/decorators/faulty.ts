@@ -7,6 +7,7 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  RemoveOptions,
   SaveOptions,
 } from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -68,7 +69,7 @@ export class FaultyBackend extends ForwardingBackend {
     if (fault?.kind === "fail") throw this.#failure(fault);
   }
 
-  override remove(key: FileKey, options: CallOptions): Promise<void> {
+  override remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.#call("remove", key.type, options, async (fault) => {
       if (fault?.kind !== "lie") await this.inner.remove(key, options);
     });

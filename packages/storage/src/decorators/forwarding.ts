@@ -9,6 +9,7 @@ import type {
   FileKey,
   FileType,
   PauseCalls,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -62,7 +63,7 @@ export abstract class ForwardingBackend implements Backend {
     return this.inner.list(type, options);
   }
 
-  remove(key: FileKey, options: CallOptions): Promise<void> {
+  remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.inner.remove(key, options);
   }
 

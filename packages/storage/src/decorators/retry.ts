@@ -19,6 +19,7 @@ import type {
   ListBatches,
   MoveFiles,
   PeekFile,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -123,7 +124,7 @@ export class RetryBackend extends ForwardingBackend {
     return (key, options) => this.#repeat("load", textOf(key), options, () => peek(key, options));
   }
 
-  override remove(key: FileKey, options: CallOptions): Promise<void> {
+  override remove(key: FileKey, options: RemoveOptions): Promise<void> {
     return this.#repeat("remove", textOf(key), options, async (isRepeated) => {
       try {
         await this.inner.remove(key, options);

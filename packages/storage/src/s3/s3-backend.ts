@@ -10,6 +10,7 @@ import type {
   FileKey,
   FileType,
   LoadOptions,
+  RemoveOptions,
   RequestWarm,
   RetentionOutcome,
   RetentionWish,
@@ -141,10 +142,10 @@ export class S3Backend implements Backend {
   }
 
   /** In a bucket with versions this hides the file, and the version stays. */
-  async remove(key: FileKey, { signal }: CallOptions): Promise<void> {
+  async remove(key: FileKey, { signal, mayBeAbsent = false }: RemoveOptions): Promise<void> {
     const path = pathOf(key);
     // S3 answers the same whether or not there was something.
-    if ((await this.#facts(key.name, path, { signal })) === undefined) {
+    if (!mayBeAbsent && (await this.#facts(key.name, path, { signal })) === undefined) {
       await this.#assertBucket({ signal });
       throw this.#notFound(key);
     }

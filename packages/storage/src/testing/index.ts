@@ -11,6 +11,7 @@ export { networkConformance, type NetworkSubject } from "./network-conformance.t
 export { FakeClock } from "./fake-clock.ts";
 export { type ConnectionFault, type FaultChoice, FaultProxy } from "./fault-proxy.ts";
 export { type SampleFile, sampleBytes, sampleFile } from "./sample-files.ts";
+export { RoundProxy } from "./round-proxy.ts";
 export { type RunningServer, type ServerProgram, hasProgram, startServer } from "./server-program.ts";
 export { MemoryBackend } from "../memory/memory-backend.ts";
 export { SshServer, hasSshServer, sshUser } from "./ssh-server.ts";
