@@ -18,8 +18,8 @@ const push: CommandDefinition = {
   options: [{ flags: "--all-repositories", description: "fail unless every repository of the source has the files" }],
   examples: [
     {
-      command: "archive_command = 'holdfast journal push shop %p'",
-      description: "In postgresql.conf: store each WAL segment when it is full.",
+      command: "holdfast journal push shop pg_wal/000000010000000000000042",
+      description: "Store one WAL segment. In postgresql.conf: archive_command = 'holdfast journal push shop %p'",
     },
   ],
   exitCodes: [10, 11, 12],

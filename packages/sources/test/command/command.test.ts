@@ -108,7 +108,7 @@ describe("a command source", () => {
     const bare = await files.capture({ signal: never, onWarning: () => {} });
     const withoutFacts: Source = {
       forms: [],
-      capture: async () => ({ ...bare, paths: ["/elsewhere"] }),
+      capture: async () => ({ ...bare, paths: ["/command/elsewhere"] }),
       restore: () => Promise.reject(new Error("not asked for")),
       prove: () => Promise.reject(new Error("not asked for")),
     };
