@@ -100,8 +100,9 @@ const fetch: CommandDefinition = {
   ],
   examples: [
     {
-      command: "restore_command = 'holdfast journal fetch shop %f %p'",
-      description: "In postgresql.conf of a standby or a restored server.",
+      command: "holdfast journal fetch shop 000000010000000000000042 /tmp/segment",
+      description:
+        "Fetch one WAL segment. As a setting of a recovery: restore_command = 'holdfast journal fetch shop %f %p'",
     },
   ],
   exitCodes: [10, 11, 12],
