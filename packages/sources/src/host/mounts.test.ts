@@ -11,10 +11,10 @@ const TEXT = `22 1 0:20 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 describe("mounts", () => {
   test("are read with what is mounted, and where", () => {
     expect(parseMounts(TEXT)).toEqual([
-      { point: "/", type: "ext4", device: "/dev/vda1", root: "/" },
-      { point: "/proc", type: "proc", device: "proc", root: "/" },
-      { point: "/home", type: "btrfs", device: "/dev/mapper/vg-home", root: "/@home" },
-      { point: "/srv/with space", type: "xfs", device: "/dev/sdb1", root: "/" },
+      { point: "/", type: "ext4", device: "/dev/vda1", id: "0:20", root: "/" },
+      { point: "/proc", type: "proc", device: "proc", id: "0:21", root: "/" },
+      { point: "/home", type: "btrfs", device: "/dev/mapper/vg-home", id: "0:40", root: "/@home" },
+      { point: "/srv/with space", type: "xfs", device: "/dev/sdb1", id: "0:41", root: "/" },
     ]);
   });
 
