@@ -150,6 +150,14 @@ describe("sources of a configuration", () => {
 });
 
 describe("what is wrong", () => {
+  test("with a restore as files that names no folder is said: nothing is put where it would be removed again", async () => {
+    for (const name of ["shop", "numbers"]) {
+      const { code, stdout, stderr } = await run(["restore", name, "--as", "folder"], second);
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("--target");
+    }
+  });
+
   test.for<[argv: string[], message: RegExp]>([
     [["restore", "shop", "--dry-run", "--replace"], /--dry-run is about files/],
     [["restore", "shop", "--include", "/x", "--replace"], /--include is about files/],

@@ -116,6 +116,11 @@ export const SOURCES_ERRORS = {
   },
 
   // Where it goes
+  SOURCES_NO_FOLDER: {
+    kind: "invalid-input",
+    message: "{source} can only be restored so into a folder, and none was named",
+    hint: "Name an empty one with --target.",
+  },
   SOURCES_FORM_UNKNOWN: {
     kind: "invalid-input",
     message: "{source} cannot be restored as '{form}'",

@@ -1,7 +1,6 @@
 /** `holdfast restore` of a source of the configuration. */
-import { mkdtemp } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { RestoreReport } from "@holdfast/sources";
 import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
@@ -46,7 +45,7 @@ export async function restoreSource(
           );
           return opened.source.restore(tree, {
             ...(form === undefined ? {} : { form }),
-            folder: target === undefined ? await mkdtemp(join(opened.temporary, "restore-")) : resolve(target),
+            ...(target === undefined ? {} : { folder: resolve(target) }),
             settings,
             ...(recovery === undefined ? {} : { recovery }),
             overwrite: options.flag("replace"),

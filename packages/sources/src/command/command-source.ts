@@ -1,5 +1,5 @@
 /** A source that programs of the user make: the way to protect a workload that Holdfast does not know. */
-import { stat } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { GivenEntry } from "@holdfast/engine";
 import { atLeast } from "../content/plausible.ts";
@@ -7,6 +7,7 @@ import { limitTime } from "../content/time-limit.ts";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import type {
   CallOptions,
@@ -20,7 +21,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { lookAt } from "../proofs/look-at.ts";
 import type { CommandSettings } from "./settings.ts";
@@ -33,8 +33,10 @@ export class CommandSource implements Source {
   readonly #name: string;
   readonly #settings: CommandSettings;
   readonly #programs: Programs;
+  readonly #temporary: string;
 
-  constructor(name: string, settings: CommandSettings, { environment }: SourceSurroundings) {
+  constructor(name: string, settings: CommandSettings, { environment, temporary }: SourceSurroundings) {
+    this.#temporary = temporary;
     this.#name = name;
     this.#settings = settings;
     this.#programs = new Programs({ source: this.#title, environment });
@@ -59,22 +61,27 @@ export class CommandSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unsupported("restoring as files", "no folder was named");
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
-      return { restored: ["all files of the capture"], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source: this.#title }, options);
+      return { restored: ["all files of the capture"], place, remaining: [] };
     }
     const { restore } = this.#settings;
     if (restore === undefined) throw new Error("there is no such form without a command");
-    if (folder === undefined) throw this.#unsupported("restoring", "there is no folder for what was captured");
-    await requireEmptyFolder(folder, { overwrite });
-    await captured.extract(undefined, folder, { signal });
-    onStep(`running ${restore[0]}`);
-    await this.#runOn(captured, restore, folder, { signal });
+    // The command needs the files only while it runs, unless somebody wants to keep them.
+    const passing = await mkdtemp(join(this.#temporary, "restore-"));
+    try {
+      const folder = await restoreFiles(
+        captured,
+        { source: this.#title },
+        { ...options, folder: options.folder ?? passing },
+      );
+      onStep(`running ${restore[0]}`);
+      await this.#runOn(captured, restore, folder, { signal });
+    } finally {
+      await rm(passing, { recursive: true, force: true });
+    }
     return { restored: [`what ${restore[0]} made of it`], place: "where the command puts it", remaining: [] };
   }
 
@@ -148,10 +155,6 @@ export class CommandSource implements Source {
     const call = { tool: words[0] as string, args: words.slice(1), variables };
     const input = typeof output === "string" ? captured.read(output, options) : undefined;
     return this.#programs.text(call, { ...options, ...(input === undefined ? {} : { input }) });
-  }
-
-  #unsupported(what: string, reason: string): Error {
-    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
   }
 }
 

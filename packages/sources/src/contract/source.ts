@@ -117,7 +117,7 @@ export interface RestoreForm {
 export interface RestoreOptions extends CallOptions {
   /** One of the source's forms. Default: the first. */
   readonly form?: string;
-  /** An empty folder, or none, for forms that write files. */
+  /** The folder that the user has named, for forms that write files: empty, or not there yet. */
   readonly folder?: string;
   /** Settings that take the place of the source's own, such as another host or port; checked by the kind's schema. */
   readonly settings?: Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@
 import { isHoldfastError, messageOf } from "@holdfast/base";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -13,8 +14,6 @@ import type {
   Source,
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
-import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { captureContainers } from "./capture-containers.ts";
 import { INFO } from "./engine/answers.ts";
@@ -56,19 +55,12 @@ export class DockerSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const all = detailOf(captured);
     if (form === "folder") {
-      if (folder === undefined) {
-        const fields = { source: this.#title, what: "restoring into a folder", reason: "none was named" };
-        throw sourcesError("SOURCES_UNSUPPORTED", fields);
-      }
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
+      const place = await restoreFiles(captured, { source: this.#title }, options);
       const restored = [`${all.containers.length} containers and ${all.volumes.length} volumes, as files`];
-      return { restored, place: folder, remaining: [] };
+      return { restored, place, remaining: [] };
     }
     const settings = dockerSettings.parse({ ...options.settings });
     const engine = await this.#engine(

@@ -8,6 +8,7 @@ import { withinLimit } from "../content/time-limit.ts";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -20,7 +21,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { requireRoom } from "../host/room.ts";
 import { Programs } from "../programs/programs.ts";
 import { EtcdClient, type EtcdCredentials, type EtcdStatus } from "./etcd-client.ts";
@@ -107,15 +107,12 @@ export class EtcdSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { overwrite = false } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     detailOf(captured);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unusable("no folder was named");
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
-      return { restored: [`the snapshot ${SNAPSHOT_FILE}`], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source: this.#title }, options);
+      return { restored: [`the snapshot ${SNAPSHOT_FILE}`], place, remaining: [] };
     }
     const names = ["data", "member", "peer-url", "initial-cluster", "cluster-token", "revision-bump", "tools"] as const;
     const own = Object.fromEntries(names.map((name) => [name, this.#settings[name]]));

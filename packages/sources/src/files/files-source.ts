@@ -7,6 +7,7 @@ import { z } from "zod";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -18,7 +19,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { databaseCopier } from "./copy-database.ts";
 import { fileEntries } from "./file-entries.ts";
@@ -75,18 +75,12 @@ export class FilesSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const { paths } = detailOf(captured);
     if (form === "folder") {
-      if (folder === undefined) {
-        const fields = { source: this.#title, what: "restoring into a folder", reason: "none was named" };
-        throw sourcesError("SOURCES_UNSUPPORTED", fields);
-      }
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files below ${folder}`);
-      await captured.extract(ROOT, folder, { signal });
-      return { restored: paths.map(displayPath), place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source: this.#title, path: ROOT }, options);
+      return { restored: paths.map(displayPath), place, remaining: [] };
     }
     if (!overwrite) await refuseOccupied(paths);
     for (const path of paths) {

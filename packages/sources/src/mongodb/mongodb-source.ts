@@ -7,6 +7,7 @@ import { limitTime } from "../content/time-limit.ts";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -19,7 +20,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { collectionsOf } from "./collections.ts";
 import { MongoClient, addressOf } from "./mongo-client.ts";
@@ -96,15 +96,12 @@ export class MongodbSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const { oplog, collections } = detailOf(captured);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unusable("no folder was named");
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
-      return { restored: [`the archive ${ARCHIVE_FILE}`], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source: this.#title }, options);
+      return { restored: [`the archive ${ARCHIVE_FILE}`], place, remaining: [] };
     }
     const changed = mongodbSettings.safeParse({ experimental: true, ...this.#place(), ...options.settings });
     if (!changed.success) throw this.#unusable(changed.error.issues.map(({ message }) => message).join("; "));

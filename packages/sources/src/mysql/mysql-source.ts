@@ -5,6 +5,7 @@ import type { StoredFacts } from "../contract/facts.ts";
 import type { JournalFollowing, JournalSource } from "../contract/journal.ts";
 import type { RecoveryTarget } from "../contract/recovery-target.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -18,7 +19,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { captureDump } from "./dump/capture-dump.ts";
 import { proveDump } from "./dump/prove-dump.ts";
 import { restoreDump } from "./dump/restore-dump.ts";
@@ -75,20 +75,16 @@ export class MysqlSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
     // What was captured decides, as the setting may have changed since.
     const forms = FORMS[methodOf(captured)];
     const form = chosenForm(forms, options.form, this.#title);
     if (form === "server") return this.#intoServer(captured, options);
-    if (folder === undefined) throw this.#unsupported(`restoring as ${form}`, "no folder was named");
     const parts = { tools: this.#tools, settings: this.#settings, surroundings: this.#surroundings };
-    if (form === "data") return restorePhysical(captured, { ...parts, folder }, options);
+    if (form === "data") return restorePhysical(captured, parts, options);
     if (options.recovery !== undefined)
       throw this.#unsupported("restoring files to a point in time", "nothing replays the journal there");
-    await requireEmptyFolder(folder, { overwrite });
-    onStep(`writing files to ${folder}`);
-    await captured.extract(undefined, folder, { signal });
-    return { restored: ["all files of the capture"], place: folder, remaining: [] };
+    const place = await restoreFiles(captured, { source: this.#title }, options);
+    return { restored: ["all files of the capture"], place, remaining: [] };
   }
 
   reaches(facts: StoredFacts, until: RecoveryTarget): boolean {

@@ -7,6 +7,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -19,7 +20,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { type LdapDatabase, databasesOf } from "./config-entries.ts";
 import { parseLdif, sameName } from "./ldif.ts";
@@ -70,16 +70,13 @@ export class OpenldapSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const databases = storedDatabases(captured);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unusable("no folder was named");
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
+      const place = await restoreFiles(captured, { source: this.#title }, options);
       const remaining = ["The files are for slapadd, and not for ldapadd."];
-      return { restored: databases.map(({ suffix }) => `the database ${suffix}`), place: folder, remaining };
+      return { restored: databases.map(({ suffix }) => `the database ${suffix}`), place, remaining };
     }
     const { data: own, tools } = this.#settings;
     const changed = openldapSettings.safeParse({ data: own, tools, ...options.settings });

@@ -6,6 +6,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { restoreFiles } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -18,7 +19,6 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
-import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { Programs } from "../programs/programs.ts";
 import { proveDump } from "./prove-dump.ts";
 import { putDump } from "./put-dump.ts";
@@ -67,15 +67,12 @@ export class RedisSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const detail = detailOf(captured);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unusable("no folder was named");
-      await requireEmptyFolder(folder, { overwrite });
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
-      return { restored: [`the dump ${DUMP_FILE}`], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source: this.#title }, options);
+      return { restored: [`the dump ${DUMP_FILE}`], place, remaining: [] };
     }
     const changed = redisSettings.safeParse({
       data: this.#settings.data,

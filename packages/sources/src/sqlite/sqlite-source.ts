@@ -10,6 +10,7 @@ import type { GivenEntry } from "@holdfast/engine";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { namedFolder } from "../contract/restore-files.ts";
 import type {
   CallOptions,
   Capture,
@@ -82,11 +83,11 @@ export class SqliteSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const file = fileIn(captured);
     if (form === "folder") {
-      if (folder === undefined) throw this.#unsupported("restoring into a folder", "none was named");
+      const folder = namedFolder(options, this.#title);
       const path = join(folder, file);
       onStep(`writing ${path}`);
       await requireEmptyFolder(folder, { overwrite });
@@ -169,10 +170,6 @@ export class SqliteSource implements Source {
 
   async #problems(path: string, how: "quick" | "full", options: CallOptions): Promise<readonly string[]> {
     return (await runTask({ kind: "check", path, how }, this.#title, options)).problems;
-  }
-
-  #unsupported(what: string, reason: string): Error {
-    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { namedFolder, restoreFiles } from "../contract/restore-files.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -54,26 +55,22 @@ export class SystemSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { signal, folder, overwrite = false, onStep } = options;
+    const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const { "without-packages": without } = this.#with(options.settings);
-    // What is in the folder for temporary things is gone at the end of the run.
-    if (folder === undefined || folder.startsWith(`${this.#surroundings.temporary}/`)) {
-      throw this.#unsupported("restoring", "no folder was named; give one with --target");
-    }
-    await requireEmptyFolder(folder, { overwrite });
+    const source = this.#title;
     if (form === "report") {
-      onStep(`writing the report to ${folder}`);
-      await captured.extract(REPORT, folder, { signal });
-      return { restored: ["the report on the system"], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source, path: REPORT }, options);
+      return { restored: ["the report on the system"], place, remaining: [] };
     }
     if (form === "folder") {
-      onStep(`writing files to ${folder}`);
-      await captured.extract(undefined, folder, { signal });
-      return { restored: ["the report and all files of the capture"], place: folder, remaining: [] };
+      const place = await restoreFiles(captured, { source }, options);
+      return { restored: ["the report and all files of the capture"], place, remaining: [] };
     }
+    const folder = namedFolder(options, source);
+    await requireEmptyFolder(folder, { overwrite });
     onStep(`writing the rebuild to ${folder}`);
-    const { paths, remaining } = await writeRebuild(captured, folder, { source: this.#title, without, signal });
+    const { paths, remaining } = await writeRebuild(captured, folder, { source, without, signal });
     return {
       restored: [
         `a rebuild with ${paths.file.length} files and folders: run ${join(folder, "rebuild.sh")} on a blank machine`,
@@ -107,9 +104,5 @@ export class SystemSource implements Source {
       () => false,
     );
     if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${root} is no folder` });
-  }
-
-  #unsupported(what: string, reason: string): Error {
-    return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
   }
 }

@@ -118,6 +118,17 @@ export function sourceConformance<S>(kind: SourceKind<S>, make: (parts: SubjectP
       }
     });
 
+    test("as files it is restored only into a folder that somebody has named", async () => {
+      const source = open();
+      const captured = await lab.captured();
+      const isThere = source.forms.some(({ name }) => name === "folder");
+      if (!isThere) return;
+      const restore = source.restore(captured, { ...silent, form: "folder", signal: never });
+      await expect(restore).rejects.toMatchObject({
+        code: expect.stringMatching(/^SOURCES_(NO_FOLDER|UNSUPPORTED)$/),
+      });
+    });
+
     test("a form that there is not is refused", async () => {
       const options = { ...silent, form: "no-such-form", folder: lab.newFolder(), signal: never };
       await expect(open().restore(await lab.captured(), options)).rejects.toMatchObject({

@@ -5,6 +5,7 @@ import { isHoldfastError, systemCode } from "@holdfast/base";
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
+import { namedFolder } from "../contract/restore-files.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -54,12 +55,12 @@ export class VmSource implements Source {
   }
 
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const { folder, overwrite = false, onStep, signal } = options;
+    const { overwrite = false, onStep, signal } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
     const settings = this.#restoreSettings(options.settings);
     const { format } = settings;
     if (form === "domain") return this.#restoreDomain(captured, settings, options);
-    if (folder === undefined) throw this.#unsupported("restoring images", "no folder was named");
+    const folder = namedFolder(options, this.#title);
     const programs = this.#programs;
     const written = await writeImages(captured, { folder, format, overwrite, programs, onStep, signal });
     const hasDefinition = vmDetail(captured.facts).files.includes(DEFINITION_FILE);

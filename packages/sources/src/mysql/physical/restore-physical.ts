@@ -3,9 +3,11 @@ import { chown, mkdir, mkdtemp, readdir, realpath, rename, rm, rmdir, stat } fro
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "@holdfast/base";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
+import { namedFolder } from "../../contract/restore-files.ts";
 import type { RestoreOptions, RestoreReport } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { processesWithOpen } from "../../host/open-files.ts";
+import { setAside, toldOf } from "../../host/set-aside.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { planReplay } from "../journal/plan-replay.ts";
 import type { MysqlSettings } from "../settings.ts";
@@ -24,7 +26,6 @@ interface Parts {
   readonly tools: Tools;
   readonly settings: MysqlSettings;
   readonly surroundings: SourceSurroundings;
-  readonly folder: string;
 }
 
 /**
@@ -33,16 +34,14 @@ interface Parts {
  */
 export async function restorePhysical(
   captured: CapturedTree,
-  { folder, ...parts }: Parts,
-  { signal, onStep, recovery, overwrite = false }: RestoreOptions,
+  parts: Parts,
+  options: RestoreOptions,
 ): Promise<RestoreReport> {
   const { tools } = parts;
+  const { signal, onStep, recovery, overwrite = false } = options;
   const { version, detail } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
-  if (folder.startsWith(`${parts.surroundings.temporary}/`)) {
-    const reason = "name the folder that is to be the data folder: what is temporary is removed";
-    throw sourcesError("SOURCES_UNSUPPORTED", { source: tools.source, what: "restoring a data folder", reason });
-  }
+  const folder = namedFolder(options, tools.source);
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const user = await tools.serverUser({ signal });
@@ -51,9 +50,7 @@ export async function restorePhysical(
   if (isFull && !overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
   const remaining = [`Start a server of MariaDB ${version.major}.${version.minor} on it.`];
   if (isFull) {
-    const former = `${folder}.before-restore-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
-    await rename(folder, former);
-    remaining.push(`What was in ${folder} is now in ${former}: remove it when nobody needs it.`);
+    remaining.push(...toldOf(await setAside([folder])));
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Within it, as it may be a file system of its own.

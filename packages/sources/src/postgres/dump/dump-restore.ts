@@ -8,7 +8,7 @@ import type { MethodParts } from "../method.ts";
 import { withChanges } from "../settings.ts";
 import { chosenDumps } from "./chosen-dumps.ts";
 import { dumpDetailOf } from "./dump-facts.ts";
-import { restoreFiles } from "./restore-files.ts";
+import { restoreDumpFiles } from "./restore-files.ts";
 import { ServerRestore } from "./server-restore.ts";
 
 export const DUMP_FORMS: readonly RestoreForm[] = [
@@ -26,7 +26,7 @@ export async function restoreDumps(
   const detail = dumpDetailOf(captured.facts);
   const settings = withChanges(parts.settings, options.settings ?? {}, parts.source);
   const chosen = chosenDumps(detail, settings, parts.source);
-  if (form === "folder") return restoreFiles(parts, captured, chosen, options);
+  if (form === "folder") return restoreDumpFiles(parts, captured, chosen, options);
   const { signal } = options;
   const needed = ["pg_restore", "psql"] as const;
   const connection = await Connection.open(

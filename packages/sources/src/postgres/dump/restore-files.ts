@@ -1,22 +1,21 @@
 /** Restores dumps as the files that they are. */
 import { dirname, join } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
+import { namedFolder } from "../../contract/restore-files.ts";
 import type { RestoreOptions, RestoreReport } from "../../contract/source.ts";
-import { sourcesError } from "../../errors.ts";
 import { requireEmptyFolder } from "../../host/empty-folder.ts";
 import type { MethodParts } from "../method.ts";
 import { type DatabaseFacts, GLOBALS_FILE } from "./dump-facts.ts";
 
 /** @throws SOURCES_TARGET_NOT_EMPTY, SOURCES_UNSUPPORTED, SOURCES_DAMAGED */
-export async function restoreFiles(
+export async function restoreDumpFiles(
   { source }: MethodParts,
   captured: CapturedTree,
   chosen: readonly DatabaseFacts[],
-  { folder, overwrite = false, signal, onStep }: RestoreOptions,
+  options: RestoreOptions,
 ): Promise<RestoreReport> {
-  if (folder === undefined) {
-    throw sourcesError("SOURCES_UNSUPPORTED", { source, what: "restoring as files", reason: "no folder was named" });
-  }
+  const { overwrite = false, signal, onStep } = options;
+  const folder = namedFolder(options, source);
   await requireEmptyFolder(folder, { overwrite });
   for (const file of [GLOBALS_FILE, ...chosen.map((each) => each.file)]) {
     onStep(`writing ${file}`);

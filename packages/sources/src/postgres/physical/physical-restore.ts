@@ -141,14 +141,8 @@ export async function chownAll(folders: readonly string[], user: ServerUser): Pr
   for (const folder of folders) await visit(folder);
 }
 
-function targetFolder(
-  given: string | undefined,
-  configured: string | undefined,
-  { source, surroundings }: MethodParts,
-): string {
-  // A folder that is removed at the end of the run is no place for a cluster.
-  const isKept = given !== undefined && !given.startsWith(`${surroundings.temporary}/`);
-  const folder = isKept ? given : configured;
+function targetFolder(given: string | undefined, configured: string | undefined, { source }: MethodParts): string {
+  const folder = given ?? configured;
   if (folder !== undefined) return folder;
   throw sourcesError("SOURCES_UNSUPPORTED", {
     source,
