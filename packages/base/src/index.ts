@@ -17,4 +17,5 @@ export { endingWithUs, findProgram } from "./find-program.ts";
 export { workerEntry } from "./worker-entry.ts";
 export { parseDuration } from "./duration.ts";
 export { printedBy } from "./printed-by.ts";
+export { isWithin } from "./is-within.ts";
 export { orAborted } from "./or-aborted.ts";

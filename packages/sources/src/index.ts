@@ -56,7 +56,6 @@ export { type TopicDrift, compareReports } from "./system/drift/compare-reports.
 export { type CollectOptions, collectHost } from "./discovery/host/collect-host.ts";
 export type { HostView } from "./discovery/host/host-view.ts";
 export type { HostMount } from "./discovery/host/mount-natures.ts";
-export { isWithin } from "./host/within.ts";
 export { DATABASE_NAMES } from "./files/find-databases.ts";
 export { findCandidates } from "./discovery/find-candidates.ts";
 export {

@@ -1,7 +1,7 @@
 /** Keeps a restore from writing into the very repository that it reads, and from deleting it. */
 import { realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { systemCode } from "@holdfast/base";
+import { systemCode, isWithin } from "@holdfast/base";
 import { displayPath } from "@holdfast/engine";
 import { cliError } from "../errors.ts";
 
@@ -35,8 +35,4 @@ function realPath(path: string): string {
     // What cannot be looked at fails when it is restored into.
     return isMissing ? join(realPath(dirname(path)), basename(path)) : path;
   }
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }

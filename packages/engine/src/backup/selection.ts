@@ -48,12 +48,15 @@ export function repositoryFolder(location: string): FolderIdentity | undefined {
 }
 
 export class Selection {
+  /** Some folders are read in place of others. */
+  readonly hasAliases: boolean;
   readonly #rules: SelectionRules;
   readonly #patterns: PatternSet[];
 
   /** @throws ENGINE_PATTERN_INVALID */
   constructor(rules: SelectionRules) {
     this.#rules = rules;
+    this.hasAliases = (rules.aliases ?? []).length > 0;
     this.#patterns = rules.excludes.map(({ lines, ignoreCase }) => PatternSet.parse(lines, { ignoreCase }));
   }
 
@@ -70,10 +73,6 @@ export class Selection {
   #seen(path: string): string {
     const alias = this.#rules.aliases?.find(({ is }) => path === is || path.startsWith(`${is}/`));
     return alias === undefined ? path : `${alias.seenAs}${path.slice(alias.is.length)}`;
-  }
-
-  get hasAliases(): boolean {
-    return (this.#rules.aliases ?? []).length > 0;
   }
 
   /** The number of the file system that is stored for an entry. */

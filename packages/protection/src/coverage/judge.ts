@@ -1,5 +1,6 @@
 /** What a configuration does for one candidate. Pure. */
-import { type Candidate, DATABASE_NAMES, isWithin } from "@holdfast/sources";
+import { isWithin } from "@holdfast/base";
+import { type Candidate, DATABASE_NAMES } from "@holdfast/sources";
 import type { Configuration } from "../configuration/schema.ts";
 import { dumpedByCommand } from "./dump-commands.ts";
 import { isSameServer } from "./same-server.ts";

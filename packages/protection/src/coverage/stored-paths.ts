@@ -1,6 +1,6 @@
 /** Which files the sources of a configuration store, by paths and patterns alone: no file is looked at. */
+import { isWithin } from "@holdfast/base";
 import { PatternSet } from "@holdfast/engine";
-import { isWithin } from "@holdfast/sources";
 import type { SourceConfiguration } from "../configuration/schema.ts";
 
 /** Kinds that store files as they are. */

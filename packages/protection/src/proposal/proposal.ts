@@ -1,5 +1,6 @@
 /** A configuration that would protect what was discovered, as text, with the reasons. Every source in it passes the schema of its kind. */
-import { type Candidate, type Need, SOURCE_KINDS, isWithin } from "@holdfast/sources";
+import { isWithin } from "@holdfast/base";
+import { type Candidate, type Need, SOURCE_KINDS } from "@holdfast/sources";
 import { escapePattern } from "@holdfast/engine";
 import { stringify } from "yaml";
 import { SourceNames } from "./source-names.ts";

@@ -1,4 +1,5 @@
 /** From what is known of a host to what there is to protect. Pure. */
+import { isWithin } from "@holdfast/base";
 import { CRITICALITIES, type Candidate, type Finding } from "./candidate.ts";
 import { DATABASE_RULES } from "./finders/database-rules.ts";
 import { findCertificates } from "./finders/certificates.ts";
@@ -14,7 +15,6 @@ import { findSqlite } from "./finders/sqlite.ts";
 import { findSystem } from "./finders/system.ts";
 import { findWebRoots } from "./finders/web.ts";
 import type { HostView } from "./host/host-view.ts";
-import { isWithin } from "../host/within.ts";
 import { NOTHING, type Totals, plus } from "./walk/folder-sizes.ts";
 
 /** Kinds that store folders as they are, so that they hold all files that lie there. */

@@ -1,9 +1,8 @@
 /** Which volumes and folders of this machine are read, from where, and what is left out and why. */
 import { access, constants, lstat, realpath } from "node:fs/promises";
-import { systemCode } from "@holdfast/base";
+import { systemCode, isWithin } from "@holdfast/base";
 import type { SourceWarning } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
-import { isWithin } from "../host/within.ts";
 import type { EngineVolume } from "./engine/answers.ts";
 import type { Inventory } from "./inventory.ts";
 import type { DockerSettings } from "./settings.ts";

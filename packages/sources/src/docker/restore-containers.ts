@@ -1,12 +1,11 @@
 /** Brings containers back: their images, networks and volumes where they are missing, and the containers themselves. They are not started. */
 import { z } from "zod";
-import { systemCode } from "@holdfast/base";
+import { systemCode, isWithin } from "@holdfast/base";
 import { lstat } from "node:fs/promises";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import { putBack } from "../files/place.ts";
-import { isWithin } from "../host/within.ts";
 import { containerBody } from "./container-body.ts";
 import { CONTAINER, CREATED, type EngineContainer, IMAGE, NETWORK, NETWORKS } from "./engine/answers.ts";
 import type { EngineClient } from "./engine/engine-client.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
-import { processesUsing } from "../host/folder-users.ts";
+import { processesUsing } from "../host/open-files.ts";
 import { giveToOwnerOf } from "../host/owner.ts";
 import { isPresent, setAside, toldOf } from "../host/set-aside.ts";
 import type { EtcdSettings } from "./settings.ts";

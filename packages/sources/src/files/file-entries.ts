@@ -4,7 +4,7 @@
  */
 import { dirname, posix } from "node:path";
 import { type GivenEntry, type Selection, listFolder, lstatNs } from "@holdfast/engine";
-import { COMPANIONS } from "./find-databases.ts";
+import { COMPANIONS } from "../sqlite/files.ts";
 import type { FrozenPaths } from "./snapshots/frozen.ts";
 
 /** A copy that stands for a database. */

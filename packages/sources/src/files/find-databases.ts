@@ -3,12 +3,10 @@ import { closeSync, openSync, readSync, readdirSync } from "node:fs";
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { type Selection, fsPath, listFolder, lstatNs } from "@holdfast/engine";
 import type { CallOptions } from "../contract/source.ts";
-import { SQLITE_HEADER } from "../sqlite/header.ts";
+import { COMPANIONS, SQLITE_HEADER } from "../sqlite/files.ts";
 
 /** Endings by which a file is looked at; others only while something lies beside them. */
 export const DATABASE_NAMES = /\.(db|db3|sqlite|sqlite3|s3db|sdb|sl3)$/i;
-/** What SQLite keeps beside a database that is in use. */
-export const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 /** The walk would otherwise keep signals waiting until its end. */
 const TURN_MS = 20;
 

@@ -5,6 +5,7 @@ import { Selection, displayPath, listFolder } from "@holdfast/engine";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../contract/source.ts";
 import { lookAt, type Seen } from "../proofs/look-at.ts";
+import { COMPANIONS } from "../sqlite/files.ts";
 import { runTask } from "../sqlite/run-task.ts";
 import { type FilesSettings, selectionRules } from "./settings.ts";
 
@@ -110,7 +111,7 @@ function isBelow(folder: string, paths: readonly string[]): boolean {
 
 /** What lies beside a database is part of its copy. */
 function isCompanion(name: string, stored: ReadonlySet<string>): boolean {
-  const ending = ["-wal", "-shm", "-journal"].find((each) => name.endsWith(each));
+  const ending = COMPANIONS.find((each) => name.endsWith(each));
   return ending !== undefined && stored.has(name.slice(0, -ending.length));
 }
 

@@ -1,8 +1,8 @@
 /** What the configuration says of a source of kind `files`. */
+import { isWithin } from "@holdfast/base";
 import { CACHE_TAG, type SelectionRules, parseTagFile } from "@holdfast/engine";
 import { z } from "zod";
 import { absolutePath, pathPattern, size } from "../contract/setting-types.ts";
-import { isWithin } from "../host/within.ts";
 
 const cleanPath = absolutePath.transform((text) =>
   text === "/" ? text : text.replaceAll(/\/+/g, "/").replace(/\/$/, ""),

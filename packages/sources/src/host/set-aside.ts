@@ -13,12 +13,17 @@ export async function isPresent(path: string): Promise<boolean> {
   );
 }
 
+/** A name beside a path that bears the time. */
+export function nameAside(path: string, at = new Date()): string {
+  return `${path}.before-restore-${at.toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+}
+
 /** Renames each to a name beside it that bears the time. @returns the new names */
 export async function setAside(paths: readonly string[]): Promise<string[]> {
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const at = new Date();
   const former: string[] = [];
   for (const path of paths) {
-    const name = `${path}.before-restore-${stamp}`;
+    const name = nameAside(path, at);
     await rename(path, name);
     former.push(name);
   }

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
-import { processesUsing } from "../host/folder-users.ts";
+import { processesUsing } from "../host/open-files.ts";
 import { giveToOwnerOf, nearestFolder } from "../host/owner.ts";
 import { isPresent, setAside, toldOf } from "../host/set-aside.ts";
 import { withDirectories } from "./config-entries.ts";

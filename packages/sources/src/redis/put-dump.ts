@@ -1,10 +1,11 @@
 /** Puts a restored dump into the data folder of a server that does not run. */
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, RestoreReport } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
-import { processesUsing } from "../host/folder-users.ts";
+import { flushFolder } from "../host/flush-folder.ts";
+import { processesUsing } from "../host/open-files.ts";
 import { giveToOwnerOf, nearestFolder } from "../host/owner.ts";
 import { isPresent, setAside, toldOf } from "../host/set-aside.ts";
 import { ACL_FILE, DUMP_FILE, type RedisDetail } from "./stored.ts";
@@ -48,7 +49,7 @@ export async function putDump(captured: CapturedTree, placing: DumpPlacing): Pro
     signal.throwIfAborted();
     former = await setAside(occupied);
     await rename(join(temporary, DUMP_FILE), place);
-    await flush(data);
+    await flushFolder(data);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -74,13 +75,4 @@ function stepsFor({ config, modules }: RedisDetail, hasAcl: boolean): string[] {
       : []),
     ...(modules.length === 0 ? [] : [`Load the modules ${modules.join(", ")} before the data.`]),
   ];
-}
-
-async function flush(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

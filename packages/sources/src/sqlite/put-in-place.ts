@@ -1,14 +1,13 @@
 /** Puts a restored database in its place: it is there whole or not at all, and what was there before is kept under another name. */
-import { lstat, mkdir, mkdtemp, open, realpath, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { systemCode } from "@holdfast/base";
+import { mkdir, mkdtemp, realpath, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
+import { flushFolder } from "../host/flush-folder.ts";
 import { processesWithOpen } from "../host/open-files.ts";
-
-/** What SQLite keeps beside a database. With another database they would be taken for its own, and destroy it. */
-const BESIDE = ["-wal", "-shm", "-journal"] as const;
+import { isPresent, nameAside } from "../host/set-aside.ts";
+import { COMPANIONS } from "./files.ts";
 
 export interface Placing extends CallOptions {
   /** In the capture. */
@@ -39,7 +38,7 @@ export async function putInPlace(captured: CapturedTree, placing: Placing): Prom
     signal.throwIfAborted();
     const former = await setAside(path);
     await rename(join(temporary, file), path);
-    await flush(folder);
+    await flushFolder(folder);
     return former;
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -49,15 +48,8 @@ export async function putInPlace(captured: CapturedTree, placing: Placing): Prom
 /** The database and its companions, as far as they are there. */
 async function presentOf(path: string): Promise<string[]> {
   const present: string[] = [];
-  for (const each of [path, ...BESIDE.map((ending) => path + ending)]) {
-    const isThere = await lstat(each).then(
-      () => true,
-      (error: unknown) => {
-        if (systemCode(error) === "ENOENT") return false;
-        throw error;
-      },
-    );
-    if (isThere) present.push(each);
+  for (const each of [path, ...COMPANIONS.map((ending) => path + ending)]) {
+    if (await isPresent(each)) present.push(each);
   }
   return present;
 }
@@ -73,17 +65,7 @@ async function refuseInUse(present: readonly string[], target: string): Promise<
 async function setAside(path: string): Promise<string | undefined> {
   const present = await presentOf(path);
   if (present.length === 0) return undefined;
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  const former = join(dirname(path), `${basename(path)}.before-restore-${stamp}`);
+  const former = nameAside(path);
   for (const each of present) await rename(each, former + each.slice(path.length));
   return former;
-}
-
-async function flush(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -28,7 +28,7 @@ import { requireEmptyFolder } from "../host/empty-folder.ts";
 import { requireRoom } from "../host/room.ts";
 import { lookAt } from "../proofs/look-at.ts";
 import { type Answer, judgeAnswer, sqlOf } from "../proofs/queries.ts";
-import { SQLITE_HEADER } from "./header.ts";
+import { SQLITE_HEADER } from "./files.ts";
 import { putInPlace } from "./put-in-place.ts";
 import { runTask } from "./run-task.ts";
 import { type SqliteSettings, sqliteSettings } from "./settings.ts";

@@ -13,10 +13,10 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@holdfast/storage/testing";
 
 const VERSIONS = "/usr/lib/postgresql";
 const READY_MS = 30_000;
@@ -192,14 +192,4 @@ export class PostgresServer {
     appendFileSync(join(this.data, "postgresql.conf"), `${lines.join("\n")}\n`);
     writeFileSync(join(this.data, "pg_hba.conf"), `${rules.join("\n")}\n`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -332,7 +332,7 @@ describe.skipIf(!HAS_MARIADB)("a mysql source", () => {
     writeFileSync(join(folder, "mine"), "mine");
     await expect(restore(folder)).rejects.toMatchObject({ code: "SOURCES_TARGET_NOT_EMPTY" });
     const { remaining } = await restore(folder, true);
-    const former = /is now in (\S+):/.exec(remaining.join("\n"))?.[1] as string;
+    const former = /is now (\S+):/.exec(remaining.join("\n"))?.[1] as string;
     expect(readdirSync(former)).toEqual(["mine"]);
     expect(readdirSync(folder)).toContain("ibdata1");
     expect(readdirSync(folder).filter((name) => name.startsWith(".holdfast"))).toEqual([]);

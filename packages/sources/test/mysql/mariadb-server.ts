@@ -2,9 +2,9 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@holdfast/storage/testing";
 
 export const HAS_MARIADB = ["mariadbd", "mariadb", "mariadb-install-db", "mariadb-backup"].every(
   (program) => spawnSync("which", [program], { env: { ...process.env, PATH: serverPath() } }).status === 0,
@@ -152,15 +152,4 @@ export class MariadbServer {
     }
     return false;
   }
-}
-
-/** A port that nobody listens on; somebody may before we do, which shows. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -1,7 +1,7 @@
 /** Mail: spools, virtual mailboxes, and Maildirs wherever they lie. */
+import { isWithin } from "@holdfast/base";
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isWithin } from "../../host/within.ts";
 
 const USUAL = [
   "/var/mail",

@@ -1,7 +1,7 @@
 /** Data that no other finder has explained: disks that are mounted, folders at the top, state of applications. */
+import { isWithin } from "@holdfast/base";
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isWithin } from "../../host/within.ts";
 import { NOTHING, type Totals, minus } from "../walk/folder-sizes.ts";
 
 const LEAST_BYTES = 64 * 1024;

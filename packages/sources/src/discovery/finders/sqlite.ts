@@ -1,7 +1,7 @@
 /** SQLite databases, by their first bytes. */
+import { isWithin } from "@holdfast/base";
 import { CRITICALITIES, type Criticality, type Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isWithin } from "../../host/within.ts";
 import { above } from "../walk/folder-sizes.ts";
 import type { Mark } from "../walk/messages.ts";
 

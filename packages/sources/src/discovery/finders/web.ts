@@ -1,7 +1,7 @@
 /** Web roots: what web servers are configured to serve, and where sites usually lie. */
+import { isWithin } from "@holdfast/base";
 import type { Finding } from "../candidate.ts";
 import type { HostView } from "../host/host-view.ts";
-import { isWithin } from "../../host/within.ts";
 
 const USUAL = "/var/www";
 /** Pages of the packages themselves. */

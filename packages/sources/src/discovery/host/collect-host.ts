@@ -1,6 +1,7 @@
 /** Collects what is known of a host. Everything is read, nothing is asked of anybody: no program is started, no socket opened. */
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { isWithin } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
 import { walk } from "../walk/walk.ts";
 import { readCertificates } from "./certificates.ts";
@@ -13,7 +14,6 @@ import { type ProcessFindings, readProcesses } from "./processes.ts";
 import { kernelText } from "./quiet-reads.ts";
 import { textOf } from "./read-start.ts";
 import { parseUsers } from "./users.ts";
-import { isWithin } from "../../host/within.ts";
 import { placesToLook } from "./where-to-look.ts";
 
 export interface CollectOptions extends CallOptions {

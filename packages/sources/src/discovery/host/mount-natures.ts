@@ -1,8 +1,8 @@
 /** What is mounted where, and what of it holds data of this machine. */
 import { statfsSync } from "node:fs";
+import { isWithin } from "@holdfast/base";
 import { fsPath } from "@holdfast/engine";
 import { parseMounts } from "../../host/mounts.ts";
-import { isWithin } from "../../host/within.ts";
 
 /**
  * `local`: data of this machine. `remote`: somebody else's, reached over a network or a program. `memory`: gone after a restart.

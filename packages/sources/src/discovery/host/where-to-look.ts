@@ -1,6 +1,6 @@
 /** Where a walk begins, and what it leaves out. Pure. */
+import { isWithin } from "@holdfast/base";
 import { PatternSet, REPRODUCIBLE_IN_HOMES, REPRODUCIBLE_NAMES, escapePattern } from "@holdfast/engine";
-import { isWithin } from "../../host/within.ts";
 import type { HostMount } from "./mount-natures.ts";
 import type { HostProcess } from "./processes.ts";
 import type { HostUser } from "./users.ts";

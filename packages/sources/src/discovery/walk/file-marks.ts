@@ -1,6 +1,6 @@
 /** Which files are looked at more closely, by their names and sizes; and what their first bytes say. */
 
-import { SQLITE_HEADER } from "../../sqlite/header.ts";
+import { SQLITE_HEADER } from "../../sqlite/files.ts";
 
 /** Bytes of a file that are read at most. */
 export const HEADER_BYTES = 128;

@@ -1,12 +1,12 @@
 /** Snapshots of file systems, of which files are read while the live ones go on. */
 import { statSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
+import { isWithin } from "@holdfast/base";
 import type { FolderAlias } from "@holdfast/engine";
 import type { CaptureOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { mountOf } from "../../host/mounts.ts";
 import type { Programs } from "../../programs/programs.ts";
-import { isWithin } from "../../host/within.ts";
 import { freezeBtrfs } from "./btrfs.ts";
 import { freezeLvm } from "./lvm.ts";
 import { freezeZfs } from "./zfs.ts";

@@ -1,5 +1,5 @@
 /** Restores a base backup as a data folder on which a server can be started. */
-import { chown, lstat, mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { chown, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { chosenForm } from "../../contract/forms.ts";
@@ -7,6 +7,7 @@ import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import type { CallOptions, RestoreForm, RestoreOptions, RestoreReport } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { requireEmptyFolder } from "../../host/empty-folder.ts";
+import { setAside, toldOf } from "../../host/set-aside.ts";
 import { postgresPrograms } from "../connection.ts";
 import type { MethodParts } from "../method.ts";
 import { serverUser, type ServerUser } from "../private-cluster.ts";
@@ -39,7 +40,7 @@ export async function restorePhysical(
   await writeCluster(captured, { folder, places }, { signal });
   const besides = places.map(({ place }) => (dirname(place) === besideOf(folder) ? besideOf(folder) : place));
   await chownAll(besides, user);
-  const remaining = former.map((each) => `What was there is now ${each}: remove it when nobody needs it.`);
+  const remaining = toldOf(former);
   if (recovery !== undefined) {
     onStep(`bringing the WAL for ${recoveryTargetText(recovery.until)}`);
     const recoverySettings = await prepareRecovery(
@@ -160,11 +161,7 @@ async function makeRoom(folders: readonly string[], { overwrite }: { overwrite: 
   const former: string[] = [];
   for (const folder of folders) {
     const names = (await readdir(folder).catch(ifAbsent)) ?? [];
-    if (names.length > 0) {
-      const aside = `${folder}.before-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
-      await rename(folder, aside);
-      former.push(aside);
-    }
+    if (names.length > 0) former.push(...(await setAside([folder])));
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   return former;
