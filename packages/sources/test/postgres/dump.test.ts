@@ -1,5 +1,5 @@
 /** Dumps of PostgreSQL in the cases that the contract does not ask for. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -47,6 +47,15 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     open().restore(tree, { settings, overwrite, signal: never, onWarning: () => {}, onStep: () => {} });
   const prove = (tree: CapturedTree, settings: Record<string, unknown> = {}): Promise<ProofReport> =>
     open(settings).prove(tree, { scratch: lab.newFolder(), signal: never, onStep: () => {} });
+  /** Stays open until it is ended. */
+  const session = (database: string, sql: string): ChildProcess => {
+    const psql = spawn(join(server.binaries, "psql"), ["-X", "-q", "-d", database, "-f", "-"], {
+      stdio: ["pipe", "ignore", "ignore"],
+      env: { ...process.env, ...server.variables },
+    });
+    psql.stdin?.write(`${sql}\n`);
+    return psql;
+  };
   const databases = (): string[] =>
     server.sql("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1").split("\n");
 
@@ -214,11 +223,7 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
   });
 
   test("wait for a lock as long as lock-limit says", async () => {
-    const locker = spawn(join(server.binaries, "psql"), ["-X", "-q", "-d", "shop", "-f", "-"], {
-      stdio: ["pipe", "ignore", "ignore"],
-      env: { ...process.env, ...server.variables },
-    });
-    locker.stdin?.write("BEGIN; LOCK TABLE bank.filler IN ACCESS EXCLUSIVE MODE;\n");
+    const locker = session("shop", "BEGIN; LOCK TABLE bank.filler IN ACCESS EXCLUSIVE MODE;");
     try {
       const locks =
         "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'bank.filler'::regclass";
@@ -370,6 +375,28 @@ describe.skipIf(postgresBinaries() === undefined)("dumps of PostgreSQL", () => {
     const damaged = cutAt(4_000_000, () => {});
     const cut = restore({ databases: ["shop"], "target-database": "copy" }, { tree: damaged });
     await expect(cut).rejects.toMatchObject({ code: "SOURCES_TOOL_FAILED" });
+    expect(databases()).toEqual(before);
+  });
+
+  test("that are interrupted while the server makes a database leave none", async () => {
+    const before = databases();
+    // Nobody can make a database meanwhile, but all can read.
+    const locker = session("postgres", "BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE MODE;");
+    const waiting =
+      "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND wait_event_type = 'Lock'";
+    const abort = new AbortController();
+    const settings = { databases: ["shop"], "target-database": "copy" };
+    const options = { settings, signal: abort.signal, onWarning: () => {}, onStep: () => {} };
+    const restoring = open().restore(captured, options);
+    restoring.catch(() => {});
+    for (let n = 0; n < 400 && server.sql("postgres", waiting) !== "1"; n++) await sleep(25);
+    expect(server.sql("postgres", waiting)).toBe("1");
+    abort.abort(new Error("interrupted"));
+    await sleep(300);
+    await endProcess(locker);
+    await expect(restoring).rejects.toThrow("interrupted");
+    // What a server goes on with although its client has gone takes a moment.
+    await sleep(1500);
     expect(databases()).toEqual(before);
   });
 

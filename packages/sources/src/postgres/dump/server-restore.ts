@@ -1,4 +1,5 @@
 /** Restores dumps into a server: beside what is there, and into their places at one stroke when all are whole. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { isHoldfastError } from "@holdfast/base";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions, RestoreOptions, RestoreReport } from "../../contract/source.ts";
@@ -6,13 +7,18 @@ import { sourcesError } from "../../errors.ts";
 import type { Connection } from "../connection.ts";
 import type { MethodParts } from "../method.ts";
 import type { PostgresSettings } from "../settings.ts";
-import { identifier } from "../sql-text.ts";
+import type { Psql } from "../psql.ts";
+import { identifier, literal } from "../sql-text.ts";
 import { Archive } from "./archive.ts";
 import { targetName } from "./chosen-dumps.ts";
 import type { DatabaseFacts, DumpDetail } from "./dump-facts.ts";
 import { missingExtensions } from "./extensions.ts";
 import { type RolePlan, planRoles, readGlobals } from "./roles.ts";
 import { type Place, examinePlace, putInPlaces } from "./target-databases.ts";
+
+/** How long it may take to end what the server does for a client that is gone. */
+const END_POLLS = 100;
+const END_POLL_MS = 100;
 
 export interface ServerRestoreParts {
   readonly connection: Connection;
@@ -167,6 +173,7 @@ export class ServerRestore {
     for (const { temporary } of made) {
       const drop = `DROP DATABASE IF EXISTS ${identifier(temporary)}${force}`;
       try {
+        await endWorkOn(this.#connection.psql, this.#admin, temporary, { signal });
         await this.#connection.psql.execute(this.#admin, [drop], { signal });
       } catch (error) {
         if (!isHoldfastError(error)) throw error;
@@ -210,5 +217,18 @@ export class ServerRestore {
           : [`Subscriptions were left out: ${subscriptions.join(", ")}. Make them anew if they are wanted.`]),
       ],
     };
+  }
+}
+
+/**
+ * A server goes on with what a client has asked for that is gone by now: a database that is being made would be there after it was
+ * dropped. Waits until nothing of it runs.
+ */
+async function endWorkOn(psql: Psql, admin: string, database: string, options: CallOptions): Promise<void> {
+  const sql = `SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) AS sessions FROM pg_catalog.pg_stat_activity
+    WHERE pid <> pg_catalog.pg_backend_pid() AND usename = current_user AND pg_catalog.strpos(query, ${literal(identifier(database))}) > 0`;
+  for (let n = 0; n < END_POLLS; n++) {
+    if ((await psql.row<{ sessions: number }>(admin, sql, options)).sessions === 0) return;
+    await sleep(END_POLL_MS);
   }
 }
