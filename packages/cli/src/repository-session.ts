@@ -271,7 +271,7 @@ async function openSession(
   });
   await noteUse(context, location, raw, opened.config.id);
   await noticeKeys(context, opened);
-  await noteLastKey(context, raw.location, opened.keyId);
+  await noteLastKey(context, raw.location, { id: opened.keyId, parameters: opened.keyParameters });
   const cache = trustCache ? await openCache(opened, location, context) : undefined;
   const { config, masterKey, keyId, keyIds } = opened;
   const parts = { config, masterKey, keyId, keyIds, seenSnapshots: early.snapshots };

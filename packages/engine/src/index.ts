@@ -32,6 +32,7 @@ export { metadataDifferences } from "./filesystem/compare-metadata.ts";
 export { type OpenOptions, openRepository } from "./repository/open.ts";
 export { type CreateOptions, createRepository } from "./repository/create.ts";
 export { Repository } from "./repository/repository.ts";
+export { type KnownKey, decodeKnownKey, encodeKnownKey } from "./format/key-file.ts";
 export type { KeyOptions, KeyOwner } from "./repository/key-files.ts";
 export { type KeyInfo, addKey, changePassword, describeKey, listKeys, removeKey } from "./repository/keys.ts";
 export { listEarly } from "./repository/list-early.ts";

@@ -18,14 +18,18 @@ export const run: RunCommand = async (context) => {
     if ((await backend.stat({ type: "config", name: "" }, { signal })) !== undefined) {
       throw engineError("ENGINE_REPOSITORY_EXISTS", { location: backend.location });
     }
-    const { config, keyId } = await createRepository(backend, await firstPassword(context), {
+    const {
+      config,
+      keyId: id,
+      keyParameters: parameters,
+    } = await createRepository(backend, await firstPassword(context), {
       signal,
       version,
       hostname: hostname(),
       username: currentUser(),
       ...(chunkerPolynomial === undefined ? {} : { chunkerPolynomial }),
     });
-    await noteLastKey(context, backend.location, keyId);
+    await noteLastKey(context, backend.location, { id, parameters });
     if (output.settings.json) {
       output.printJson({ message_type: "initialized", id: config.id, repository: backend.location });
     } else reportCreated(context, config, backend.location);

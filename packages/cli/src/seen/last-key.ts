@@ -1,12 +1,12 @@
 /**
- * Which key opened the repository of a place last: it is asked for first the next time, before keys were listed. That spares a wait
- * on a slow link, and where there are several keys the time to try those of others. Names of key files are no secret. It is a help:
- * what cannot be read or written is passed over.
+ * Which key opened the repository of a place last, and what deriving it took: the next time that begins at once, and its file is asked
+ * for before keys were listed. That spares waits on a slow link, and where there are several keys the time to try those of others.
+ * Names, costs and salts of key files are no secret. It is a help: what cannot be read or written is passed over.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Id, isId } from "@holdfast/engine";
+import { type Id, type KnownKey, decodeKnownKey, encodeKnownKey } from "@holdfast/engine";
 import type { CommandContext } from "../context.ts";
 import { seenFolder } from "./seen-file.ts";
 
@@ -16,16 +16,22 @@ const MOST_PLACES = 200;
 type Place = Pick<CommandContext, "variables">;
 
 /** @param location as the backend says it, without secrets */
-export async function lastKey(context: Place, location: string): Promise<Id | undefined> {
+export async function lastKey(context: Place, location: string): Promise<KnownKey | undefined> {
   return (await keysOfPlaces(context)).get(nameOf(location));
 }
 
 /** Remembers it, in place of the one before. */
-export async function noteLastKey(context: Place, location: string, key: Id): Promise<void> {
+export async function noteLastKey(
+  context: Place,
+  location: string,
+  { id, parameters }: { readonly id: Id; readonly parameters: KnownKey["parameters"] | undefined },
+): Promise<void> {
+  if (parameters === undefined) return;
   const known = await keysOfPlaces(context);
-  if (known.get(nameOf(location)) === key) return;
+  if (known.get(nameOf(location))?.id === id) return;
   known.delete(nameOf(location));
-  const keys = Object.fromEntries([[nameOf(location), key] as const, ...known].slice(0, MOST_PLACES));
+  const entries = [[nameOf(location), { id, parameters }] as const, ...known].slice(0, MOST_PLACES);
+  const keys = Object.fromEntries(entries.map(([place, key]) => [place, encodeKnownKey(key)]));
   const path = pathOf(context);
   const temporary = `${path}-${randomBytes(6).toString("hex")}`;
   try {
@@ -38,13 +44,11 @@ export async function noteLastKey(context: Place, location: string, key: Id): Pr
 }
 
 /** The last one first. */
-async function keysOfPlaces(context: Place): Promise<Map<string, Id>> {
-  const keys = new Map<string, Id>();
+async function keysOfPlaces(context: Place): Promise<Map<string, KnownKey>> {
+  const keys = new Map<string, KnownKey>();
   try {
     const value: unknown = JSON.parse(await readFile(pathOf(context), "utf8"));
-    for (const [place, key] of Object.entries(value as Record<string, unknown>)) {
-      if (typeof key === "string" && isId(key)) keys.set(place, key);
-    }
+    for (const [place, key] of Object.entries(value as Record<string, unknown>)) keys.set(place, decodeKnownKey(key));
   } catch {
     // None is known.
   }

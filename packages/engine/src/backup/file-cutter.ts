@@ -3,7 +3,10 @@ import type { Semaphore } from "@holdfast/base";
 import { type Chunker, MIN_CHUNK_BYTES } from "../chunker/chunker.ts";
 import type { Id } from "../format/id.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { CutBuffer } from "./cut-buffer.ts";
 import type { GivenPiece } from "./given-entries.ts";
+
+const ZEROS = new Uint8Array(MIN_CHUNK_BYTES);
 
 export interface CutterParts {
   readonly coordinator: Coordinator;
@@ -19,46 +22,39 @@ export class FileCutter {
   readonly #parts: CutterParts;
   readonly #ids: Id[] = [];
   readonly #storing: Promise<void>[] = [];
-  /** Bytes in the buffer that no chunk has yet. */
-  #end = 0;
-  /** How many of the last of them are known to be zeros. */
+  readonly #buffer: CutBuffer;
+  /** How many of the last bytes that no chunk has yet are known to be zeros. */
   #zeroTail = 0;
 
   constructor(parts: CutterParts) {
     this.#parts = parts;
+    this.#buffer = new CutBuffer(parts.chunker);
   }
 
   async add(piece: GivenPiece): Promise<void> {
     if (!(piece instanceof Uint8Array)) return this.#addZeros(piece.zeros);
-    const { buffer } = this.#parts.chunker;
-    for (let taken = 0; taken < piece.length;) {
-      const part = piece.subarray(taken, taken + buffer.length - this.#end);
-      buffer.set(part, this.#end);
-      taken += part.length;
-      this.#end += part.length;
-      this.#zeroTail = 0;
-      // Each search begins at the start of a chunk, so it waits until there is much to search.
-      if (this.#end === buffer.length) await this.#cut();
-    }
+    for (const chunk of this.#buffer.add(piece)) await this.#store(chunk);
+    this.#zeroTail = 0;
   }
 
   /** Chunks that are stored already; only where a chunk has ended. */
   keep(ids: readonly Id[]): void {
-    if (this.#end > 0) throw new Error("a chunk is still open");
+    if (this.#buffer.length > 0) throw new Error("a chunk is still open");
     for (const id of ids) this.#ids.push(id);
   }
 
   /** Stores the chunks that are complete. @returns how many bytes are left: less than a largest chunk */
   async settle(): Promise<number> {
-    await this.#cut();
-    return this.#end;
+    for (const chunk of this.#buffer.cut()) await this.#store(chunk);
+    this.#zeroTail = Math.min(this.#zeroTail, this.#buffer.length);
+    return this.#buffer.length;
   }
 
   /** Ends the chunk here, whatever the content says. */
   async endChunk(): Promise<void> {
-    await this.#cut();
-    if (this.#end > 0) await this.#store(0, this.#end);
-    this.#end = 0;
+    await this.settle();
+    const rest = this.#buffer.takeRest();
+    if (rest.length > 0) await this.#store(rest);
     this.#zeroTail = 0;
   }
 
@@ -71,26 +67,24 @@ export class FileCutter {
 
   /** Within zeros every position may be cut, so that chunks there are the smallest possible, all the same one. */
   async #addZeros(count: number): Promise<void> {
-    const { buffer } = this.#parts.chunker;
     let left = count;
     while (left > 0) {
-      if (this.#zeroTail === this.#end) {
-        const whole = Math.floor((this.#end + left) / MIN_CHUNK_BYTES);
+      if (this.#zeroTail === this.#buffer.length) {
+        const whole = Math.floor((this.#zeroTail + left) / MIN_CHUNK_BYTES);
         if (whole > 0) {
-          left = this.#end + left - whole * MIN_CHUNK_BYTES;
-          this.#end = 0;
+          left = this.#zeroTail + left - whole * MIN_CHUNK_BYTES;
+          this.#buffer.takeRest();
           this.#zeroTail = 0;
           await this.#storeZeros(whole);
           continue;
         }
       }
-      const some = Math.min(left, MIN_CHUNK_BYTES, buffer.length - this.#end);
-      buffer.fill(0, this.#end, this.#end + some);
-      this.#end += some;
-      this.#zeroTail += some;
-      left -= some;
+      const some = ZEROS.subarray(0, left);
+      for (const chunk of this.#buffer.add(some)) await this.#store(chunk);
+      this.#zeroTail = Math.min(this.#zeroTail + some.length, this.#buffer.length);
+      left -= some.length;
       // Only where more of them come is it of use to know where the chunk before them ends.
-      if (left > 0 || this.#end === buffer.length) await this.#cut();
+      if (left > 0) await this.settle();
     }
   }
 
@@ -101,22 +95,9 @@ export class FileCutter {
     for (let n = 0; n < times; n++) this.#ids.push(id);
   }
 
-  /** Stores the chunks that are complete, and moves the rest to the front. */
-  async #cut(): Promise<void> {
-    const { chunker } = this.#parts;
-    let start = 0;
-    for (let at = chunker.nextCut(start, this.#end); at > 0; at = chunker.nextCut(start, this.#end)) {
-      await this.#store(start, at);
-      start = at;
-    }
-    chunker.buffer.copyWithin(0, start, this.#end);
-    this.#end -= start;
-    this.#zeroTail = Math.min(this.#zeroTail, this.#end);
-  }
-
-  async #store(from: number, to: number): Promise<void> {
-    const { chunker, budget, coordinator } = this.#parts;
-    const chunk = chunker.buffer.slice(from, to);
+  async #store(view: Uint8Array): Promise<void> {
+    const { budget, coordinator } = this.#parts;
+    const chunk = view.slice();
     const release = await budget.acquire(chunk.length);
     const place = this.#ids.push("" as Id) - 1;
     const storing = coordinator

@@ -1,16 +1,15 @@
 /** Stores the content of files that come as streams, or are read in ranges: cut here, stored by the workers. */
 import { Semaphore } from "@holdfast/base";
-import { Chunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from "../chunker/chunker.ts";
+import { Chunker, MIN_CHUNK_BYTES } from "../chunker/chunker.ts";
 import type { Id } from "../format/id.ts";
 import type { Counters } from "../workers/counters.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { STREAM_BUFFER_BYTES } from "./cut-buffer.ts";
 import { type CutterParts, FileCutter } from "./file-cutter.ts";
 import type { ByteRange, GivenPiece } from "./given-entries.ts";
 import type { BACKUP_COUNTERS } from "./messages.ts";
 import type { FormerChunk, SpliceStep } from "./splice-plan.ts";
 
-/** The largest chunk, and enough behind it that a search for cuts pays. */
-const BUFFER_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
 /** Chunks on their way through the workers. */
 const IN_FLIGHT_BYTES = 48 * 1024 * 1024;
 
@@ -32,7 +31,7 @@ export class StreamStore {
     this.#counters = counters;
     this.#parts = {
       coordinator,
-      chunker: new Chunker(polynomial, BUFFER_BYTES),
+      chunker: new Chunker(polynomial, STREAM_BUFFER_BYTES),
       budget: new Semaphore(IN_FLIGHT_BYTES),
       zeroChunk: undefined,
     };

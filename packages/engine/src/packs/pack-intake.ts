@@ -121,19 +121,19 @@ export class PackIntake {
       // Before it is stored: a cache keeps a copy of a pack with trees on its way.
       if (pack.type === "tree" && !this.#interrupted) this.#index.markTreePack(this.#index.addPack(pack.id));
       const mayBeCold = pack.type === "data";
-      await this.#repository.backend.save({ type: "pack", name: pack.id }, bytesSource(bytes), { signal, mayBeCold });
+      const file = { type: "pack", name: pack.id } as const;
+      const saving = this.#repository.backend.save(file, bytesSource(bytes), { signal, mayBeCold });
+      // While it is on its way: what comes after the last pack is waited for by everybody.
+      const json = encodePackJson(pack.id, pack.type, pack.entries);
+      await saving;
       if (!this.#interrupted) this.#pool.free(pack);
       if (this.#onReadBack !== undefined) {
         await readBack(this.#repository.backend, pack.id, { signal });
         this.#onReadBack(sizeBytes);
       }
       if (!this.#interrupted) addToIndex(this.#index, pack);
-      const { id, type, entries } = pack;
-      await this.#storeFull(
-        this.#builder.addEncoded(encodePackJson(id, type, entries), entries.length / ENTRY_BYTES),
-        signal,
-      );
-      releaseBytes(entries);
+      await this.#storeFull(this.#builder.addEncoded(json, pack.entries.length / ENTRY_BYTES), signal);
+      releaseBytes(pack.entries);
     } finally {
       release();
     }

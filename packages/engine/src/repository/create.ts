@@ -39,7 +39,7 @@ export async function createRepository(
   await requireEmpty(backend, "snapshot", signal);
   await backend.initialize({ signal });
   const masterKey = newMasterKey();
-  const keyId = await saveKeyFile(backend, masterKey, password, options);
+  const { id: keyId, parameters: keyParameters } = await saveKeyFile(backend, masterKey, password, options);
   const config = {
     version: options.version ?? 2,
     id: idFromBytes(randomBytes(32)),
@@ -56,7 +56,7 @@ export async function createRepository(
     }
     throw error;
   }
-  return new Repository({ backend, config, masterKey, keyId });
+  return new Repository({ backend, config, masterKey, keyId, keyParameters });
 }
 
 async function requireEmpty(backend: Backend, type: FileType, signal: AbortSignal): Promise<void> {

@@ -2,13 +2,13 @@
 import type { Secret } from "@holdfast/base";
 import { isHoldfastError } from "@holdfast/base";
 import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
-import { calibrate, deriveKey, type Derivation, type ScryptCosts } from "../crypto/kdf.ts";
+import { calibrate, deriveKey, type ScryptCosts, type ScryptParameters } from "../crypto/kdf.ts";
 import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { decodeMasterKey, encodeMasterKey } from "../crypto/master-key.ts";
 import { engineError } from "../errors.ts";
 import { formatGoTime } from "../format/go-time.ts";
 import { idOf, isId, type Id } from "../format/id.ts";
-import { decodeKeyFile, encodeKeyFile, type KeyFile } from "../format/key-file.ts";
+import { decodeKeyFile, encodeKeyFile, type KeyFile, type KnownKey } from "../format/key-file.ts";
 import { randomBytes } from "node:crypto";
 
 /** Key files are a few hundred bytes; a large one is not read. */
@@ -39,29 +39,31 @@ export interface KeyOptions extends KeyOwner {
 export interface KeyChoice {
   /** Id, or its beginning, of the key to try first. */
   readonly hint?: string | undefined;
-  /** The key that this password probably opens: asked for before the list of keys is there, which takes a way there and back. */
-  readonly guess?: Id | undefined;
+  /**
+   * The key that this password probably opens: its key is derived, and its file asked for, before the list of keys is there, which takes
+   * a way there and back.
+   */
+  readonly guess?: KnownKey | undefined;
 }
 
 /**
  * Finds the key file that the password opens.
- * @returns also the names of all key files, in no certain order
+ * @returns also what the key was derived by, and the names of all key files, in no certain order
  * @throws ENGINE_WRONG_PASSWORD; ENGINE_NO_KEY when no key file can be read; ENGINE_KEYS_LEFT when there are too many to try all
  */
 export async function findKey(
   backend: Backend,
   password: Secret,
   { signal, hint, guess }: KeyChoice & { readonly signal: AbortSignal },
-): Promise<{ id: Id; masterKey: MasterKey; all: readonly Id[] }> {
-  const guessing = guess === undefined ? undefined : tryKey(backend, guess, { password, signal });
+): Promise<KnownKey & { masterKey: MasterKey; all: readonly Id[] }> {
+  const guessing = guess === undefined ? undefined : tryGuess(backend, guess, { password, signal });
   // Also when keys cannot be listed it is waited for.
   const [ids, guessed] = await bothSettled(listKeyNames(backend, { signal }), guessing);
   // One that is not listed was removed, and opens nothing any more.
-  if (guess !== undefined && guessed?.masterKey !== undefined && ids.includes(guess)) {
-    return { id: guess, masterKey: guessed.masterKey, all: ids };
-  }
+  const isGuessThere = guess !== undefined && ids.includes(guess.id);
+  if (isGuessThere && guessed?.opened !== undefined) return { id: guess.id, ...guessed.opened, all: ids };
   const wanted = (id: Id): number => (hint !== undefined && id.startsWith(hint) ? 0 : 1);
-  const left = ids.filter((id) => id !== guess).sort((a, b) => wanted(a) - wanted(b));
+  const left = ids.filter((id) => id !== guess?.id).sort((a, b) => wanted(a) - wanted(b));
   const tried: { id: Id; file: KeyFile }[] = [];
   let damage: unknown;
   let read = 0;
@@ -70,19 +72,19 @@ export async function findKey(
     if (file === undefined) damage = failure;
     else tried.push({ id, file });
   };
-  if (guess !== undefined && guessed !== undefined && ids.includes(guess)) note(guess, guessed);
+  if (isGuessThere && guessed !== undefined) note(guess.id, guessed);
   for (const id of left) {
     if (tried.length === MAX_TRIED || read === MAX_READ) break;
     signal.throwIfAborted();
     const outcome = await tryKey(backend, id, { password, signal });
-    if (outcome.masterKey !== undefined) return { id, masterKey: outcome.masterKey, all: ids };
+    if (outcome.opened !== undefined) return { id, ...outcome.opened, all: ids };
     note(id, outcome);
   }
   // A password is wrong only when `node:crypto` says so too: no repository may stay closed because of the faster derivation.
   for (const { id, file } of tried) {
     signal.throwIfAborted();
-    const masterKey = await openKeyFile(file, password, "one-thread");
-    if (masterKey !== undefined) return { id, masterKey, all: ids };
+    const opened = openKeyFile(file, await deriveKey(password, file, "one-thread"));
+    if (opened !== undefined) return { id, ...opened, all: ids };
   }
   if (read < ids.length) throw engineError("ENGINE_KEYS_LEFT", { tried: read, left: ids.length - read }, damage);
   if (tried.length > 0) throw engineError("ENGINE_WRONG_PASSWORD", { tried: tried.length });
@@ -92,19 +94,47 @@ export async function findKey(
 /** A key file that was read, with what the password opened in it; or why it could not be read. */
 interface TriedKey {
   readonly file?: KeyFile;
-  readonly masterKey?: MasterKey | undefined;
+  readonly opened?: OpenedKey | undefined;
   readonly failure?: unknown;
+}
+
+interface OpenedKey {
+  readonly masterKey: MasterKey;
+  readonly parameters: ScryptParameters;
+}
+
+/** Derives the password's own key of a file. */
+type Deriving = (file: ScryptParameters) => Promise<MasterKey>;
+
+interface Trying {
+  readonly password: Secret;
+  readonly signal: AbortSignal;
+}
+
+/** As `tryKey`; what takes long begins before the file is there. */
+async function tryGuess(backend: Backend, { id, parameters }: KnownKey, trying: Trying): Promise<TriedKey> {
+  const ahead = deriveKey(trying.password, parameters, "threads");
+  ahead.catch(() => {}); // nobody may wait for it
+  const derive = (file: ScryptParameters): Promise<MasterKey> =>
+    isSame(file, parameters) ? ahead : deriveKey(trying.password, file, "threads");
+  return tryKey(backend, id, trying, derive);
+}
+
+function isSame(one: ScryptParameters, other: ScryptParameters): boolean {
+  const isAsCostly = one.N === other.N && one.r === other.r && one.p === other.p;
+  return isAsCostly && Buffer.compare(one.salt, other.salt) === 0;
 }
 
 /** @throws what the backend throws, but for a file that is not there */
 async function tryKey(
   backend: Backend,
   id: Id,
-  { password, signal }: { readonly password: Secret; readonly signal: AbortSignal },
+  { password, signal }: Trying,
+  derive: Deriving = (file) => deriveKey(password, file, "threads"),
 ): Promise<TriedKey> {
   try {
     const file = await loadKeyFile(backend, id, { signal });
-    return { file, masterKey: await openKeyFile(file, password, "threads") };
+    return { file, opened: openKeyFile(file, await derive(file)) };
   } catch (error) {
     // A key that vanished meanwhile was removed by another session: then it need not open anything.
     if (!isHoldfastError(error) || (error.kind !== "corrupt" && error.kind !== "not-found")) throw error;
@@ -133,9 +163,8 @@ export async function loadKeyFile(backend: Backend, id: Id, { signal }: { signal
   return decodeKeyFile(bytes, `key ${id}`);
 }
 
-/** The master key, or `undefined` when the password does not fit. */
-async function openKeyFile(file: KeyFile, password: Secret, derivation: Derivation): Promise<MasterKey | undefined> {
-  const own = await deriveKey(password, file, derivation);
+/** The master key, or `undefined` when the password does not fit. @param own derived from it for this file */
+function openKeyFile(file: KeyFile, own: MasterKey): OpenedKey | undefined {
   let json: Uint8Array;
   try {
     json = new Sealer(own).open(file.data);
@@ -143,7 +172,8 @@ async function openKeyFile(file: KeyFile, password: Secret, derivation: Derivati
     if (isHoldfastError(error, "ENGINE_UNAUTHENTIC")) return undefined;
     throw error;
   }
-  return decodeMasterKey(json);
+  const { N, r, p, salt } = file;
+  return { masterKey: decodeMasterKey(json), parameters: { N, r, p, salt } };
 }
 
 /** Writes a key file for the master key under a password, and reads it back before it is relied on. */
@@ -152,7 +182,7 @@ export async function saveKeyFile(
   masterKey: MasterKey,
   password: Secret,
   { signal, hostname, username, kdf }: KeyOptions,
-): Promise<Id> {
+): Promise<KnownKey> {
   const parameters = { ...(kdf ?? (await calibrate())), salt: new Uint8Array(randomBytes(SALT_BYTES)) };
   // By `node:crypto`, and opened by the threads below: so each new key shows that both derive the same.
   const own = await deriveKey(password, parameters, "one-thread");
@@ -165,7 +195,8 @@ export async function saveKeyFile(
   });
   const id = idOf(bytes);
   await backend.save({ type: "key", name: id }, bytesSource(bytes), { signal });
-  const stored = await openKeyFile(await loadKeyFile(backend, id, { signal }), password, "threads");
-  if (stored === undefined) throw engineError("ENGINE_UNAUTHENTIC", { what: `the new key ${id}` });
-  return id;
+  const file = await loadKeyFile(backend, id, { signal });
+  const opened = openKeyFile(file, await deriveKey(password, file, "threads"));
+  if (opened === undefined) throw engineError("ENGINE_UNAUTHENTIC", { what: `the new key ${id}` });
+  return { id, parameters };
 }

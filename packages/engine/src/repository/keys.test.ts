@@ -4,6 +4,7 @@ import { bytesSource, loadBytes, type Backend } from "@holdfast/storage";
 import { MemoryBackend } from "@holdfast/storage/testing";
 import { newMasterKey } from "../crypto/master-key.ts";
 import type { Id } from "../format/id.ts";
+import { type KnownKey, decodeKnownKey, encodeKnownKey } from "../format/key-file.ts";
 import { createRepository } from "./create.ts";
 import { saveKeyFile } from "./key-files.ts";
 import { addKey, changePassword, listKeys, removeKey } from "./keys.ts";
@@ -55,10 +56,20 @@ describe("keys", () => {
 });
 
 describe("a key that is guessed", () => {
-  async function withTwo(): Promise<{ backend: MemoryBackend; first: Id; second: Id; calls: string[] }> {
+  interface Two {
+    backend: MemoryBackend;
+    first: Id;
+    second: Id;
+    keyGuess: KnownKey;
+    calls: string[];
+  }
+
+  async function withTwo(): Promise<Two> {
     const backend = new MemoryBackend();
     const repo = await createRepository(backend, new Secret("one"), { signal, ...owner });
-    const second = await addKey(repo, new Secret("two"), { signal, ...owner });
+    const { masterKey } = repo;
+    const keyGuess = await saveKeyFile(backend, masterKey, new Secret("two"), { signal, ...owner });
+    const second = keyGuess.id;
     const calls: string[] = [];
     const [load, list] = [backend.load.bind(backend), backend.list.bind(backend)];
     backend.load = (file, ...rest) => {
@@ -71,20 +82,21 @@ describe("a key that is guessed", () => {
       calls.push(`list ${type}`);
       yield* list(type, options);
     };
-    return { backend, first: repo.keyId, second, calls };
+    return { backend, first: repo.keyId, second, keyGuess, calls };
   }
 
   test("is asked for before keys are listed, and no other is tried", async () => {
-    const { backend, first, second, calls } = await withTwo();
-    const opened = await openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    const { backend, first, second, keyGuess, calls } = await withTwo();
+    const opened = await openRepository(backend, new Secret("two"), { signal, keyGuess });
     expect([opened.keyId, new Set(opened.keyIds)]).toEqual([second, new Set([first, second])]);
     expect(calls).toEqual([second, "list key"]);
+    expect({ id: opened.keyId, parameters: opened.keyParameters }).toEqual(keyGuess);
   });
 
   test("and is another's, damaged or gone costs time alone", async () => {
-    const { backend, first, second, calls } = await withTwo();
+    const { backend, first, second, keyGuess, calls } = await withTwo();
     const open = async (text: string): Promise<Id> =>
-      (await openRepository(backend, new Secret(text), { signal, keyGuess: second })).keyId;
+      (await openRepository(backend, new Secret(text), { signal, keyGuess })).keyId;
     expect(await open("one")).toBe(first);
     expect(calls).toEqual([second, "list key", first]);
     const wrong = await open("neither").catch((error: unknown) => error);
@@ -95,23 +107,47 @@ describe("a key that is guessed", () => {
     expect(await open("one")).toBe(first);
   });
 
+  test.for<[what: string, change: (known: KnownKey["parameters"]) => Partial<KnownKey["parameters"]>]>([
+    ["another salt", ({ salt }) => ({ salt: salt.map((byte) => byte ^ 1) })],
+    ["other costs", ({ N }) => ({ N: N * 2 })],
+    ["more lanes", ({ p }) => ({ p: p + 1 })],
+  ])("and remembered with %s opens all the same: what its file says counts", async ([, change]) => {
+    const { backend, second, keyGuess, calls } = await withTwo();
+    const { id, parameters } = keyGuess;
+    const wrong = { id, parameters: { ...parameters, ...change(parameters) } };
+    const opened = await openRepository(backend, new Secret("two"), { signal, keyGuess: wrong });
+    expect({ id: opened.keyId, parameters: opened.keyParameters }).toEqual({ id: second, parameters });
+    expect(calls).toEqual([second, "list key"]);
+  });
+
+  test("can be remembered as JSON, which is looked at like a key file", async () => {
+    const { keyGuess } = await withTwo();
+    const json = JSON.parse(JSON.stringify(encodeKnownKey(keyGuess)));
+    expect(decodeKnownKey(json)).toEqual(keyGuess);
+    for (const wrong of [{ N: 2 ** 29 }, { N: 3 }, { id: "x" }, { salt: "AAAA" }, { r: 2 ** 22 }, { p: -1 }]) {
+      expect(() => decodeKnownKey({ ...json, ...wrong })).toThrow(
+        expect.objectContaining({ code: "ENGINE_MALFORMED" }),
+      );
+    }
+  });
+
   test("and is not in the list was removed: it opens nothing", async () => {
-    const { backend, first, second } = await withTwo();
+    const { backend, first, second, keyGuess } = await withTwo();
     const list = backend.list.bind(backend);
     backend.list = async function* (type, options) {
       for await (const info of list(type, options)) if (info.name !== second) yield info;
     };
-    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess });
     await expect(opening).rejects.toEqual(failsWith("ENGINE_WRONG_PASSWORD"));
-    expect((await openRepository(backend, new Secret("one"), { signal, keyGuess: second })).keyId).toBe(first);
+    expect((await openRepository(backend, new Secret("one"), { signal, keyGuess })).keyId).toBe(first);
   });
 
   test("is not what ends the search when the place cannot be reached", async () => {
-    const { backend, second } = await withTwo();
+    const { backend, keyGuess } = await withTwo();
     backend.list = () => {
       throw new Error("no network");
     };
-    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess: second });
+    const opening = openRepository(backend, new Secret("two"), { signal, keyGuess });
     await expect(opening).rejects.toThrow("no network");
   });
 });

@@ -33,8 +33,8 @@ export async function describeKey(repository: Repository, id: Id, { signal }: Op
 }
 
 /** Adds a password. The old ones stay valid. */
-export function addKey(repository: Repository, password: Secret, options: KeyOptions): Promise<Id> {
-  return saveKeyFile(repository.backend, repository.masterKey, password, options);
+export async function addKey(repository: Repository, password: Secret, options: KeyOptions): Promise<Id> {
+  return (await saveKeyFile(repository.backend, repository.masterKey, password, options)).id;
 }
 
 /** @throws ENGINE_KEY_IN_USE for the key that opened the session, so that a repository never loses its last one */

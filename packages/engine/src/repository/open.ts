@@ -5,7 +5,7 @@ import { isIrreducible } from "../chunker/polynomial.ts";
 import { Sealer } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import { decodeConfig, type RepositoryConfig } from "../format/config.ts";
-import type { Id } from "../format/id.ts";
+import type { KnownKey } from "../format/key-file.ts";
 import { decodeUnpacked } from "../format/unpacked.ts";
 import { findKey } from "./key-files.ts";
 import { Repository } from "./repository.ts";
@@ -17,8 +17,8 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Id, or its beginning, of the key file to try first. */
   readonly keyHint?: string | undefined;
-  /** The key that this password probably opens, such as the one that it opened last: spares a wait, and the time to try others. */
-  readonly keyGuess?: Id | undefined;
+  /** The key that this password probably opens, such as the one that it opened last: spares waits, and the time to try others. */
+  readonly keyGuess?: KnownKey | undefined;
   /**
    * The same place, for the first questions: one that does not repeat them tells sooner that nobody answers. Once there is a config,
    * what failed for now is asked again of the backend. Default: the backend.
@@ -48,12 +48,12 @@ export async function openRepository(
     throw error;
   });
   onFound?.();
-  const { id, masterKey, all } = await finding.catch((error: unknown) => {
+  const { id, parameters, masterKey, all } = await finding.catch((error: unknown) => {
     if (askFirst === backend || !isHoldfastError(error) || !error.transient || signal.aborted) throw error;
     return findKey(backend, password, looking);
   });
   const config = openConfig(new Sealer(masterKey), sealed);
-  return new Repository({ backend, config, masterKey, keyId: id, keyIds: all });
+  return new Repository({ backend, config, masterKey, keyId: id, keyParameters: parameters, keyIds: all });
 }
 
 /** The config as it is stored. @throws ENGINE_NO_REPOSITORY when there is none, ENGINE_CONFIG_BROKEN when it is empty */

@@ -10,6 +10,7 @@ import {
   type FileType,
   type RemoveOptions,
 } from "@holdfast/storage";
+import type { ScryptParameters } from "../crypto/kdf.ts";
 import { Sealer, type MasterKey } from "../crypto/sealing.ts";
 import { engineError } from "../errors.ts";
 import type { RepositoryConfig } from "../format/config.ts";
@@ -37,6 +38,8 @@ export class Repository {
   readonly masterKey: MasterKey;
   /** The key file that opened this session. */
   readonly keyId: Id;
+  /** What deriving its key takes; `undefined` where nobody derived one. */
+  readonly keyParameters: ScryptParameters | undefined;
   /** The key files that there were when it was opened. Empty for one that was made just now. */
   readonly keyIds: readonly Id[];
   readonly sealer: Sealer;
@@ -50,6 +53,7 @@ export class Repository {
     config: RepositoryConfig;
     masterKey: MasterKey;
     keyId: Id;
+    keyParameters?: ScryptParameters | undefined;
     keyIds?: readonly Id[];
     seenSnapshots?: Promise<ReadonlySet<Id> | undefined> | undefined;
     onIndex?: ((index: BlobIndex) => void) | undefined;
@@ -58,6 +62,7 @@ export class Repository {
     this.config = parts.config;
     this.masterKey = parts.masterKey;
     this.keyId = parts.keyId;
+    this.keyParameters = parts.keyParameters;
     this.keyIds = parts.keyIds ?? [];
     this.sealer = new Sealer(parts.masterKey);
     this.seenSnapshots = parts.seenSnapshots;

@@ -241,7 +241,7 @@ describe("a transfer ends", () => {
     "when the target does not take a file (%s), and what it took is used by the next",
     async (type) => {
       const to = await newRepository();
-      const broken = through2(to, [{ operation: "save", type, call: type === "pack" ? 4 : 1, fault: FAIL }]);
+      const broken = through2(to, [{ operation: "save", type, call: type === "pack" ? 3 : 1, fault: FAIL }]);
       await expect(transferBlobs(...(await whole(good.repository, broken)))).rejects.toEqual(
         failsWith("STORAGE_UNAVAILABLE"),
       );
@@ -251,7 +251,7 @@ describe("a transfer ends", () => {
         take: async ({ id }) => void known.addPack(id),
       });
       expect((await namesOf(to.backend, "pack")).every((id) => known.packNumber(id as Id) !== undefined)).toBe(true);
-      expect(known.packCount).toBeGreaterThan(2);
+      expect(known.packCount).toBeGreaterThan(0);
       await readAll(to);
     },
   );
