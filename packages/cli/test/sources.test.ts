@@ -169,6 +169,19 @@ describe("what is wrong", () => {
     expect(readFileSync(database).equals(before)).toBe(true);
   });
 
+  test.for<[argv: string[], option: string]>([
+    [["latest", "--replace"], "--replace"],
+    [["latest:/etc", "--until", "2026-11-01"], "--until"],
+    [["shopp", "--as", "server"], "--as"],
+    [["latest", "--set", "port=5433"], "--set"],
+    [["latest", "--snapshot", "latest"], "--snapshot"],
+  ])("an option that files cannot follow is refused, and nothing restored: %s", async ([argv, option]) => {
+    const target = join(folder, "of-files");
+    const { code, stderr } = await run(["-r", "main", "restore", "-t", target, ...argv]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${option} is about a source of the configuration`)]);
+    expect(existsSync(target)).toBe(false);
+  });
+
   test("names that also lie here are not guessed at", async () => {
     const here = temporaryFolder();
     for (const name of ["main", "shop"]) writeFileSync(join(here, name), "mine");

@@ -8,6 +8,7 @@ import { restoreFromCopies } from "../restore/from-copies.ts";
 import type { RestoreSettings } from "../restore/restore-once.ts";
 import { reportEntry, reportProblem, reportRestore } from "../restore/report.ts";
 import { meantSources } from "../sources/meant-sources.ts";
+import { RESTORE_OF_SOURCES, refuseSourceOptions } from "../sources/refuse-options.ts";
 import { patternOptions } from "../values/pattern-options.ts";
 
 type Overwrite = NonNullable<RestoreOptions["overwrite"]>;
@@ -20,6 +21,7 @@ export const run: RunCommand = async (context) => {
 
 async function restoreFiles(context: CommandContext): Promise<number> {
   const { options, output } = context;
+  refuseSourceOptions(context, RESTORE_OF_SOURCES, "holdfast help restore");
   const settings = await restoreSettings(context);
   const dryRun = options.flag("dry-run");
   const result = await restoreFromCopies(context, settings);

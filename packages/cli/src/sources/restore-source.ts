@@ -11,7 +11,7 @@ import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
 import { findCapture } from "./captured-source.ts";
 import type { MeantSources } from "./meant-sources.ts";
-import { refuseOptions } from "./refuse-options.ts";
+import { RESTORE_OF_SOURCES, refuseOptions } from "./refuse-options.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
 import { untilOption } from "./until-option.ts";
@@ -22,7 +22,7 @@ export async function restoreSource(
   { configuration, sources }: MeantSources,
 ): Promise<number> {
   const { options, output } = context;
-  refuseOptions(context, ["target", "as", "snapshot", "until", "set", "host", "replace"], "holdfast help restore");
+  refuseOptions(context, ["target", "host", ...RESTORE_OF_SOURCES], "holdfast help restore");
   const [source] = sources;
   if (source === undefined) throw cliError("CLI_USAGE", { problem: "name one source", help: "holdfast help restore" });
   const { withSource } = await import("@holdfast/protection/configured");

@@ -1,4 +1,5 @@
 /** A source of the configuration, ready to be captured, restored and proven. */
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SOURCE_KINDS, type Source, type SourceKind, withHooks } from "@holdfast/sources";
@@ -46,6 +47,9 @@ export async function withSource<T>(
   // The schema has checked it.
   if (kind === undefined) throw new Error(`no kind ${kindName}`);
   const temporary = await mkdtemp(join(configuration.scratch ?? run.temporary, "holdfast-"));
+  // Also when somebody ends the process before its work has come to its end: a password may lie there.
+  const removeAtExit = (): void => rmSync(temporary, { recursive: true, force: true });
+  process.once("exit", removeAtExit);
   try {
     const { environment } = run;
     const opened = kind.open(name, settings, {
@@ -58,5 +62,6 @@ export async function withSource<T>(
     return await work({ name, kind, source, temporary });
   } finally {
     await rm(temporary, { recursive: true, force: true });
+    process.off("exit", removeAtExit);
   }
 }

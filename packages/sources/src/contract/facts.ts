@@ -3,7 +3,7 @@
  * the snapshot into every copy, also one that restic makes.
  */
 import { z } from "zod";
-import { sourcesError } from "../errors.ts";
+import { storedJson, storedValue } from "./stored-value.ts";
 
 /** The name of the file, in the folder of the capture. */
 export const FACTS_FILE = "capture.json";
@@ -45,13 +45,10 @@ export function encodeFacts(facts: Omit<StoredFacts, "version">): Uint8Array {
 
 /** @throws SOURCES_DAMAGED */
 export function decodeFacts(bytes: Uint8Array): StoredFacts {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw sourcesError("SOURCES_DAMAGED", { what: FACTS_FILE, reason: "it is no JSON" }, error);
-  }
-  const parsed = FACTS.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: FACTS_FILE, reason: z.prettifyError(parsed.error) });
+  return storedJson(FACTS, bytes, FACTS_FILE);
+}
+
+/** What the kind has noted for a restore. @throws SOURCES_DAMAGED when it has another shape */
+export function detailBy<T>(schema: z.ZodType<T>, { detail }: Pick<StoredFacts, "detail">): T {
+  return storedValue(schema, detail, FACTS_FILE);
 }

@@ -2,6 +2,7 @@
 import { sourcesError } from "../errors.ts";
 import { requireEmptyFolder } from "../host/empty-folder.ts";
 import type { CapturedTree } from "./captured-tree.ts";
+import { NO_SETTINGS, restoreSettings } from "./restore-settings.ts";
 import type { RestoreOptions } from "./source.ts";
 
 /** The folder that the user has named. @param source for messages @throws SOURCES_NO_FOLDER */
@@ -14,7 +15,7 @@ export function namedFolder({ folder }: Pick<RestoreOptions, "folder">, source: 
  * Writes a folder of the capture, or all of it, into the empty folder that the user has named.
  * @param path in the capture
  * @returns the folder
- * @throws SOURCES_NO_FOLDER, SOURCES_TARGET_NOT_EMPTY, SOURCES_DAMAGED
+ * @throws SOURCES_NO_FOLDER, SOURCES_SETTINGS, SOURCES_TARGET_NOT_EMPTY, SOURCES_DAMAGED
  */
 export async function restoreFiles(
   captured: CapturedTree,
@@ -22,6 +23,7 @@ export async function restoreFiles(
   options: RestoreOptions,
 ): Promise<string> {
   const { overwrite = false, onStep, signal } = options;
+  restoreSettings(NO_SETTINGS, options.settings, source);
   const folder = namedFolder(options, source);
   await requireEmptyFolder(folder, { overwrite });
   onStep(`writing files to ${folder}`);

@@ -1,8 +1,10 @@
 /** Containers of an engine, with everything that they keep outside themselves. */
 import { isHoldfastError, messageOf } from "@holdfast/base";
+import type { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -24,6 +26,17 @@ import { restoreContainers } from "./restore-containers.ts";
 import { type RestoringParts, fillVolumes, volumeTargets } from "./restore-volumes.ts";
 import { type DockerSettings, dockerSettings } from "./settings.ts";
 import { type DockerDetail, detailOf } from "./stored-facts.ts";
+
+/** What a restore may set: the engine, and how what it makes there is called. */
+const ENGINE = dockerSettings.pick({ socket: true, prefix: true });
+/** And which containers. */
+const CHOSEN = dockerSettings.pick({
+  socket: true,
+  prefix: true,
+  containers: true,
+  projects: true,
+  "exclude-containers": true,
+});
 
 export class DockerSource implements Source {
   readonly forms = [
@@ -49,8 +62,7 @@ export class DockerSource implements Source {
   async capture(options: CaptureOptions): Promise<Capture> {
     options.signal.throwIfAborted();
     const engine = await this.#engine(this.#settings, options);
-    const { temporary } = this.#surroundings;
-    const parts = { engine, programs: this.#programs, temporary, name: this.#name, settings: this.#settings };
+    const parts = { engine, programs: this.#programs, name: this.#name, settings: this.#settings };
     return captureContainers(parts, options);
   }
 
@@ -62,16 +74,15 @@ export class DockerSource implements Source {
       const restored = [`${all.containers.length} containers and ${all.volumes.length} volumes, as files`];
       return { restored, place, remaining: [] };
     }
-    const settings = dockerSettings.parse({ ...options.settings });
-    const engine = await this.#engine(
-      { ...this.#settings, ...(settings.socket === undefined ? {} : settings) },
-      options,
-    );
-    const prefix = settings.prefix === "" ? this.#settings.prefix : settings.prefix;
+    const own = { socket: this.#settings.socket, prefix: this.#settings.prefix };
+    const given = { ...own, ...options.settings };
+    const chosen = form === "containers" ? restoreSettings(CHOSEN, given, this.#title) : undefined;
+    const { socket, prefix } = chosen ?? restoreSettings(ENGINE, given, this.#title);
+    const engine = await this.#engine({ ...this.#settings, socket }, options);
     const parts: RestoringParts = { engine, captured, prefix, options };
     const mapping = await this.#mapping(engine, all, options);
-    if (form === "containers") {
-      const report = await restoreContainers(parts, all, isChosenBy(settings));
+    if (chosen !== undefined) {
+      const report = await restoreContainers(parts, all, isChosenBy(chosen));
       return { ...report, remaining: [...mapping, ...report.remaining] };
     }
     const targets = await volumeTargets(parts, all.volumes, { skipsExisting: false });
@@ -107,7 +118,7 @@ export class DockerSource implements Source {
     if (!this.#settings.proof.start) return { reason: "the setting proof.start says so" };
     try {
       const engine = await this.#engine(this.#settings, options);
-      return { engine, programs: this.#programs, temporary: this.#surroundings.temporary };
+      return { engine, programs: this.#programs };
     } catch (error) {
       options.signal.throwIfAborted();
       if (isHoldfastError(error, "SOURCES_UNREACHABLE") || isHoldfastError(error, "SOURCES_CREDENTIALS")) {
@@ -128,7 +139,7 @@ export class DockerSource implements Source {
 }
 
 /** Which containers are restored, where not all of them are. */
-function isChosenBy({ containers, projects, "exclude-containers": excluded }: DockerSettings) {
+function isChosenBy({ containers, projects, "exclude-containers": excluded }: z.infer<typeof CHOSEN>) {
   return ({ name, project }: DockerDetail["containers"][number]): boolean => {
     if (excluded.includes(name)) return false;
     if (containers === undefined && projects === undefined) return true;

@@ -1,7 +1,7 @@
 /** What a capture of containers leaves in `capture.json` for restores and proofs. */
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
-import { sourcesError } from "../errors.ts";
+import { detailBy } from "../contract/facts.ts";
 
 const consistency = z.enum(["application", "file-system", "crash", "none"]);
 /** A part of a path in the snapshot, and a name for the engine. */
@@ -72,7 +72,5 @@ export const PLACES = {
 
 /** @throws SOURCES_DAMAGED */
 export function detailOf({ facts }: CapturedTree): DockerDetail {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return detailBy(DETAIL, facts);
 }

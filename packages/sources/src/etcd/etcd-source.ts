@@ -9,6 +9,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -26,7 +27,7 @@ import { Programs } from "../programs/programs.ts";
 import { EtcdClient, type EtcdCredentials, type EtcdStatus } from "./etcd-client.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
 import { proveSnapshot } from "./prove-snapshot.ts";
-import { type EtcdSettings, etcdSettings } from "./settings.ts";
+import { type EtcdSettings, memberSettings } from "./settings.ts";
 import { SnapshotTool } from "./snapshot-tool.ts";
 import { SNAPSHOT_FILE, detailOf } from "./stored.ts";
 
@@ -114,14 +115,12 @@ export class EtcdSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the snapshot ${SNAPSHOT_FILE}`], place, remaining: [] };
     }
-    const names = ["data", "member", "peer-url", "initial-cluster", "cluster-token", "revision-bump", "tools"] as const;
-    const own = Object.fromEntries(names.map((name) => [name, this.#settings[name]]));
-    const changed = etcdSettings.safeParse({ ...own, ...options.settings });
-    if (!changed.success) throw this.#unusable(changed.error.issues.map(({ message }) => message).join("; "));
-    const { data } = changed.data;
+    const own = Object.fromEntries(memberSettings.keyof().options.map((name) => [name, this.#settings[name]]));
+    const settings = restoreSettings(memberSettings, { ...own, ...options.settings }, this.#title);
+    const { data } = settings;
     if (data === undefined) throw this.#unusable("`data` does not name the folder to be made");
-    const tool = await SnapshotTool.find(this.#programs, changed.data);
-    return makeDataFolder(captured, { ...options, overwrite, data, settings: changed.data, tool });
+    const tool = await SnapshotTool.find(this.#programs, settings);
+    return makeDataFolder(captured, { ...options, overwrite, data, settings, tool });
   }
 
   async prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport> {

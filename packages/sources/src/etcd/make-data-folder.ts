@@ -7,13 +7,13 @@ import { sourcesError } from "../errors.ts";
 import { processesUsing } from "../host/open-files.ts";
 import { giveToOwnerOf } from "../host/owner.ts";
 import { isPresent, setAside, toldOf } from "../host/set-aside.ts";
-import type { EtcdSettings } from "./settings.ts";
+import type { MemberSettings } from "./settings.ts";
 import type { SnapshotTool } from "./snapshot-tool.ts";
 import { SNAPSHOT_FILE } from "./stored.ts";
 
 export interface DataFolderMaking extends CallOptions {
   readonly data: string;
-  readonly settings: EtcdSettings;
+  readonly settings: MemberSettings;
   readonly tool: SnapshotTool;
   readonly overwrite: boolean;
   readonly onStep: (step: string) => void;
@@ -62,7 +62,7 @@ export async function makeDataFolder(captured: CapturedTree, making: DataFolderM
   }
 }
 
-function stepsFor(settings: EtcdSettings, isBumped: boolean): string[] {
+function stepsFor(settings: MemberSettings, isBumped: boolean): string[] {
   const isWanted = settings["revision-bump"] > 0;
   return [
     "Restore every other member from the same snapshot, each with its own member and peer-url, and all with the same initial-cluster and cluster-token; old data folders must not join.",

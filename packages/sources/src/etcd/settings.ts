@@ -55,3 +55,16 @@ export const etcdSettings = z.strictObject({
 });
 
 export type EtcdSettings = z.infer<typeof etcdSettings>;
+
+/** What a restore may set: how the new member is made. */
+export const memberSettings = etcdSettings.pick({
+  data: true,
+  member: true,
+  "peer-url": true,
+  "initial-cluster": true,
+  "cluster-token": true,
+  "revision-bump": true,
+  tools: true,
+});
+
+export type MemberSettings = z.infer<typeof memberSettings>;

@@ -28,7 +28,7 @@ export class SnapshotTool {
   }
 
   /** @throws SOURCES_TOOL_MISSING */
-  static async find(programs: Programs, settings: EtcdSettings): Promise<SnapshotTool> {
+  static async find(programs: Programs, settings: Pick<EtcdSettings, "tools">): Promise<SnapshotTool> {
     const newer = etcdTool(settings, "etcdutl");
     if ((await programs.find(newer)) !== undefined) return new SnapshotTool(programs, newer);
     const older = etcdTool(settings, "etcdctl");

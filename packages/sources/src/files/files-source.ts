@@ -6,8 +6,10 @@ import { type GivenEntry, Selection, displayPath } from "@holdfast/engine";
 import { z } from "zod";
 import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
+import { detailBy } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { NO_SETTINGS, restoreSettings } from "../contract/restore-settings.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -31,7 +33,11 @@ import { FrozenPaths } from "./snapshots/frozen.ts";
 /** The folder of the capture in which paths begin. */
 const ROOT = "root";
 
-const DETAIL = z.object({ paths: z.array(z.string()).min(1), databases: z.array(z.string()) });
+/** A path that cannot lead out of where it is restored to. */
+const whole = z
+  .string()
+  .refine((path) => path.startsWith("/") && !path.split("/").includes(".."), "it is no path from the root on");
+const DETAIL = z.object({ paths: z.array(whole).min(1), databases: z.array(z.string()) });
 
 export class FilesSource implements Source {
   readonly forms = [
@@ -82,6 +88,7 @@ export class FilesSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title, path: ROOT }, options);
       return { restored: paths.map(displayPath), place, remaining: [] };
     }
+    restoreSettings(NO_SETTINGS, options.settings, this.#title);
     if (!overwrite) await refuseOccupied(paths);
     for (const path of paths) {
       onStep(`writing ${displayPath(path)}`);
@@ -157,9 +164,5 @@ export class FilesSource implements Source {
 
 /** @throws SOURCES_DAMAGED */
 function detailOf({ facts }: CapturedTree): z.infer<typeof DETAIL> {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success && parsed.data.paths.every((path) => path.startsWith("/") && !path.split("/").includes(".."))) {
-    return parsed.data;
-  }
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: "it does not say which paths were captured" });
+  return detailBy(DETAIL, facts);
 }

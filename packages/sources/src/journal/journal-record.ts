@@ -1,6 +1,6 @@
 /** What a journal snapshot says of itself: the file `journal.json` beside the streams. */
 import { z } from "zod";
-import { sourcesError } from "../errors.ts";
+import { storedJson } from "../contract/stored-value.ts";
 
 /** The name of the file, in the folder of the journal. */
 export const RECORD_FILE = "journal.json";
@@ -36,13 +36,5 @@ export function encodeJournalRecord(record: Omit<JournalRecord, "version">): Uin
 
 /** @throws SOURCES_DAMAGED */
 export function decodeJournalRecord(bytes: Uint8Array): JournalRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw sourcesError("SOURCES_DAMAGED", { what: RECORD_FILE, reason: "it is no JSON" }, error);
-  }
-  const parsed = RECORD.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: RECORD_FILE, reason: z.prettifyError(parsed.error) });
+  return storedJson(RECORD, bytes, RECORD_FILE);
 }

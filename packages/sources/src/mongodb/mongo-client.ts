@@ -9,7 +9,7 @@ import { type Secret, isHoldfastError } from "@holdfast/base";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import type { ProgramCall, Programs } from "../programs/programs.ts";
-import type { MongodbSettings } from "./settings.ts";
+import type { MongodbSettings, ServerSettings } from "./settings.ts";
 
 const HOW = "Install MongoDB's database tools and mongosh, or name their folder with the setting tools.";
 /** Stands before an answer, as mongosh may print warnings before it. */
@@ -22,7 +22,7 @@ export interface MongoAddress {
 }
 
 /** The address of the configured server. */
-export function addressOf(settings: MongodbSettings, password: Secret | undefined): MongoAddress {
+export function addressOf(settings: ServerSettings, password: Secret | undefined): MongoAddress {
   const { host, port, user, tls, "auth-database": authDatabase } = settings;
   const account =
     user === undefined

@@ -8,6 +8,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -24,7 +25,7 @@ import { Programs } from "../programs/programs.ts";
 import { collectionsOf } from "./collections.ts";
 import { MongoClient, addressOf } from "./mongo-client.ts";
 import { proveArchive } from "./prove-archive.ts";
-import { type MongodbSettings, mongodbSettings } from "./settings.ts";
+import { type MongodbSettings, type ServerSettings, serverSettings } from "./settings.ts";
 import { ARCHIVE_FILE, detailOf } from "./stored.ts";
 import { wholeArchive } from "./whole-archive.ts";
 
@@ -103,10 +104,10 @@ export class MongodbSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the archive ${ARCHIVE_FILE}`], place, remaining: [] };
     }
-    const changed = mongodbSettings.safeParse({ experimental: true, ...this.#place(), ...options.settings });
-    if (!changed.success) throw this.#unusable(changed.error.issues.map(({ message }) => message).join("; "));
-    const { host, port } = changed.data;
-    const client = await this.#client(changed.data, { signal });
+    const own = Object.fromEntries(serverSettings.keyof().options.map((name) => [name, this.#settings[name]]));
+    const server = restoreSettings(serverSettings, { ...own, ...options.settings }, this.#title);
+    const { host, port } = server;
+    const client = await this.#client(server, { signal });
     const there = Object.keys(await collectionsOf(client, { signal }));
     const occupied = there.find((each) => each in collections);
     if (occupied !== undefined && !overwrite) {
@@ -130,12 +131,7 @@ export class MongodbSource implements Source {
   }
 
   /** Where the server is, and who asks. */
-  #place(): Partial<MongodbSettings> {
-    const { host, port, user, password, tls, tools, "auth-database": authDatabase } = this.#settings;
-    return { host, port, user, password, tls, tools, "auth-database": authDatabase };
-  }
-
-  async #client(settings: MongodbSettings, { signal }: CallOptions): Promise<MongoClient> {
+  async #client(settings: ServerSettings, { signal }: CallOptions): Promise<MongoClient> {
     const { password } = settings;
     const { temporary, secret } = this.#surroundings;
     const found = password === undefined ? undefined : await secret(password, this.#title, { signal });

@@ -51,3 +51,16 @@ export const mongodbSettings = z.strictObject({
 });
 
 export type MongodbSettings = z.infer<typeof mongodbSettings>;
+
+/** Which server, and who asks: what a restore may set. */
+export const serverSettings = mongodbSettings.pick({
+  host: true,
+  port: true,
+  user: true,
+  password: true,
+  tls: true,
+  tools: true,
+  "auth-database": true,
+});
+
+export type ServerSettings = z.infer<typeof serverSettings>;

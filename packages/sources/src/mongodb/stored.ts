@@ -1,7 +1,7 @@
 /** What a capture of a server of MongoDB holds. */
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
-import { sourcesError } from "../errors.ts";
+import { detailBy } from "../contract/facts.ts";
 
 /** All databases, as mongodump archives them. */
 export const ARCHIVE_FILE = "dump.archive";
@@ -10,7 +10,5 @@ const DETAIL = z.object({ oplog: z.boolean(), collections: z.record(z.string(), 
 
 /** @throws SOURCES_DAMAGED */
 export function detailOf({ facts }: CapturedTree): z.infer<typeof DETAIL> {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return detailBy(DETAIL, facts);
 }

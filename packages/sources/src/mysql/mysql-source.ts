@@ -99,14 +99,13 @@ export class MysqlSource implements Source {
   }
 
   async #intoServer(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
-    const found = restoreTarget(this.#settings, options.settings);
-    if ("problem" in found) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: found.problem });
-    const connection = await this.#connect(found.target, options);
+    const target = restoreTarget(this.#settings, options.settings, this.#title);
+    const connection = await this.#connect(target, options);
     try {
       return await restoreDump(
         connection,
         captured,
-        { ...options, databases: found.target.databases },
+        { ...options, databases: target.databases },
         this.#surroundings.temporary,
       );
     } finally {

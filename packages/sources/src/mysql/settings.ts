@@ -1,5 +1,6 @@
 /** What the configuration says of a source of kind `mysql`, and what a restore may say instead. */
 import { z } from "zod";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import { absolutePath, duration, secretReference } from "../contract/setting-types.ts";
 import { proofQueries } from "../proofs/queries.ts";
 
@@ -109,16 +110,19 @@ const restoreFields = z
 /** Where a restore goes to, and which databases it brings back. */
 export type RestoreTarget = ConnectionSettings & Pick<MysqlSettings, "databases">;
 
-/** The settings of the source with those of a restore in their place. A server that is named by the restore is another one altogether. */
+/**
+ * The settings of the source with those of a restore in their place. A server that is named by the restore is another one altogether.
+ * @throws SOURCES_SETTINGS
+ */
 export function restoreTarget(
   settings: MysqlSettings,
-  given: Readonly<Record<string, unknown>> = {},
-): { readonly target: RestoreTarget } | { readonly problem: string } {
-  const parsed = restoreFields.safeParse(given);
-  if (!parsed.success) return { problem: z.prettifyError(parsed.error) };
+  given: Readonly<Record<string, unknown>> | undefined,
+  source: string,
+): RestoreTarget {
+  const changed = restoreSettings(restoreFields, given, source);
   const { socket, host, port, user, password, tls } = settings;
-  const isElsewhere = parsed.data.socket !== undefined || parsed.data.host !== undefined;
+  const isElsewhere = changed.socket !== undefined || changed.host !== undefined;
   // A password belongs to the account that it was given for.
-  const own = parsed.data.user === undefined ? { user, password, tls } : { tls };
-  return { target: { ...own, ...(isElsewhere ? {} : { socket, host, port }), ...parsed.data } };
+  const own = changed.user === undefined ? { user, password, tls } : { tls };
+  return { ...own, ...(isElsewhere ? {} : { socket, host, port }), ...changed };
 }

@@ -8,6 +8,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -78,12 +79,17 @@ export class OpenldapSource implements Source {
       const remaining = ["The files are for slapadd, and not for ldapadd."];
       return { restored: databases.map(({ suffix }) => `the database ${suffix}`), place, remaining };
     }
-    const { data: own, tools } = this.#settings;
-    const changed = openldapSettings.safeParse({ data: own, tools, ...options.settings });
-    if (!changed.success) throw this.#unusable(changed.error.issues.map(({ message }) => message).join("; "));
-    const { data } = changed.data;
+    const own = { data: this.#settings.data, tools: this.#settings.tools };
+    const place = openldapSettings.pick({ data: true, tools: true });
+    const { data, tools } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
     if (data === undefined) throw this.#unusable("`data` does not name the folder to fill");
-    return restoreDirectory(captured, { data, tools: this.#tools, overwrite, signal, onStep });
+    return restoreDirectory(captured, {
+      data,
+      tools: new SlapTools(this.#tools.programs, tools),
+      overwrite,
+      signal,
+      onStep,
+    });
   }
 
   async prove(captured: CapturedTree, options: ProveOptions): Promise<ProofReport> {

@@ -1,6 +1,7 @@
 /** What a capture of a directory holds. */
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
+import { detailBy } from "../contract/facts.ts";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import { type LdifEntry, parseLdif } from "./ldif.ts";
@@ -24,9 +25,7 @@ export type StoredDatabase = z.infer<typeof DETAIL>["databases"][number];
 
 /** @throws SOURCES_DAMAGED */
 export function storedDatabases({ facts }: CapturedTree): readonly StoredDatabase[] {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return parsed.data.databases;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return detailBy(DETAIL, facts).databases;
 }
 
 /** @throws SOURCES_DAMAGED */

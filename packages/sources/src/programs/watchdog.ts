@@ -4,8 +4,16 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 
-/** Waits for a line. None comes when the other end of the pipe is gone; then it becomes the command, whose words it only passes on. */
-const WAIT = 'read -r word; [ "$word" = done ] || exec "$@"';
+/**
+ * Reads lines until the other end of the pipe is gone. Then it becomes the command, with the last whole line as its input, unless that
+ * line has sent it away.
+ */
+const WAIT = `last=
+while IFS= read -r line; do
+  last=$line
+  [ "$line" = done ] && exit
+done
+if [ -n "$last" ]; then printf '%s\\n' "$last" | "$@"; else exec "$@" </dev/null; fi`;
 
 export class Watchdog {
   readonly #child: ChildProcess;
@@ -28,6 +36,14 @@ export class Watchdog {
     });
     this.#child.stdin?.on("error", () => {});
     this.#child.unref();
+  }
+
+  /** What the command gets as its input from now on, in the place of what it was to get. @param line without line breaks */
+  tell(line: string): Promise<void> {
+    return new Promise((resolve) => {
+      // Whether or not it has come to an end meanwhile: its work is for the case that we have.
+      this.#child.stdin?.write(`${line}\n`, () => resolve());
+    });
   }
 
   /** Sends it away: the command has been run, or need not be. */

@@ -7,6 +7,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -74,13 +75,9 @@ export class RedisSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the dump ${DUMP_FILE}`], place, remaining: [] };
     }
-    const changed = redisSettings.safeParse({
-      data: this.#settings.data,
-      dump: this.#settings.dump,
-      ...options.settings,
-    });
-    if (!changed.success) throw this.#unusable(changed.error.issues.map(({ message }) => message).join("; "));
-    const { data, dump } = changed.data;
+    const own = { data: this.#settings.data, dump: this.#settings.dump };
+    const place = redisSettings.pick({ data: true, dump: true });
+    const { data, dump } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
     if (data === undefined) throw this.#unusable("`data` does not name the server's data folder");
     return putDump(captured, { data, dump, detail, overwrite, signal, onStep });
   }

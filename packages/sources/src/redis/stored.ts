@@ -1,7 +1,7 @@
 /** What a capture of a Redis server holds. */
 import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
-import { sourcesError } from "../errors.ts";
+import { detailBy } from "../contract/facts.ts";
 
 /** All data, in the server's own format. */
 export const DUMP_FILE = "dump.rdb";
@@ -19,7 +19,5 @@ export type RedisDetail = z.infer<typeof DETAIL>;
 
 /** @throws SOURCES_DAMAGED */
 export function detailOf({ facts }: CapturedTree): RedisDetail {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return detailBy(DETAIL, facts);
 }

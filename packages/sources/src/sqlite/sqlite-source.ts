@@ -11,6 +11,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { namedFolder } from "../contract/restore-files.ts";
+import { NO_SETTINGS, restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -87,6 +88,7 @@ export class SqliteSource implements Source {
     const form = chosenForm(this.forms, options.form, this.#title);
     const file = fileIn(captured);
     if (form === "folder") {
+      restoreSettings(NO_SETTINGS, options.settings, this.#title);
       const folder = namedFolder(options, this.#title);
       const path = join(folder, file);
       onStep(`writing ${path}`);
@@ -94,7 +96,8 @@ export class SqliteSource implements Source {
       await putInPlace(captured, { file, path, overwrite, source: this.#title, signal });
       return { restored: [`the database ${file}`], place: path, remaining: [] };
     }
-    const { path } = sqliteSettings.parse({ path: this.#settings.path, ...options.settings });
+    const place = sqliteSettings.pick({ path: true });
+    const { path } = restoreSettings(place, { path: this.#settings.path, ...options.settings }, this.#title);
     onStep(`writing ${path}`);
     const former = await putInPlace(captured, { file, path, overwrite, source: this.#title, signal });
     const remaining =

@@ -1,10 +1,10 @@
 /** A Linux system as a source: what it is as a report, its own files, and a rebuild for a blank machine made of both. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { namedFolder, restoreFiles } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -23,6 +23,9 @@ import { Inspection } from "./host/inspection.ts";
 import { proveSystem } from "./proof/prove-system.ts";
 import { writeRebuild } from "./rebuild/write-rebuild.ts";
 import { type SystemSettings, systemSettings } from "./settings.ts";
+
+/** What a restore may set. */
+const REBUILD = systemSettings.pick({ "without-packages": true });
 
 export class SystemSource implements Source {
   readonly forms = [
@@ -57,7 +60,6 @@ export class SystemSource implements Source {
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
     const { signal, overwrite = false, onStep } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
-    const { "without-packages": without } = this.#with(options.settings);
     const source = this.#title;
     if (form === "report") {
       const place = await restoreFiles(captured, { source, path: REPORT }, options);
@@ -67,6 +69,9 @@ export class SystemSource implements Source {
       const place = await restoreFiles(captured, { source }, options);
       return { restored: ["the report and all files of the capture"], place, remaining: [] };
     }
+    const own = { "without-packages": this.#settings["without-packages"] };
+    const changed = restoreSettings(REBUILD, { ...own, ...options.settings }, source);
+    const { "without-packages": without } = changed;
     const folder = namedFolder(options, source);
     await requireEmptyFolder(folder, { overwrite });
     onStep(`writing the rebuild to ${folder}`);
@@ -87,14 +92,6 @@ export class SystemSource implements Source {
 
   get #title(): string {
     return `source ${this.#name}`;
-  }
-
-  /** @throws SOURCES_SETTINGS */
-  #with(changes: Readonly<Record<string, unknown>> = {}): SystemSettings {
-    const parsed = systemSettings.pick({ "without-packages": true }).safeParse(changes);
-    if (parsed.success) return "without-packages" in changes ? { ...this.#settings, ...parsed.data } : this.#settings;
-    const reason = `${z.prettifyError(parsed.error)}; only without-packages can be set for a restore`;
-    throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason });
   }
 
   async #requireRoot(): Promise<void> {

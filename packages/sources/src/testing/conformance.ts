@@ -129,6 +129,21 @@ export function sourceConformance<S>(kind: SourceKind<S>, make: (parts: SubjectP
       });
     });
 
+    test("a setting that a restore does not have is refused, whatever the form", async () => {
+      const source = open();
+      const captured = await lab.captured();
+      for (const { name } of source.forms) {
+        const folder = lab.newFolder();
+        const settings = { ...subject.target.settings, "no-such-setting": 1 };
+        const restore = source.restore(captured, { ...silent, form: name, folder, settings, signal: never });
+        await expect(restore, name).rejects.toMatchObject({
+          code: "SOURCES_SETTINGS",
+          message: expect.stringContaining("no-such-setting"),
+        });
+        expect(readdirSync(folder), name).toEqual([]);
+      }
+    });
+
     test("a form that there is not is refused", async () => {
       const options = { ...silent, form: "no-such-form", folder: lab.newFolder(), signal: never };
       await expect(open().restore(await lab.captured(), options)).rejects.toMatchObject({

@@ -115,9 +115,11 @@ export type ProofSettings = VmSettings["proof"];
 export type ImageSettings = NonNullable<VmSettings["disks"]>[number];
 export type PortSettings = NonNullable<ProofSettings["port"]>;
 
-/** What may be said of a restore (`--set`). */
-export const restoreSettings = z.strictObject({
-  format: z.enum(["raw", "qcow2"]).default("raw"),
+/** What a restore of images may set. */
+export const imagesRestore = z.strictObject({ format: z.enum(["raw", "qcow2"]).default("raw") });
+
+/** What a restore of a domain may set. */
+export const domainRestore = imagesRestore.extend({
   name: z
     .string()
     .regex(/^[^-/\s][^/\s]*$/, "give the name of a domain")

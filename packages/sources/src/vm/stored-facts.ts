@@ -1,8 +1,7 @@
 /** What a capture of a machine says of itself, and what is read of an earlier one. */
 import { z } from "zod";
 import type { PreviousCapture } from "../contract/source.ts";
-import type { StoredFacts } from "../contract/facts.ts";
-import { sourcesError } from "../errors.ts";
+import { type StoredFacts, detailBy } from "../contract/facts.ts";
 
 const FILE_NAME = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 
@@ -38,10 +37,8 @@ export type DiskFacts = z.infer<typeof DISK>;
 export type VmDetail = z.infer<typeof DETAIL>;
 
 /** @throws SOURCES_DAMAGED */
-export function vmDetail({ detail }: StoredFacts): VmDetail {
-  const parsed = DETAIL.safeParse(detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+export function vmDetail(facts: StoredFacts): VmDetail {
+  return detailBy(DETAIL, facts);
 }
 
 /** The disk of this name in an earlier capture. */

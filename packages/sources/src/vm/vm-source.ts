@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { namedFolder } from "../contract/restore-files.ts";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -28,7 +29,7 @@ import { writeImages } from "./restore-folder.ts";
 import { capturedName, defineDomain, refusePresentDomain } from "./libvirt/define-domain.ts";
 import { DEFINITION_FILE, VARIABLES_FILE, libvirtMoment } from "./libvirt/libvirt-moment.ts";
 import { Virsh } from "./libvirt/virsh.ts";
-import { type VmSettings, restoreSettings } from "./settings.ts";
+import { type VmSettings, domainRestore, imagesRestore } from "./settings.ts";
 import { vmDetail } from "./stored-facts.ts";
 
 export class VmSource implements Source {
@@ -57,9 +58,11 @@ export class VmSource implements Source {
   async restore(captured: CapturedTree, options: RestoreOptions): Promise<RestoreReport> {
     const { overwrite = false, onStep, signal } = options;
     const form = chosenForm(this.forms, options.form, this.#title);
-    const settings = this.#restoreSettings(options.settings);
-    const { format } = settings;
-    if (form === "domain") return this.#restoreDomain(captured, settings, options);
+    if (form === "domain") {
+      const settings = restoreSettings(domainRestore, options.settings, this.#title);
+      return this.#restoreDomain(captured, settings, options);
+    }
+    const { format } = restoreSettings(imagesRestore, options.settings, this.#title);
     const folder = namedFolder(options, this.#title);
     const programs = this.#programs;
     const written = await writeImages(captured, { folder, format, overwrite, programs, onStep, signal });
@@ -77,7 +80,7 @@ export class VmSource implements Source {
 
   async #restoreDomain(
     captured: CapturedTree,
-    { format, name: wished, images: folder, uri }: z.infer<typeof restoreSettings>,
+    { format, name: wished, images: folder, uri }: z.infer<typeof domainRestore>,
     { onStep, signal }: RestoreOptions,
   ): Promise<RestoreReport> {
     const { files } = vmDetail(captured.facts);
@@ -202,12 +205,6 @@ export class VmSource implements Source {
 
   #unsupported(what: string, reason: string): Error {
     return sourcesError("SOURCES_UNSUPPORTED", { source: this.#title, what, reason });
-  }
-
-  #restoreSettings(given: RestoreOptions["settings"] = {}): z.infer<typeof restoreSettings> {
-    const parsed = restoreSettings.safeParse(given);
-    if (parsed.success) return parsed.data;
-    throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: z.prettifyError(parsed.error) });
   }
 
   get #title(): string {

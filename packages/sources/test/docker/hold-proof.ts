@@ -21,5 +21,5 @@ const stored = {
   consistency: "none",
 } as const;
 const settings = dockerSettings.parse({ proof: { "runs-for": "10m" } });
-const undoing = { engine, programs: new Programs({ source: "x", environment: process.env }), temporary };
+const undoing = { engine, programs: new Programs({ source: "x", environment: process.env }) };
 await examineCopy({ undoing, inspected, stored, scratch: temporary, settings }, { signal });

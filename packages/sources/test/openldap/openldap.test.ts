@@ -1,9 +1,9 @@
 /** The kind `openldap`, with a real server that another process writes to. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openldapKind } from "../../src/openldap/openldap-kind.ts";
-import { SourceLab, sourceConformance } from "../../src/testing/index.ts";
+import { SourceLab, sourceConformance, withoutPart } from "../../src/testing/index.ts";
 import { SECOND, SUFFIX, TestLdap } from "./ldap-server.ts";
 
 const never = new AbortController().signal;
@@ -116,6 +116,25 @@ describe.skipIf(!hasLdap)("with a server", () => {
       expect(readdirSync(other).sort()).toEqual(["database-1", "database-2", "slapd.d"]);
       const former = /is now (\S+):/.exec(remaining[0] ?? "")?.[1] as string;
       expect(readdirSync(former)).toEqual(["mine"]);
+    });
+
+    test("that cannot be restored to its end leaves what was there", async () => {
+      const captured = withoutPart(await lab.captured(), "database-2.ldif");
+      const data = join(lab.newFolder(), "ldap");
+      mkdirSync(data);
+      writeFileSync(join(data, "mine"), "mine");
+      const options = { ...silent, form: "data", settings: { data }, overwrite: true, signal: never };
+      await expect(open().restore(captured, options)).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+      expect(readdirSync(data)).toEqual(["mine"]);
+      expect(readdirSync(dirname(data))).toEqual(["ldap"]);
+    });
+
+    test("is restored with the tools that are named for it", async () => {
+      const settings = { data: join(lab.newFolder(), "ldap"), tools: lab.newFolder() };
+      const options = { ...silent, form: "data", settings, signal: never };
+      await expect(open().restore(await lab.captured(), options)).rejects.toMatchObject({
+        code: "SOURCES_TOOL_MISSING",
+      });
     });
 
     test("an old slapd.conf will do, and a database without its top entry will not", async () => {

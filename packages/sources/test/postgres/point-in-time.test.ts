@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { StoredFacts } from "../../src/contract/facts.ts";
@@ -18,7 +18,7 @@ import type { JournalReader } from "../../src/contract/journal.ts";
 import { type RecoveryTarget, parseRecoveryTarget } from "../../src/contract/recovery-target.ts";
 import { walFormat } from "../../src/postgres/physical/wal-format.ts";
 import { postgresKind } from "../../src/postgres/postgres-kind.ts";
-import { PostgresServer, SourceLab, postgresBinaries } from "../../src/testing/index.ts";
+import { PostgresServer, SourceLab, postgresBinaries, withoutPart } from "../../src/testing/index.ts";
 import type { ProofReport, Source } from "../../src/contract/source.ts";
 
 // Several clusters are recovered in each of these.
@@ -175,6 +175,22 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     await expect(restore).rejects.toMatchObject({ code: "SOURCES_TARGET_RUNNING" });
     expect(readFileSync(join(server.data, "postmaster.pid"))).toEqual(control);
     expect(ask("SELECT count(*) FROM note")).toBe("7");
+  });
+
+  test("that fails leaves what was there, and before its end nothing that a server would start on", async () => {
+    const folder = join(lab.newFolder(), "cluster");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "mine"), "mine");
+    let seen: string[] = [];
+    const captured = withoutPart(await lab.captured(), "data/global", () => {
+      seen = readdirSync(folder);
+    });
+    const restore = open().restore(captured, { ...silent, folder, overwrite: true, signal });
+    await expect(restore).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+    expect(seen).toEqual(expect.arrayContaining(["PG_VERSION", "base", "backup_label"]));
+    expect(seen).not.toContain("global");
+    expect(readdirSync(folder)).toEqual(["mine"]);
+    expect(readdirSync(dirname(folder))).toEqual(["cluster"]);
   });
 
   test("is refused over a gap, and told where it is", async () => {

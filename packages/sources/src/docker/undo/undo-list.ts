@@ -1,6 +1,4 @@
-/** What has to be undone, kept in a file while it has: should this process be killed, another one reads it there. */
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** What has to be undone, told to another process while it has: should this one be killed, that one does it. */
 import { fileURLToPath } from "node:url";
 import { workerEntry } from "@holdfast/base";
 import type { Programs } from "../../programs/programs.ts";
@@ -13,42 +11,34 @@ const ENTRY = workerEntry("./docker-undo.worker", import.meta.url);
 export interface UndoParts {
   readonly engine: EngineClient;
   readonly programs: Programs;
-  /** For its owner only: commands of labels stand in the file. */
-  readonly temporary: string;
 }
 
 export class UndoList {
   readonly #parts: UndoParts;
-  readonly #folder: string;
   readonly #watchdog: Watchdog;
   #steps: readonly UndoStep[] = [];
   #ending: Promise<void> | undefined;
 
-  private constructor(parts: UndoParts, folder: string) {
+  private constructor(parts: UndoParts) {
     this.#parts = parts;
-    this.#folder = folder;
-    this.#watchdog = parts.programs.watch([process.execPath, fileURLToPath(ENTRY), this.#file]);
+    this.#watchdog = parts.programs.watch([process.execPath, fileURLToPath(ENTRY)]);
   }
 
   /** `end` must be called. */
   static async open(parts: UndoParts): Promise<UndoList> {
-    const list = new UndoList(parts, await mkdtemp(join(parts.temporary, "undo-")));
-    await list.#write([]);
+    const list = new UndoList(parts);
+    await list.#tell([]);
     return list;
   }
 
   /** Before it is done: what is in the list is undone, whether it came to that or not. The last that was added is undone first. */
   async add(step: UndoStep): Promise<void> {
-    await this.#write([step, ...this.#steps]);
+    await this.#tell([step, ...this.#steps]);
   }
 
   /** Undoes everything, also when some of it fails. May be called twice. @throws the first failure */
   end(): Promise<void> {
     return (this.#ending ??= this.#end());
-  }
-
-  get #file(): string {
-    return join(this.#folder, "undo.json");
   }
 
   async #end(): Promise<void> {
@@ -63,20 +53,15 @@ export class UndoList {
       });
     }
     // What stands still is tried once more by the other process, when this one has ended.
-    if (left.length > 0) await this.#write(left);
-    else {
-      await this.#watchdog.dismiss();
-      await rm(this.#folder, { recursive: true, force: true });
-    }
+    if (left.length > 0) await this.#tell(left);
+    else await this.#watchdog.dismiss();
     if (failures.length > 0) throw failures[0];
   }
 
-  async #write(steps: readonly UndoStep[]): Promise<void> {
+  async #tell(steps: readonly UndoStep[]): Promise<void> {
     const { socket, source, limitMs } = this.#parts.engine.parts;
     const task: UndoTask = { socket, source, limitMs, steps };
-    const fresh = `${this.#file}.new`;
-    await writeFile(fresh, JSON.stringify(task), { mode: 0o600 });
-    await rename(fresh, this.#file);
+    await this.#watchdog.tell(JSON.stringify(task));
     this.#steps = steps;
   }
 }

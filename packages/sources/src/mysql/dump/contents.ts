@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
-import { sourcesError } from "../../errors.ts";
+import { storedJson } from "../../contract/stored-value.ts";
 import { CONTENTS_FILE } from "./names.ts";
 
 const count = z.int().nonnegative();
@@ -37,13 +37,5 @@ export function encodeContents(contents: Omit<Contents, "version">): Uint8Array 
 export async function readContents(captured: CapturedTree, options: CallOptions): Promise<Contents> {
   const parts: Uint8Array[] = [];
   for await (const part of captured.read(CONTENTS_FILE, options)) parts.push(part);
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.concat(parts).toString("utf8"));
-  } catch (error) {
-    throw sourcesError("SOURCES_DAMAGED", { what: CONTENTS_FILE, reason: "it is no JSON" }, error);
-  }
-  const parsed = CONTENTS.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: CONTENTS_FILE, reason: z.prettifyError(parsed.error) });
+  return storedJson(CONTENTS, Buffer.concat(parts), CONTENTS_FILE);
 }

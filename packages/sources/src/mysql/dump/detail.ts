@@ -1,7 +1,7 @@
 /** What a restore of a dump needs to know of the server that it came from. */
 import { z } from "zod";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
-import { sourcesError } from "../../errors.ts";
+import { detailBy } from "../../contract/facts.ts";
 import type { Inventory } from "../server/inventory.ts";
 import type { MysqlSettings } from "../settings.ts";
 import type { ServerFacts } from "../server/server-facts.ts";
@@ -56,7 +56,5 @@ export function dumpDetail({ server, inventory, withHistory, settings }: Dumped)
 
 /** @throws SOURCES_DAMAGED */
 export function readDumpDetail({ facts }: CapturedTree): DumpDetail {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return detailBy(DETAIL, facts);
 }

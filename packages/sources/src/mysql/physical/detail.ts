@@ -1,7 +1,7 @@
 /** What a restore of a physical capture needs to know, and what a proof compares with. */
 import { z } from "zod";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
-import { sourcesError } from "../../errors.ts";
+import { detailBy } from "../../contract/facts.ts";
 import { type Version, capturedVersion } from "../server/flavour.ts";
 
 /** Where the server's files lie in the capture. */
@@ -23,7 +23,5 @@ export type PhysicalDetail = z.infer<typeof DETAIL>;
 
 /** @throws SOURCES_DAMAGED */
 export function readPhysicalDetail({ facts }: CapturedTree): { detail: PhysicalDetail; version: Version } {
-  const parsed = DETAIL.safeParse(facts.detail);
-  if (parsed.success) return { detail: parsed.data, version: capturedVersion(facts) };
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+  return { detail: detailBy(DETAIL, facts), version: capturedVersion(facts) };
 }

@@ -1,13 +1,14 @@
 /** Restores a physical capture as a data folder, which a server can be started on. */
-import { chown, mkdir, mkdtemp, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { chown, mkdtemp, readdir, realpath, rename, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { systemCode } from "@holdfast/base";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import { namedFolder } from "../../contract/restore-files.ts";
+import { NO_SETTINGS, restoreSettings } from "../../contract/restore-settings.ts";
 import type { RestoreOptions, RestoreReport } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { processesWithOpen } from "../../host/open-files.ts";
-import { setAside, toldOf } from "../../host/set-aside.ts";
+import { fillNewFolders } from "../../host/new-folders.ts";
+import { toldOf } from "../../host/set-aside.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { planReplay } from "../journal/plan-replay.ts";
 import type { MysqlSettings } from "../settings.ts";
@@ -41,46 +42,32 @@ export async function restorePhysical(
   const { signal, onStep, recovery, overwrite = false } = options;
   const { version, detail } = readPhysicalDetail(captured);
   await physicalTool({ tools }, version, { signal });
+  restoreSettings(NO_SETTINGS, options.settings, tools.source);
   const folder = namedFolder(options, tools.source);
   const plan =
     recovery === undefined ? undefined : await planReplay(captured.facts, recovery, tools.source, { signal });
   const user = await tools.serverUser({ signal });
-  const isFull = (await namesIn(folder)).length > 0;
   await refuseRunning(folder);
-  if (isFull && !overwrite) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: folder });
-  const remaining = [`Start a server of MariaDB ${version.major}.${version.minor} on it.`];
-  if (isFull) {
-    remaining.push(...toldOf(await setAside([folder])));
-  }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Within it, as it may be a file system of its own.
-  const work = await mkdtemp(join(folder, ".holdfast-"));
-  try {
+  const former = await fillNewFolders([folder], overwrite, async (aside) => {
+    // Within it, as it may be a file system of its own.
+    const work = await mkdtemp(join(folder, ".holdfast-"));
     if (user !== undefined) for (const path of [folder, work]) await chown(path, user.uid, user.gid);
     await unpackPhysical(captured, { tools, folder: work, user, onStep }, { signal });
     if (plan !== undefined && recovery !== undefined) {
       await replayIntoFolder({ ...parts, data: work, detail, version, recovery, plan, onStep }, { signal });
     }
-    const names = await namesIn(work);
+    const names = await readdir(work);
     const inOrder = [...names.filter((name) => !LAST.has(name)), ...names.filter((name) => LAST.has(name))];
     for (const name of inOrder) await rename(join(work, name), join(folder, name));
     await rmdir(work);
-  } catch (error) {
-    await rm(work, { recursive: true, force: true });
-    throw error;
-  }
+    return aside;
+  });
+  const remaining = [`Start a server of MariaDB ${version.major}.${version.minor} on it.`, ...toldOf(former)];
   const databases = Object.entries(detail.tables).map(
     ([name, { length }]) => `the database ${name}: tables: ${length}`,
   );
   const replayed = plan === undefined ? [] : [`the binary log up to ${plan.end}`];
   return { restored: [...databases, `files: ${detail.files}`, ...replayed], place: folder, remaining };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  });
 }
 
 async function refuseRunning(folder: string): Promise<void> {

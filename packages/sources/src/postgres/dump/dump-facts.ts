@@ -1,7 +1,6 @@
 /** What a capture by dumps tells of each database, as it is kept with the capture. */
 import { z } from "zod";
-import type { StoredFacts } from "../../contract/facts.ts";
-import { sourcesError } from "../../errors.ts";
+import { type StoredFacts, detailBy } from "../../contract/facts.ts";
 
 /** The file with roles and tablespaces, in the capture. */
 export const GLOBALS_FILE = "globals.sql";
@@ -62,10 +61,8 @@ export type DatabaseFacts = z.infer<typeof databaseFacts>;
 export type DumpDetail = z.infer<typeof dumpDetail>;
 
 /** What a capture tells. @throws SOURCES_DAMAGED when it is not what a dump tells */
-export function dumpDetailOf({ detail }: StoredFacts): DumpDetail {
-  const parsed = dumpDetail.safeParse(detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+export function dumpDetailOf(facts: StoredFacts): DumpDetail {
+  return detailBy(dumpDetail, facts);
 }
 
 /** The name of a database's dump: its own, but for what a file name cannot have. */

@@ -1,6 +1,6 @@
 /** What a base backup tells of itself, and what is read back from it. */
 import { z } from "zod";
-import type { StoredFacts } from "../../contract/facts.ts";
+import { type StoredFacts, detailBy } from "../../contract/facts.ts";
 import { sourcesError } from "../../errors.ts";
 import { parseLsn } from "./wal-names.ts";
 
@@ -26,10 +26,8 @@ const DETAIL = z.object({
 export type PhysicalDetail = z.infer<typeof DETAIL>;
 
 /** @throws SOURCES_DAMAGED */
-export function physicalDetailOf({ detail }: Pick<StoredFacts, "detail">): PhysicalDetail {
-  const parsed = DETAIL.safeParse(detail);
-  if (parsed.success) return parsed.data;
-  throw sourcesError("SOURCES_DAMAGED", { what: "capture.json", reason: z.prettifyError(parsed.error) });
+export function physicalDetailOf(facts: Pick<StoredFacts, "detail">): PhysicalDetail {
+  return detailBy(DETAIL, facts);
 }
 
 /** Names of what `position` has. */

@@ -14,7 +14,7 @@ import type { MethodParts } from "../method.ts";
 import { PrivateCluster, type ServerUser, letThrough, serverFolder, serverUser } from "../private-cluster.ts";
 import { type PostgresTools, findTools } from "../tools.ts";
 import { POSITION, type PhysicalDetail, physicalDetailOf } from "./physical-facts.ts";
-import { chownAll, tablespacePlaces, writeCluster } from "./physical-restore.ts";
+import { chownAll, completeCluster, tablespacePlaces, writeCluster } from "./physical-restore.ts";
 import { type RecoverySettings, prepareRecovery } from "./recovery.ts";
 
 const TOOLS = ["postgres", "psql", "pg_isready"] as const;
@@ -50,6 +50,7 @@ export async function provePhysical(
   const places = tablespacePlaces(detail, {}, data);
   onStep("restoring to a temporary folder");
   await writeCluster(captured, { folder: data, places }, { signal });
+  await completeCluster(captured, data, { signal });
   return new PhysicalProof(parts, { captured, detail, programs, tools, user, data, work, beganMs }, options).run();
 }
 

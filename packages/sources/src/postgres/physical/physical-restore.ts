@@ -6,8 +6,8 @@ import { chosenForm } from "../../contract/forms.ts";
 import { recoveryTargetText } from "../../contract/recovery-target.ts";
 import type { CallOptions, RestoreForm, RestoreOptions, RestoreReport } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
-import { requireEmptyFolder } from "../../host/empty-folder.ts";
-import { setAside, toldOf } from "../../host/set-aside.ts";
+import { fillNewFolders } from "../../host/new-folders.ts";
+import { toldOf } from "../../host/set-aside.ts";
 import { postgresPrograms } from "../connection.ts";
 import type { MethodParts } from "../method.ts";
 import { serverUser, type ServerUser } from "../private-cluster.ts";
@@ -35,44 +35,54 @@ export async function restorePhysical(
   const folder = targetFolder(options.folder, settings["data-folder"], parts);
   const user = await serverUser(settings["server-user"], postgresPrograms(source, surroundings), { signal });
   const places = tablespacePlaces(detail, settings.tablespaces, folder);
-  const former = await makeRoom([folder, ...places.map(({ place }) => place)], { overwrite });
-  onStep(`writing ${folder}`);
-  await writeCluster(captured, { folder, places }, { signal });
-  const besides = places.map(({ place }) => (dirname(place) === besideOf(folder) ? besideOf(folder) : place));
-  await chownAll(besides, user);
-  const remaining = toldOf(former);
-  if (recovery !== undefined) {
-    onStep(`bringing the WAL for ${recoveryTargetText(recovery.until)}`);
-    const recoverySettings = await prepareRecovery(
-      { facts: captured.facts, recovery, data: folder, source },
-      { signal },
-    );
-    await addSettings(
-      folder,
-      { ...recoverySettings, archive_mode: "off" },
-      "By Holdfast, for the recovery at the first start.",
-    );
-    remaining.push(
-      "Start the server: it replays its WAL, and takes writes when it is there. Then remove the folder holdfast-wal in it.",
-    );
-  } else {
-    await addSettings(
-      folder,
-      { archive_mode: "off" },
-      "By Holdfast, so that a copy does not archive in the place of the original.",
-    );
-    remaining.push("Start the server: it recovers to the end of the backup.");
+  const targets = [folder, ...places.map(({ place }) => place)];
+  for (const target of targets) {
+    if ((await runningServer(target)) !== undefined) throw sourcesError("SOURCES_TARGET_RUNNING", { target });
   }
-  remaining.push(
-    "archive_mode is off in postgresql.auto.conf, so that a copy does not write where the original does: ALTER SYSTEM RESET archive_mode, and restart, when it takes its place.",
-  );
-  remaining.push(...(await writeConfiguration(captured, folder, { signal })));
-  await chownAll([folder], user);
+  onStep(`writing ${folder}`);
+  const remaining = await fillNewFolders(targets, overwrite, async (former) => {
+    await writeCluster(captured, { folder, places }, { signal });
+    const steps = await prepareStart(captured, { folder, source, recovery }, { signal, onStep });
+    const configuration = await writeConfiguration(captured, folder, { signal });
+    const besides = places.map(({ place }) => (dirname(place) === besideOf(folder) ? besideOf(folder) : place));
+    await completeCluster(captured, folder, { signal });
+    await chownAll([folder, ...besides], user);
+    return [...toldOf(former), ...steps, ...configuration];
+  });
   const restored = [
     `the cluster: ${detail.databases.length} databases, ${detail.sizeBytes} bytes`,
     ...places.map(({ location, place }) => `the tablespace ${location}: in ${place}`),
   ];
   return { restored, place: folder, remaining };
+}
+
+interface Starting {
+  readonly folder: string;
+  readonly source: string;
+  readonly recovery: RestoreOptions["recovery"];
+}
+
+/** Settings for the first start, and the WAL that it replays. @returns what is left to do for a person */
+async function prepareStart(
+  { facts }: CapturedTree,
+  { folder, source, recovery }: Starting,
+  { signal, onStep }: CallOptions & Pick<RestoreOptions, "onStep">,
+): Promise<string[]> {
+  const archive =
+    "archive_mode is off in postgresql.auto.conf, so that a copy does not write where the original does: ALTER SYSTEM RESET archive_mode, and restart, when it takes its place.";
+  if (recovery === undefined) {
+    const remark = "By Holdfast, so that a copy does not archive in the place of the original.";
+    await addSettings(folder, { archive_mode: "off" }, remark);
+    return ["Start the server: it recovers to the end of the backup.", archive];
+  }
+  onStep(`bringing the WAL for ${recoveryTargetText(recovery.until)}`);
+  const settings = await prepareRecovery({ facts, recovery, data: folder, source }, { signal });
+  const remark = "By Holdfast, for the recovery at the first start.";
+  await addSettings(folder, { ...settings, archive_mode: "off" }, remark);
+  return [
+    "Start the server: it replays its WAL, and takes writes when it is there. Then remove the folder holdfast-wal in it.",
+    archive,
+  ];
 }
 
 /** A tablespace, and where it is restored. */
@@ -100,13 +110,18 @@ function besideOf(folder: string): string {
   return `${folder}.tablespaces`;
 }
 
-/** Writes the files of a base backup into empty folders. @throws SOURCES_DAMAGED */
+/** Without what lies in it no server starts on the other files, so it comes last: a run that is cut off leaves nothing to be started. */
+const LAST = "global";
+
+/** Writes the files of a base backup into empty folders, but for the last. @throws SOURCES_DAMAGED */
 export async function writeCluster(
   captured: CapturedTree,
   { folder, places }: { folder: string; places: readonly TablespacePlace[] },
   options: CallOptions,
 ): Promise<void> {
-  await captured.extract(DATA, folder, options);
+  const names = (await captured.list(DATA, options)).map(({ path }) => path.slice(DATA.length + 1));
+  const only = names.filter((name) => name !== LAST).map((name) => `/${name}`);
+  await captured.extract(DATA, folder, { ...options, only });
   for (const { oid, place } of places) {
     await mkdir(place, { recursive: true, mode: 0o700 });
     await captured.extract(`${TABLESPACES}/${oid}`, place, options);
@@ -116,6 +131,12 @@ export async function writeCluster(
   const lines = places.map(({ oid, place }) => `${oid} ${place.replaceAll(/[\n\r\\]/g, "\\$&")}\n`);
   if (lines.length > 0) await writeFile(join(folder, "tablespace_map"), lines.join(""), { mode: 0o600 });
   await removeLeftovers(folder);
+}
+
+/** Writes the last files into a folder that `writeCluster` has written, so that a server can be started on it. @throws SOURCES_DAMAGED */
+export async function completeCluster(captured: CapturedTree, folder: string, options: CallOptions): Promise<void> {
+  await captured.extract(`${DATA}/${LAST}`, join(folder, LAST), options);
+  await requirePlain(folder, join(folder, LAST));
 }
 
 /** A link in a capture that is not ours would lead what is written here to elsewhere. @throws SOURCES_DAMAGED */
@@ -150,27 +171,6 @@ function targetFolder(given: string | undefined, configured: string | undefined,
     what: "restoring a cluster",
     reason: "nothing says where to: name an empty folder with --target, or --set data-folder=PATH",
   });
-}
-
-/** @returns where what was there is now @throws SOURCES_TARGET_RUNNING, SOURCES_TARGET_NOT_EMPTY */
-async function makeRoom(folders: readonly string[], { overwrite }: { overwrite: boolean }): Promise<string[]> {
-  for (const folder of folders) {
-    if ((await runningServer(folder)) !== undefined) throw sourcesError("SOURCES_TARGET_RUNNING", { target: folder });
-    await requireEmptyFolderOr(folder, { overwrite });
-  }
-  const former: string[] = [];
-  for (const folder of folders) {
-    const names = (await readdir(folder).catch(ifAbsent)) ?? [];
-    if (names.length > 0) former.push(...(await setAside([folder])));
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  }
-  return former;
-}
-
-async function requireEmptyFolderOr(folder: string, { overwrite }: { overwrite: boolean }): Promise<void> {
-  const parent = await lstat(dirname(folder)).catch(ifAbsent);
-  if (parent === undefined) return;
-  if ((await lstat(folder).catch(ifAbsent)) !== undefined) await requireEmptyFolder(folder, { overwrite });
 }
 
 /** Under names that no server reads: they name the original's folders. */

@@ -1,0 +1,26 @@
+/** What a restore sets for itself. */
+import { z } from "zod";
+import { sourcesError } from "../errors.ts";
+
+/** Where a restore has nothing to set. */
+export const NO_SETTINGS = z.strictObject({});
+
+/**
+ * @param schema knows just what a restore may set: what has no effect must not be taken in silence
+ * @param source for messages
+ * @throws SOURCES_SETTINGS
+ */
+export function restoreSettings<T>(
+  schema: z.ZodType<T>,
+  given: Readonly<Record<string, unknown>> | undefined,
+  source: string,
+): T {
+  const parsed = schema.safeParse(given ?? {});
+  if (parsed.success) return parsed.data;
+  throw sourcesError("SOURCES_SETTINGS", { source, reason: parsed.error.issues.map(sentence).join("; ") });
+}
+
+function sentence(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `a restore cannot set ${issue.keys.join(", ")}`;
+  return issue.path.length === 0 ? issue.message : `${issue.path.join(".")}: ${issue.message}`;
+}
