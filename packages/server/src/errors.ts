@@ -30,6 +30,7 @@ export const SERVER_ERRORS = {
     hint: "Send the file again.",
   },
   SERVER_BUSY: { kind: "unavailable", message: "too much at once: {what}", transient: true },
+  SERVER_HASHING: { kind: "unavailable", message: "the thread that hashes has died: {reason}", transient: true },
   SERVER_ENDING: { kind: "unavailable", message: "the server is about to end", transient: true },
   SERVER_TRASH_BUSY: { kind: "unavailable", message: "the file is being destroyed just now", transient: true },
 

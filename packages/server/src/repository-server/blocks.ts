@@ -10,12 +10,16 @@ const KEPT_BLOCKS = 128;
 
 const kept: Buffer[] = [];
 
-/** With whatever is in it. Only full blocks are used again: a small body must not hold a large one. */
+/**
+ * With whatever is in it. Only full blocks are used again, and lie in shared memory, where another thread can hash them: a small
+ * body must not hold a large one.
+ */
 export function takeBlock(bytes = BLOCK_BYTES): Buffer {
-  return (bytes === BLOCK_BYTES ? kept.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
+  if (bytes !== BLOCK_BYTES) return Buffer.allocUnsafeSlow(bytes);
+  return kept.pop() ?? Buffer.from(new SharedArrayBuffer(BLOCK_BYTES));
 }
 
-/** For the next one to take. Nobody may read or write it any more, the system included: who is not sure just drops it. */
+/** For the next one to take. Nobody may read or write it any more, other threads and the system included: who is not sure just drops it. */
 export function giveBlock(block: Buffer): void {
   if (block.length === BLOCK_BYTES && kept.length < KEPT_BLOCKS) kept.push(block);
 }

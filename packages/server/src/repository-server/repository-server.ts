@@ -11,6 +11,7 @@ import type { Client } from "./clients-file.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { type CertificateFiles, HttpListener } from "./http-listener.ts";
 import { Ledger, type LedgerKey } from "./ledger.ts";
+import { HashThread } from "./hash-thread.ts";
 import { type ListenAddress, formatListenAddress, isLoopback } from "./listen-address.ts";
 import { type Gauge, Metrics } from "./metrics.ts";
 import { PlanRegistry, type PlanRules } from "./plan-registry.ts";
@@ -207,8 +208,10 @@ async function prepare(options: RepositoryServerOptions): Promise<Parts> {
     if (authenticator === undefined) throw serverError("SERVER_CREDENTIALS");
     return authenticator.authenticate(header);
   };
-  const handler = new RequestHandler({ service, plans, authenticate, metrics, log, idleMs });
+  const hashing = new HashThread();
+  const handler = new RequestHandler({ service, plans, authenticate, hashing, metrics, log, idleMs });
   const close = async (): Promise<void> => {
+    await hashing.close();
     await places.close();
     ledger.close();
   };

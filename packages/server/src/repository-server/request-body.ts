@@ -9,8 +9,8 @@ export interface BodyRequest {
   /** How long the client may pause. */
   readonly idleMs: number;
   readonly signal: AbortSignal;
-  /** Called with each piece as it comes. It is only valid during the call. */
-  readonly onPiece: (piece: Uint8Array) => void;
+  /** Called with the length of each piece as it comes. */
+  readonly onBytes: (count: number) => void;
 }
 
 export class RequestBody {
@@ -97,9 +97,9 @@ export class RequestBody {
   #take(piece: Buffer): void {
     this.#idle.touch();
     this.#total += piece.length;
-    const { sizeBytes: length, onPiece } = this.#request;
+    const { sizeBytes: length, onBytes } = this.#request;
     if (this.#total > length) return this.#fail(serverError("SERVER_BAD_LENGTH", { length, actual: this.#total }));
-    onPiece(piece);
+    onBytes(piece.length);
     this.#fill(piece, 0);
     if (this.#isFull()) this.#stream.pause();
     if (this.#isReady()) this.#wakeUp();
@@ -109,7 +109,8 @@ export class RequestBody {
   #fill(piece: Buffer, from: number): void {
     this.#filling ??= takeBlock(this.#blockBytes);
     const to = Math.min(piece.length, from + this.#blockBytes - this.#used);
-    this.#filling.set(to - from === piece.length ? piece : piece.subarray(from, to), this.#used);
+    // `set` would copy byte by byte into shared memory.
+    piece.copy(this.#filling, this.#used, from, to);
     this.#used += to - from;
     this.#rest = to < piece.length ? piece : undefined;
     this.#restFrom = to;

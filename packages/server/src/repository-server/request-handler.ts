@@ -7,6 +7,7 @@ import type { AccessEntry, AccessLog } from "./access-log.ts";
 import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
 import { type KeyChange, keyChangeOf } from "./key-changes.ts";
+import type { HashThread } from "./hash-thread.ts";
 import type { LedgerKey } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PlanEvent, PlanRequests, PlanTarget } from "./plan-requests.ts";
@@ -40,6 +41,7 @@ export interface HandlerParts {
   readonly plans?: PlanRequests | undefined;
   /** @throws SERVER_CREDENTIALS, SERVER_BUSY */
   readonly authenticate: (authorization: string | undefined) => Promise<Client>;
+  readonly hashing: HashThread;
   readonly metrics: Metrics;
   readonly log: AccessLog | undefined;
   /** How long a client may take for the next piece of an upload or a download. */
@@ -103,7 +105,8 @@ export class RequestHandler {
     const address = request.socket?.remoteAddress ?? "";
     const findings: Findings = { address, signal: controller.signal, receivedBytes: 0, sentBytes: 0 };
     this.#active.add(controller);
-    response.on("close", () => controller.abort(serverError("SERVER_CUT")));
+    // Of most requests nobody is left to be told, and an error with its stack costs more than an answer.
+    response.on("close", () => this.#active.has(controller) && controller.abort(serverError("SERVER_CUT")));
     // What is wrong with a stream shows where it is read or written.
     request.on("error", () => {});
     response.on("error", () => {});
@@ -225,13 +228,13 @@ export class RequestHandler {
     key: LedgerKey,
     findings: Findings,
   ): Promise<void> {
-    const { service } = this.#parts;
+    const { service, hashing } = this.#parts;
     const ifAbsent = request.headers["if-none-match"] === "*";
     const sizeBytes = lengthOf(request, key.type);
     const onBytes = (count: number): void => {
       findings.receivedBytes += count;
     };
-    const upload = new Upload(request, { key, sizeBytes, idleMs, signal, onBytes });
+    const upload = new Upload(request, { key, sizeBytes, idleMs, signal, hashing, onBytes });
     try {
       await service.save(client, key, upload, { signal, ifAbsent });
     } catch (error) {

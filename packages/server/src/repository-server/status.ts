@@ -31,6 +31,7 @@ const ANSWERS: Readonly<Record<string, { status: number; headers?: Readonly<Reco
   SERVER_CUT: { status: 400 },
   SERVER_REPLAY: { status: 503, headers: RETRY_AFTER },
   SERVER_BUSY: { status: 503, headers: RETRY_AFTER },
+  SERVER_HASHING: { status: 503, headers: RETRY_AFTER },
   SERVER_ENDING: { status: 503, headers: RETRY_AFTER },
   SERVER_TRASH_BUSY: { status: 503, headers: RETRY_AFTER },
   SERVER_CREDENTIALS: { status: 401, headers: { "WWW-Authenticate": 'Basic realm="holdfast", charset="UTF-8"' } },

@@ -2,12 +2,12 @@
  * The body of an upload on its way to a backend. Its last block is held back until the hash of all is known to be right: a backend
  * was told the size, so without it no file can become visible.
  */
-import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { ByteSource, FileKey } from "@holdfast/storage";
 import { bytesSource } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import { BLOCK_BYTES } from "./blocks.ts";
+import type { HashThread } from "./hash-thread.ts";
 import { RequestBody } from "./request-body.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -16,6 +16,8 @@ export interface UploadRequest {
   readonly sizeBytes: number;
   readonly idleMs: number;
   readonly signal: AbortSignal;
+  /** Where bodies of more than a block are hashed. */
+  readonly hashing: HashThread;
   /** Called with the length of each chunk that comes. */
   readonly onBytes: (count: number) => void;
 }
@@ -40,8 +42,7 @@ export class Upload implements ByteSource {
   async source(): Promise<ByteSource> {
     if (this.sizeBytes >= BLOCK_BYTES) return this;
     this.#open();
-    const { onBytes } = this.#request;
-    const body = this.#body((piece) => onBytes(piece.length));
+    const body = this.#body();
     try {
       // It is all in one block, which is not used again.
       const whole = (await body.next()) ?? new Uint8Array(0);
@@ -69,30 +70,34 @@ export class Upload implements ByteSource {
     this.#state = "open";
   }
 
-  #body(onPiece: (piece: Uint8Array) => void): RequestBody {
-    const { sizeBytes, idleMs, signal } = this.#request;
-    return new RequestBody(this.#stream, { sizeBytes, idleMs, signal, onPiece });
+  #body(): RequestBody {
+    const { sizeBytes, idleMs, signal, onBytes } = this.#request;
+    return new RequestBody(this.#stream, { sizeBytes, idleMs, signal, onBytes });
   }
 
+  /** A block is hashed on another thread while the backend writes it, and while the next one fills. */
   async *#blocks(): AsyncGenerator<Uint8Array> {
-    const { onBytes } = this.#request;
-    const digest = createHash("sha256");
-    const body = this.#body((piece) => {
-      onBytes(piece.length);
-      digest.update(piece);
-    });
+    const digest = this.#request.hashing.begin();
+    const body = this.#body();
     let left = this.sizeBytes;
     let isConsumed = false;
+    let hashed: Promise<void> | undefined;
     try {
-      for (;;) {
+      while (left > 0) {
         const block = await body.next();
-        left -= block?.length ?? 0;
-        if (left === 0) this.#requireName(digest.digest("hex"));
-        if (block !== undefined) yield block;
-        isConsumed = left === 0;
-        if (isConsumed) return;
+        if (block === undefined) return;
+        left -= block.length;
+        if (left === 0) this.#requireName(await digest.finish(block));
+        else hashed = digest.update(block);
+        // It may fail while nobody waits for it; the next round sees that.
+        hashed?.catch(() => {});
+        yield block;
+        // The backend is done with the block, and it is about to be used again.
+        await hashed;
       }
+      isConsumed = true;
     } finally {
+      if (!isConsumed) digest.drop();
       body.stop(isConsumed);
     }
   }
