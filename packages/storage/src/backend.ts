@@ -99,6 +99,26 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+export interface PeekOptions extends CallOptions {
+  /** The part that is wanted; default: the whole file. */
+  readonly range?: ByteRange | undefined;
+  /** More than that does not come along. */
+  readonly maxBytes: number;
+}
+
+/** A file that was looked at. */
+export interface PeekedFile {
+  readonly info: FileInfo;
+  /** What was wanted, in memory of its own. Absent where that is too much, or reaches past the end of the file. */
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Facts of one file, and its bytes where they are few; `undefined` when it does not exist. */
+export type PeekFile = (key: FileKey, options: PeekOptions) => Promise<PeekedFile | undefined>;
+
+/** As `Backend.list`, many files at a time; none of the arrays need be full. */
+export type ListBatches = (type: FileType, options: CallOptions) => AsyncIterable<readonly FileInfo[]>;
+
 export interface LoadOptions extends CallOptions {
   /**
    * Memory, also shared, of exactly the length of the range. A backend that can may read into it and hand it over as the only
@@ -205,6 +225,12 @@ export interface Backend {
 
   /** Where `capabilities.warmUp` says so. */
   readonly requestWarm?: RequestWarm | undefined;
+
+  /** Only in places where it costs less than `stat` and `load` do. */
+  readonly peek?: PeekFile | undefined;
+
+  /** Only in places where it costs less than `list` does. */
+  readonly listBatches?: ListBatches | undefined;
 
   /** Only in places that can do better than a copy. */
   readonly move?: MoveFiles | undefined;

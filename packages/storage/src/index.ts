@@ -7,8 +7,11 @@ export type {
   FileInfo,
   FileKey,
   FileType,
+  ListBatches,
   LoadOptions,
   PauseCalls,
+  PeekedFile,
+  PeekOptions,
   RemoveOptions,
   RetentionOutcome,
   RetentionWish,
@@ -42,6 +45,7 @@ export { IdleTimer } from "./http/idle-timer.ts";
 export { FILE_TYPES, assertKey, folderOf, isFileName, pathOf } from "./keys.ts";
 export { assertKnownOption, isKnownOption } from "./options.ts";
 export { type Location, NO_SURROUNDINGS, type Surroundings, openBackend, parseLocation } from "./location.ts";
+export { FileThreads } from "./local/file-threads.ts";
 export { LocalBackend, openLocal } from "./local/local-backend.ts";
 export { assertNothingWasHere, rememberPlace } from "./local/known-places.ts";
 export { type StaleOptions, removeStaleTemporaries } from "./local/temporaries.ts";

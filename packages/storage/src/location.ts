@@ -2,6 +2,7 @@
 import type { Backend } from "./backend.ts";
 import { azureLocation } from "./azure/azure-location.ts";
 import { storageError } from "./errors.ts";
+import type { FileThreads } from "./local/file-threads.ts";
 import { localLocation, localUrlLocation } from "./local/local-location.ts";
 import { rcloneLocation } from "./rclone/rclone-location.ts";
 import { restLocation } from "./rest/rest-location.ts";
@@ -19,7 +20,13 @@ export interface Location {
    * loaded.
    * @throws STORAGE_NO_CREDENTIALS, STORAGE_INVALID_OPTION, and what connecting throws
    */
-  open(surroundings: Surroundings): Promise<Backend>;
+  open(surroundings: Surroundings, parts?: OpenParts): Promise<Backend>;
+}
+
+/** What several backends of a process may share. */
+export interface OpenParts {
+  /** For local folders. Default: none, which costs less for a process that stores few files. */
+  readonly fileThreads?: FileThreads;
 }
 
 /** What a backend may know of the process and its user. Only the command line reads these from the process itself. */

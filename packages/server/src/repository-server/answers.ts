@@ -43,6 +43,13 @@ export async function sendFile(
   }
 }
 
+/** Writes few bytes that nobody else needs, and ends the answer: together they go by one call. */
+export function sendWhole(response: ServerResponse, bytes: Uint8Array, { signal, onBytes }: SendOptions): void {
+  signal.throwIfAborted();
+  onBytes(bytes.length);
+  response.end(bytes);
+}
+
 /** Writes bytes that are in memory. @throws SERVER_STALLED */
 export async function sendPieces(response: ServerResponse, bytes: Uint8Array, options: SendOptions): Promise<void> {
   for (let offset = 0; offset < bytes.length; offset += BLOCK_BYTES) {
@@ -53,14 +60,16 @@ export async function sendPieces(response: ServerResponse, bytes: Uint8Array, op
 /** In version 1 names, in version 2 also sizes, and when each came. */
 export async function sendList(
   response: ServerResponse,
-  files: AsyncIterable<FileInfo>,
+  files: AsyncIterable<readonly FileInfo[]>,
   version: 1 | 2,
   options: SendOptions,
 ): Promise<void> {
+  const written = version === 1 ? namesOf : entriesOf;
   let text = "[";
   let isFirst = true;
-  for await (const file of files) {
-    text += `${isFirst ? "" : ","}${JSON.stringify(version === 1 ? file.name : entryOf(file))}`;
+  for await (const some of files) {
+    if (some.length === 0) continue;
+    text += isFirst ? written(some) : `,${written(some)}`;
     isFirst = false;
     if (text.length < LIST_BUFFER) continue;
     await send(response, Buffer.from(text), options);
@@ -69,8 +78,14 @@ export async function sendList(
   await send(response, Buffer.from(`${text}]`), options);
 }
 
-function entryOf({ name, sizeBytes, receivedAtMs }: FileInfo): Readonly<Record<string, string | number | undefined>> {
-  return { name, size: sizeBytes, received: receivedAtMs };
+/** As JSON, without the brackets. */
+function namesOf(files: readonly FileInfo[]): string {
+  return JSON.stringify(files.map(({ name }) => name)).slice(1, -1);
+}
+
+function entriesOf(files: readonly FileInfo[]): string {
+  const entries = files.map(({ name, sizeBytes, receivedAtMs }) => ({ name, size: sizeBytes, received: receivedAtMs }));
+  return JSON.stringify(entries).slice(1, -1);
 }
 
 /** Resolves when the bytes are with the system, so that their memory may be used again; of small ones that is not waited for. */
@@ -86,6 +101,13 @@ async function send(response: ServerResponse, bytes: Uint8Array, options: SendOp
   promise.catch(() => {});
   if (hasRoom && bytes.length < BLOCK_BYTES) return;
   await withinTime(promise, idleMs, signal);
+}
+
+/** Part of a file as a range header names it by both ends; `undefined` for what depends on the size, and for no part. */
+export function rangeOf(header: string | undefined): { readonly offset: number; readonly length: number } | undefined {
+  const [, first = "", last = ""] = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(header ?? "") ?? [];
+  const [from, to] = [Number(first), Number(last) + 1];
+  return last === "" || from >= to ? undefined : { offset: from, length: to - from };
 }
 
 /** What a range header asks for. */

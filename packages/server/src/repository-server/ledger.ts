@@ -135,7 +135,7 @@ export class Ledger {
       if (changes === 0) return false;
       // Locks have a limit of their own: who has no room left must still be able to read.
       if (key.type === "lock") return true;
-      const used = this.usageOf(client);
+      const used = quotaBytes === undefined ? 0 : this.usageOf(client);
       if (quotaBytes !== undefined && used + sizeBytes > quotaBytes) {
         throw serverError("SERVER_QUOTA", { quota: quotaBytes, used, length: sizeBytes });
       }

@@ -126,8 +126,8 @@ export class PlanService {
       }
       return found;
     }
-    for await (const { name, sizeBytes } of this.#service.list(client, repository, type, { signal })) {
-      if (names.has(name)) found.push({ type, name, sizeBytes });
+    for await (const files of this.#service.list(client, repository, type, { signal })) {
+      for (const { name, sizeBytes } of files) if (names.has(name)) found.push({ type, name, sizeBytes });
     }
     if (found.length !== names.size) throw serverError("SERVER_PLAN_FILE", { type, count: names.size - found.length });
     return found;

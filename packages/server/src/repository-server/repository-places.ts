@@ -1,7 +1,14 @@
 /** Where the repositories of a server lie: all below one place of any kind that Holdfast can open. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Backend, type RetryOptions, type Surroundings, composeBackend, parseLocation } from "@holdfast/storage";
+import {
+  type Backend,
+  FileThreads,
+  type RetryOptions,
+  type Surroundings,
+  composeBackend,
+  parseLocation,
+} from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import { isRepositoryName } from "./request-path.ts";
 
@@ -25,6 +32,7 @@ export class RepositoryPlaces {
   readonly #root: string;
   readonly #localRoot: string | undefined;
   readonly #surroundings: Surroundings;
+  readonly #fileThreads = new FileThreads();
   readonly #open = new Map<string, Promise<Backend>>();
 
   /** @throws SERVER_NO_ROOT, SERVER_NO_STATE, and what `parseLocation` throws */
@@ -69,11 +77,12 @@ export class RepositoryPlaces {
     const all = await Promise.allSettled(this.#open.values());
     this.#open.clear();
     for (const outcome of all) if (outcome.status === "fulfilled") await outcome.value.close();
+    await this.#fileThreads.close();
   }
 
   async #openNew(repository: string): Promise<Backend> {
     const place = repository === "" ? this.#root : `${this.#root}/${repository}`;
-    const backend = await parseLocation(place).open(this.#surroundings);
+    const backend = await parseLocation(place).open(this.#surroundings, { fileThreads: this.#fileThreads });
     return composeBackend(backend, { maxConcurrency: MAX_CALLS, retry: RETRY });
   }
 }

@@ -3,7 +3,16 @@
  * knows nothing of it.
  */
 import { isHoldfastError } from "@holdfast/base";
-import { type Backend, type CallOptions, type Clock, type FileInfo, type FileType, loadBytes } from "@holdfast/storage";
+import {
+  type Backend,
+  type CallOptions,
+  type Clock,
+  type FileInfo,
+  type FileType,
+  type PeekOptions,
+  type PeekedFile,
+  loadBytes,
+} from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import { type Client, requireUse } from "./clients-file.ts";
 import type { Ledger, LedgerKey } from "./ledger.ts";
@@ -60,7 +69,22 @@ export class RepositoryService {
     const backend = await this.#parts.places.open(key.repository);
     const info = this.#isHidden(key) ? undefined : await backend.stat(fileKey(key), { signal });
     if (info === undefined) throw serverError("SERVER_NO_FILE");
-    return { ...info, ...received(this.#receivedMs(key, info)) };
+    return this.#withTime(key, info);
+  }
+
+  /**
+   * As `stat`, for who is going to read the file: with its bytes, or those of the range, where they are few and come at no more
+   * cost.
+   * @throws SERVER_NO_FILE, SERVER_OTHER_REPOSITORY, SERVER_ROLE
+   */
+  async peek(client: Client, key: LedgerKey, options: PeekOptions): Promise<PeekedFile> {
+    requireUse(client, key.repository);
+    requireRight(client.role, "read", key.type);
+    const backend = await this.#parts.places.open(key.repository);
+    if (backend.peek === undefined) return { info: await this.stat(client, key, options), bytes: undefined };
+    const seen = this.#isHidden(key) ? undefined : await backend.peek(fileKey(key), options);
+    if (seen === undefined) throw serverError("SERVER_NO_FILE");
+    return { info: this.#withTime(key, seen.info), bytes: seen.bytes };
   }
 
   /** The backend to read a file from, when this client may. @throws SERVER_ROLE, SERVER_OTHER_REPOSITORY */
@@ -70,15 +94,20 @@ export class RepositoryService {
     return this.#parts.places.open(key.repository);
   }
 
-  /** All files of a type that were not removed. @throws SERVER_OTHER_REPOSITORY */
-  async *list(client: Client, repository: string, type: FileType, { signal }: CallOptions): AsyncGenerator<FileInfo> {
+  /** All files of a type that were not removed, some at a time. @throws SERVER_OTHER_REPOSITORY */
+  async *list(
+    client: Client,
+    repository: string,
+    type: FileType,
+    { signal }: CallOptions,
+  ): AsyncGenerator<readonly FileInfo[]> {
     requireUse(client, repository);
     requireRight(client.role, "look", type);
     const backend = await this.#parts.places.open(repository);
     const hidden = this.#parts.ledger.hiddenNames(repository, type);
-    for await (const info of backend.list(type, { signal })) {
-      if (hidden.has(info.name)) continue;
-      yield { ...info, ...received(this.#receivedMs({ repository, type, name: info.name }, info)) };
+    for await (const batch of backend.listBatches?.(type, { signal }) ?? oneByOne(backend.list(type, { signal }))) {
+      const shown = hidden.size === 0 ? batch : batch.filter(({ name }) => !hidden.has(name));
+      yield shown.map((info) => this.#withTime({ repository, type, name: info.name }, info));
     }
   }
 
@@ -259,8 +288,9 @@ export class RepositoryService {
   }
 
   /** The file's own time costs nothing; the ledger's has to be looked up. */
-  #receivedMs(key: LedgerKey, info: FileInfo): number | undefined {
-    return info.receivedAtMs ?? this.#parts.ledger.stored(key)?.receivedMs;
+  #withTime(key: LedgerKey, { name, sizeBytes, receivedAtMs }: FileInfo): FileInfo {
+    const receivedMs = receivedAtMs ?? this.#parts.ledger.stored(key)?.receivedMs;
+    return receivedMs === undefined ? { name, sizeBytes } : { name, sizeBytes, receivedAtMs: Math.floor(receivedMs) };
   }
 }
 
@@ -268,6 +298,6 @@ function fileKey({ type, name }: LedgerKey): { readonly type: FileType; readonly
   return { type, name };
 }
 
-function received(receivedMs: number | undefined): { readonly receivedAtMs?: number } {
-  return receivedMs === undefined ? {} : { receivedAtMs: Math.floor(receivedMs) };
+async function* oneByOne(files: AsyncIterable<FileInfo>): AsyncGenerator<readonly FileInfo[]> {
+  for await (const file of files) yield [file];
 }

@@ -4,7 +4,7 @@ import { isHoldfastError, messageOf } from "@holdfast/base";
 import type { FileType } from "@holdfast/storage";
 import { serverError } from "../errors.ts";
 import type { AccessEntry, AccessLog } from "./access-log.ts";
-import { type SendOptions, sendFile, sendList, spanOf } from "./answers.ts";
+import { type SendOptions, rangeOf, sendFile, sendList, sendWhole, spanOf } from "./answers.ts";
 import type { Client } from "./clients-file.ts";
 import { type KeyChange, keyChangeOf } from "./key-changes.ts";
 import type { HashThread } from "./hash-thread.ts";
@@ -32,6 +32,8 @@ const MAX_BYTES: Readonly<Partial<Record<FileType, number>>> = {
   lock: MIB / 4,
 };
 const MAX_SMALL_BYTES = MIB;
+/** What is read together with the size of the file. Less than a connection takes without saying that it is full. */
+const MAX_PEEKED_BYTES = 60 * 1024;
 const MAX_REQUESTS_OF_CLIENT = 256;
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "DELETE"]);
 
@@ -167,7 +169,7 @@ export class RequestHandler {
     if (request.method !== "GET" && request.method !== "HEAD") throw methodError(request);
     const version = (request.headers.accept ?? "").includes(LIST_V2) ? 2 : 1;
     const files = this.#parts.service.list(client, repository, type, { signal });
-    // The first file, or that there is none, shows whether the list can be made at all.
+    // The first files, or that there are none, shows whether the list can be made at all.
     const iterator = files[Symbol.asyncIterator]();
     const first = await iterator.next();
     response.setHeader("Content-Type", version === 2 ? LIST_V2 : LIST_V1);
@@ -210,16 +212,22 @@ export class RequestHandler {
     const { request, response, client, signal } = exchange;
     const { service } = this.#parts;
     const isRead = request.method === "GET";
-    const backend = isRead ? await service.reader(client, key) : undefined;
-    const { sizeBytes, receivedAtMs } = await service.stat(client, key, { signal });
+    const { range } = request.headers;
+    const { info, bytes } = isRead
+      ? await service.peek(client, key, { signal, range: rangeOf(range), maxBytes: MAX_PEEKED_BYTES })
+      : { info: await service.stat(client, key, { signal }), bytes: undefined };
+    const { sizeBytes, receivedAtMs } = info;
     response.setHeader("Accept-Ranges", "bytes");
     if (receivedAtMs !== undefined) response.setHeader("Holdfast-Received", String(receivedAtMs));
-    const span = spanOf(isRead ? request.headers.range : undefined, sizeBytes);
+    const span = spanOf(isRead ? range : undefined, sizeBytes);
     response.setHeader("Content-Type", "application/octet-stream");
     response.setHeader("Content-Length", String(span.to - span.from));
     if (span.isPart) response.setHeader("Content-Range", `bytes ${span.from}-${span.to - 1}/${sizeBytes}`);
     response.writeHead(span.isPart ? 206 : 200);
-    if (backend !== undefined) await sendFile(response, backend, { type: key.type, name: key.name }, span, exchange);
+    if (!isRead) return void response.end();
+    if (bytes?.length === span.to - span.from) return sendWhole(response, bytes, exchange);
+    const backend = await service.reader(client, key);
+    await sendFile(response, backend, { type: key.type, name: key.name }, span, exchange);
     response.end();
   }
 

@@ -16,8 +16,10 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  ListBatches,
   MoveFiles,
   PauseCalls,
+  PeekFile,
   RemoveOptions,
   RequestWarm,
   RetentionOutcome,
@@ -94,6 +96,22 @@ export class ConcurrencyBackend extends ForwardingBackend {
   override async *list(type: FileType, options: CallOptions): AsyncIterable<FileInfo> {
     if (type !== "lock") await this.#pause.pass(options);
     yield* this.inner.list(type, options);
+  }
+
+  get listBatches(): ListBatches | undefined {
+    const list = this.inner.listBatches?.bind(this.inner);
+    if (list === undefined) return undefined;
+    const pause = this.#pause;
+    return async function* (type, options) {
+      if (type !== "lock") await pause.pass(options);
+      yield* list(type, options);
+    };
+  }
+
+  get peek(): PeekFile | undefined {
+    const peek = this.inner.peek?.bind(this.inner);
+    if (peek === undefined) return undefined;
+    return (key, options) => this.#limited(key.type, options, () => peek(key, options));
   }
 
   override remove(key: FileKey, options: RemoveOptions): Promise<void> {

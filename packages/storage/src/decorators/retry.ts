@@ -16,7 +16,9 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  ListBatches,
   MoveFiles,
+  PeekFile,
   RemoveOptions,
   RequestWarm,
   RetentionOutcome,
@@ -71,31 +73,55 @@ export class RetryBackend extends ForwardingBackend {
     return this.#repeat("stat", textOf(key), options, () => this.inner.stat(key, options));
   }
 
-  /** Remembers the names that it has yielded, to yield none twice after a failure: some 100 bytes a file. */
   override async *list(type: FileType, options: CallOptions): AsyncGenerator<FileInfo> {
+    const one = async function* (entries: AsyncIterable<FileInfo>): AsyncGenerator<readonly FileInfo[]> {
+      for await (const entry of entries) yield [entry];
+    };
+    for await (const entries of this.#listed(type, options, () => one(this.inner.list(type, options)))) yield* entries;
+  }
+
+  get listBatches(): ListBatches | undefined {
+    const list = this.inner.listBatches?.bind(this.inner);
+    if (list === undefined) return undefined;
+    return (type, options) => this.#listed(type, options, () => list(type, options));
+  }
+
+  /** Remembers the names that it has yielded, to yield none twice after a failure: some 100 bytes a file. */
+  async *#listed(
+    type: FileType,
+    options: CallOptions,
+    list: () => AsyncIterable<readonly FileInfo[]>,
+  ): AsyncGenerator<readonly FileInfo[]> {
     const attempts = new Attempts("list", type, this.#options);
     const yielded = new Set<string>();
     for (;;) {
-      const entries = this.inner.list(type, options)[Symbol.asyncIterator]();
+      const batches = list()[Symbol.asyncIterator]();
       try {
         for (;;) {
-          const entry = await entries.next().catch(async (error: unknown) => {
+          const batch = await batches.next().catch(async (error: unknown) => {
             await attempts.afterFailure(error, options);
           });
-          if (entry === undefined) break;
-          if (entry.done === true) {
+          if (batch === undefined) break;
+          if (batch.done === true) {
             attempts.progress();
             return;
           }
-          if (yielded.has(entry.value.name)) continue;
+          const fresh = batch.value.filter(({ name }) => !yielded.has(name));
+          if (fresh.length === 0) continue;
           attempts.progress();
-          yielded.add(entry.value.name);
-          yield entry.value;
+          for (const { name } of fresh) yielded.add(name);
+          yield fresh;
         }
       } finally {
-        await entries.return?.();
+        await batches.return?.();
       }
     }
+  }
+
+  get peek(): PeekFile | undefined {
+    const peek = this.inner.peek?.bind(this.inner);
+    if (peek === undefined) return undefined;
+    return (key, options) => this.#repeat("load", textOf(key), options, () => peek(key, options));
   }
 
   override remove(key: FileKey, options: RemoveOptions): Promise<void> {

@@ -4,7 +4,16 @@
  * of all.
  */
 import { isHoldfastError } from "@holdfast/base";
-import type { Backend, ByteRange, FileKey, LoadOptions, MoveFiles, RequestWarm } from "../backend.ts";
+import type {
+  Backend,
+  ByteRange,
+  FileKey,
+  ListBatches,
+  LoadOptions,
+  MoveFiles,
+  PeekFile,
+  RequestWarm,
+} from "../backend.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { storageError } from "../errors.ts";
 import { ForwardingBackend } from "./forwarding.ts";
@@ -71,6 +80,15 @@ export class WarmUpBackend extends ForwardingBackend {
       if (warmth === "warming") this.#asked.add(key.name);
       return warmth;
     };
+  }
+
+  get listBatches(): ListBatches | undefined {
+    return this.inner.listBatches?.bind(this.inner);
+  }
+
+  /** Not where a file may lie in a cold class. */
+  get peek(): PeekFile | undefined {
+    return this.inner.capabilities.warmUp === undefined ? this.inner.peek?.bind(this.inner) : undefined;
   }
 
   get move(): MoveFiles | undefined {

@@ -13,14 +13,17 @@ import type {
   FileInfo,
   FileKey,
   FileType,
+  ListBatches,
   LoadOptions,
   MovableType,
   MoveOptions,
+  PeekFile,
   SaveOptions,
 } from "../backend.ts";
 import { storageError } from "../errors.ts";
 import { RESTIC_FILE_TYPES, assertKey, assertRange, folderOf, pathOf } from "../keys.ts";
 import { type FileCalls, systemCalls } from "./file-calls.ts";
+import type { FileThreads } from "./file-threads.ts";
 import { ignoreMissing } from "./folder-names.ts";
 import { fileInfo, listFiles } from "./list-files.ts";
 import { moveFiles } from "./move-files.ts";
@@ -28,7 +31,10 @@ import { readFile } from "./read-file.ts";
 import { saveFile, syncFolder } from "./save-file.ts";
 import { settleMsOf } from "./settling.ts";
 import { fromSystemError } from "./system-errors.ts";
-import { BodyFailure } from "../body-failure.ts";
+import { BodyFailure, chunksOf } from "../body-failure.ts";
+
+/** Bodies up to this size are stored as a whole by another thread, if there is one: that is cheaper than calls one by one. */
+const SMALL_BYTES = 128 * 1024;
 
 /** Modes of what is created: for the owner, and for the group as well when the group may read `config` (as restic does). */
 interface Modes {
@@ -39,6 +45,7 @@ interface Modes {
 export class LocalBackend implements Backend {
   readonly location: string;
   readonly #calls: FileCalls;
+  readonly #threads: FileThreads | undefined;
   #hasHardLinks = true;
   #modes: Promise<Modes> | undefined;
   #settleMs: number | undefined;
@@ -46,9 +53,10 @@ export class LocalBackend implements Backend {
   #folder: { readonly dev: number; readonly ino: number } | undefined;
 
   /** @param path the folder, absolute; see `openLocal` */
-  constructor(path: string, calls: FileCalls = systemCalls) {
+  constructor(path: string, calls: FileCalls = systemCalls, threads?: FileThreads) {
     this.location = path;
     this.#calls = calls;
+    this.#threads = threads;
   }
 
   /** `conditionalPut` turns false once the file system has shown that it has no hard links. */
@@ -88,13 +96,19 @@ export class LocalBackend implements Backend {
     const target = this.#path(key);
     signal.throwIfAborted();
     try {
-      if (ifAbsent && (await fileInfo(this.#calls, target, key.name)) !== undefined) {
+      const threads = body.sizeBytes <= SMALL_BYTES ? this.#threads : undefined;
+      // Spares writing what is there. To store a small file costs less than to look for it first: the end will tell.
+      if (ifAbsent && threads === undefined && (await fileInfo(this.#calls, target, key.name)) !== undefined) {
         throw storageError("STORAGE_EXISTS", { location: this.location, ...key });
       }
       const modes = await this.#modesOnce();
       if (this.#folder === undefined) await this.#noteFolder();
-      const request = { location: this.location, target, key, body, fileMode: modes.file, ifAbsent };
-      const save = () => saveFile(this.#calls, request, { signal });
+      const place = { location: this.location, target, key, fileMode: modes.file, ifAbsent };
+      const bytes = threads === undefined ? undefined : await bytesOf(key, body, signal);
+      const save = (): Promise<boolean> =>
+        threads === undefined || bytes === undefined
+          ? saveFile(this.#calls, { ...place, body }, { signal })
+          : threads.save({ kind: "save", ...place, bytes });
       const isAtomic = await save().catch(async (error: unknown) => {
         if (systemCode(error) !== "ENOENT") throw error;
         await this.#makeFoldersFor(key, modes.folder);
@@ -134,6 +148,43 @@ export class LocalBackend implements Backend {
     } catch (error) {
       throw this.#wrap(error, join(this.location, folderOf(type)));
     }
+  }
+
+  get listBatches(): ListBatches | undefined {
+    const threads = this.#threads;
+    if (threads === undefined) return undefined;
+    return (type, { signal }) => this.#batches(threads.list(this.location, type), type, signal);
+  }
+
+  async *#batches(
+    batches: AsyncIterable<readonly FileInfo[]>,
+    type: FileType,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly FileInfo[]> {
+    try {
+      signal.throwIfAborted();
+      for await (const files of batches) {
+        signal.throwIfAborted();
+        yield files;
+      }
+    } catch (error) {
+      throw this.#wrap(error, join(this.location, folderOf(type)));
+    }
+  }
+
+  get peek(): PeekFile | undefined {
+    const threads = this.#threads;
+    if (threads === undefined) return undefined;
+    return async (key, { range, maxBytes, signal }) => {
+      const path = this.#path(key);
+      assertRange(range);
+      signal.throwIfAborted();
+      try {
+        return await threads.peek({ kind: "peek", path, name: key.name, range, maxBytes });
+      } catch (error) {
+        throw this.#wrap(error, path);
+      }
+    };
   }
 
   async remove(key: FileKey, { signal }: CallOptions): Promise<void> {
@@ -260,7 +311,23 @@ export class LocalBackend implements Backend {
 /**
  * The repository in the folder `path` (made absolute). Touches nothing yet: whether a repository is there shows when its
  * `config` is loaded.
+ * @param threads which do small works as a whole; for a process that does many at once
  */
-export function openLocal(path: string): LocalBackend {
-  return new LocalBackend(resolve(path));
+export function openLocal(path: string, threads?: FileThreads): LocalBackend {
+  return new LocalBackend(resolve(path), systemCalls, threads);
+}
+
+/** A small body as a whole. @throws BodyFailure, STORAGE_BODY_SIZE, the signal's reason */
+async function bytesOf(key: FileKey, body: ByteSource, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = new Uint8Array(body.sizeBytes);
+  let actual = 0;
+  for await (const chunk of chunksOf(body)) {
+    signal.throwIfAborted();
+    if (actual + chunk.length <= bytes.length) bytes.set(chunk, actual);
+    actual += chunk.length;
+    if (actual > bytes.length) break;
+  }
+  signal.throwIfAborted();
+  if (actual !== bytes.length) throw storageError("STORAGE_BODY_SIZE", { ...key, expected: bytes.length, actual });
+  return bytes;
 }

@@ -16,9 +16,9 @@ export function localLocation(path: string): Location {
   return {
     scheme: "local",
     shown: path,
-    async open(surroundings) {
+    async open(surroundings, { fileThreads } = {}) {
       await assertVolume(resolve(path), volumeRule(surroundings));
-      return openLocal(path);
+      return openLocal(path, fileThreads);
     },
   };
 }
