@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 const SUFFIX_BYTES = 32;
 const END_OF_CHUNKS = "0\r\n\r\n";
@@ -39,6 +40,7 @@ export class LoadFiles {
 /** One client on one connection, with one request at a time. */
 export class LoadClient {
   readonly #socket: Socket;
+  readonly #isSecure: boolean;
   #head = "";
   /** Bytes of the body that are still to come; `undefined` while the head is read. */
   #left: number | undefined;
@@ -47,24 +49,24 @@ export class LoadClient {
   #bodyBytes = 0;
   #settle: { resolve: (bytes: number) => void; reject: (error: Error) => void } | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, authority: string | undefined) {
     const callback = (count: number, bytes: Uint8Array): boolean => {
       this.#take(Buffer.from(bytes.buffer, bytes.byteOffset, count));
       return true;
     };
-    this.#socket = connect({
-      port,
-      host: "127.0.0.1",
-      onread: { buffer: Buffer.allocUnsafeSlow(256 * 1024), callback },
-    });
+    const onread = { buffer: Buffer.allocUnsafeSlow(256 * 1024), callback };
+    const options = { port, host: "127.0.0.1", onread };
+    this.#socket = authority === undefined ? connect(options) : connectTls({ ...options, ca: authority });
+    this.#isSecure = authority !== undefined;
     this.#socket.setNoDelay(true);
     this.#socket.on("error", (error) => this.#settle?.reject(error));
     this.#socket.on("close", () => this.#settle?.reject(new Error("the server has closed the connection")));
   }
 
-  static async open(port: number): Promise<LoadClient> {
-    const client = new LoadClient(port);
-    await once(client.#socket, "connect");
+  /** @param authority over TLS, with a server whose certificate this one (PEM) has signed */
+  static async open(port: number, authority?: string): Promise<LoadClient> {
+    const client = new LoadClient(port, authority);
+    await once(client.#socket, client.#isSecure ? "secureConnect" : "connect");
     return client;
   }
 

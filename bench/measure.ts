@@ -74,8 +74,8 @@ export function highWaterMiB(pid: number | undefined): number {
   return kib === undefined ? 0 : Number(kib) / 1024;
 }
 
-/** All threads together, up to the last poll before the end. */
-function processorSeconds(pid: number | undefined): number {
+/** User and system time of all threads of a process up to now; 0 once it has ended. */
+export function processorSeconds(pid: number | undefined): number {
   // Behind the name of the program, which may hold anything: 11 fields, then user and system time.
   const fields = ofProcess(pid, "stat").split(") ").at(-1)?.split(" ") ?? [];
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND;

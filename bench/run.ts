@@ -35,6 +35,8 @@ const { values } = parseArgs({
     without: { type: "string", multiple: true, default: [] },
     report: { type: "string" },
     note: { type: "string" },
+    clients: { type: "string", multiple: true, default: ["1", "8", "50"] },
+    tls: { type: "boolean", default: false },
   },
 });
 for (const name of values.only ?? []) {
@@ -129,6 +131,10 @@ let text = rows.length > 0 ? writeReport(existing, { how, corpora, programs, row
 if (places !== undefined) {
   text = writeReport(text, { how, corpora: places.notes, programs: repositoryPrograms, rows: places.rows }, PLACES);
 }
-if (wanted("server")) text = writeSection(text ?? "", "servers", await serverSection({ runs, folder, how }));
+if (wanted("server")) {
+  const setting = { runs, folder, how, clients: values.clients.map(Number), overTls: values.tls };
+  const name = values.tls ? "servers-tls" : "servers";
+  text = writeSection(text ?? "", name, await serverSection(setting));
+}
 if (values.report === undefined || text === undefined) process.stdout.write(text ?? "");
 else writeFileSync(values.report, text);
