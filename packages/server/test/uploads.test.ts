@@ -88,7 +88,8 @@ describe("an upload", () => {
       const socket = await startUpload(served.server.url, path, size, bytes.subarray(0, size - 1));
       await sleep(100);
       socket.destroy();
-      await expect.poll(() => served.log.find(({ error }) => error?.code === "SERVER_CUT")).toBeDefined();
+      const isNoted = (): unknown => served.log.find(({ error }) => error?.code === "SERVER_CUT");
+      await expect.poll(isNoted, { timeout: 10_000 }).toBeDefined();
       expect((await served.ask("append-only", "HEAD", path)).status).toBe(404);
       expect(await hiddenFiles(served)).toEqual([]);
       expect((await put(served, "append-only", "pack", size)).status).toBe(200);
