@@ -15,7 +15,7 @@ import {
   columnsOf,
   failureOf,
 } from "./file-tasks.ts";
-import { listFiles } from "./list-files.ts";
+import { listFileBatches } from "./list-files.ts";
 import { saveFile } from "./save-file.ts";
 
 /** So many files of a list go with one message. */
@@ -23,7 +23,7 @@ const LISTED_AT_ONCE = 256;
 
 /** Nothing here can be aborted: a task is short, or waits for a device. */
 const { signal } = new AbortController();
-const lists = new Map<number, AsyncGenerator<FileInfo>>();
+const lists = new Map<number, AsyncGenerator<readonly FileInfo[]>>();
 
 function peek({ path, name, range, maxBytes }: PeekTask): PeekAnswer | undefined {
   let fd: number;
@@ -55,7 +55,7 @@ function peek({ path, name, range, maxBytes }: PeekTask): PeekAnswer | undefined
 }
 
 async function goOn({ list, root, type, isOver }: ListTask): Promise<ListedFiles> {
-  const files = lists.get(list) ?? listFiles(blockingCalls, root, type, { signal });
+  const files = lists.get(list) ?? listFileBatches(blockingCalls, root, type, { signal });
   lists.delete(list);
   const some: FileInfo[] = [];
   if (isOver) {
@@ -65,7 +65,7 @@ async function goOn({ list, root, type, isOver }: ListTask): Promise<ListedFiles
   while (some.length < LISTED_AT_ONCE) {
     const next = await files.next();
     if (next.done === true) return columnsOf(some, true);
-    some.push(next.value);
+    some.push(...next.value);
   }
   lists.set(list, files);
   return columnsOf(some, false);

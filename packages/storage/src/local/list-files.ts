@@ -8,20 +8,30 @@ import { ignoreMissing, namesIn } from "./folder-names.ts";
 /** How many `stat` calls are under way at once: enough to keep the thread pool busy, which then takes 4 µs a file. */
 const BATCH = 64;
 
-/**
- * Yields what is in the folder of `type` below `root`. Foreign names are skipped, also packs in a folder that is not theirs,
- * and files that vanish meanwhile. A missing folder is an empty one.
- * @throws system errors as they are
- */
+/** As `listFileBatches`, one by one. */
 export async function* listFiles(
   calls: FileCalls,
   root: string,
   type: FileType,
-  { signal }: CallOptions,
+  options: CallOptions,
 ): AsyncGenerator<FileInfo> {
+  for await (const infos of listFileBatches(calls, root, type, options)) yield* infos;
+}
+
+/**
+ * Yields what is in the folder of `type` below `root`, some files at a time. Foreign names are skipped, also packs in a folder that
+ * is not theirs, and files that vanish meanwhile. A missing folder is an empty one.
+ * @throws system errors as they are
+ */
+export async function* listFileBatches(
+  calls: FileCalls,
+  root: string,
+  type: FileType,
+  { signal }: CallOptions,
+): AsyncGenerator<readonly FileInfo[]> {
   signal.throwIfAborted();
   if (type === "config") {
-    yield* infosOf(calls, root, ["config"], () => "");
+    yield await infosOf(calls, root, ["config"], () => "");
     return;
   }
   const folder = join(root, folderOf(type));
@@ -40,28 +50,28 @@ async function* listFolder(
   folder: string,
   isOurs: (name: string) => boolean,
   signal: AbortSignal,
-): AsyncGenerator<FileInfo> {
+): AsyncGenerator<readonly FileInfo[]> {
   let batch: string[] = [];
   for await (const name of namesIn(folder)) {
     if (!isOurs(name)) continue;
     batch.push(name);
     if (batch.length < BATCH) continue;
     signal.throwIfAborted();
-    yield* infosOf(calls, folder, batch);
+    yield await infosOf(calls, folder, batch);
     batch = [];
   }
   signal.throwIfAborted();
-  yield* infosOf(calls, folder, batch);
+  yield await infosOf(calls, folder, batch);
 }
 
-async function* infosOf(
+async function infosOf(
   calls: FileCalls,
   folder: string,
   entries: readonly string[],
   nameOf: (entry: string) => string = (entry) => entry,
-): AsyncGenerator<FileInfo> {
-  const found = await Promise.all(entries.map((entry) => fileInfo(calls, join(folder, entry), nameOf(entry))));
-  for (const info of found) if (info !== undefined) yield info;
+): Promise<readonly FileInfo[]> {
+  const found = await Promise.all(entries.map((entry) => fileInfo(calls, `${folder}/${entry}`, nameOf(entry))));
+  return found.filter((info) => info !== undefined);
 }
 
 /** Facts of the file at `path`; `undefined` when there is none. The time is that of the last write. */
