@@ -31,7 +31,14 @@ export function servers(): readonly Server[] {
     command: (root, port, certificate) => ({
       program: process.execPath,
       args: [
-        ...[entry, "serve", "repository", root, "--anonymous", "admin", "--listen", `127.0.0.1:${port}`],
+        entry,
+        "serve",
+        "repository",
+        root,
+        "--anonymous",
+        "admin",
+        "--listen",
+        `127.0.0.1:${port}`,
         ...given(certificate, ({ cert, key }) => ["--tls-certificate", cert, "--tls-key", key]),
       ],
     }),
@@ -43,7 +50,13 @@ export function servers(): readonly Server[] {
     command: (root, port, certificate) => ({
       program: "rclone",
       args: [
-        ...["serve", "restic", root, "--addr", `127.0.0.1:${port}`, "--config", "/dev/null"],
+        "serve",
+        "restic",
+        root,
+        "--addr",
+        `127.0.0.1:${port}`,
+        "--config",
+        "/dev/null",
         ...given(certificate, ({ cert, key }) => ["--cert", cert, "--key", key]),
       ],
     }),
@@ -55,7 +68,11 @@ export function servers(): readonly Server[] {
     command: (root, port, certificate) => ({
       program: "rest-server",
       args: [
-        ...["--path", root, "--listen", `127.0.0.1:${port}`, "--no-auth"],
+        "--path",
+        root,
+        "--listen",
+        `127.0.0.1:${port}`,
+        "--no-auth",
         ...given(certificate, ({ cert, key }) => ["--tls", "--tls-cert", cert, "--tls-key", key]),
       ],
     }),

@@ -1,35 +1,31 @@
-/** A server in a process of its own, so that it can be killed and its memory be measured. */
+/** A server in a process of its own, as it was built, so that it can be killed and its memory be measured. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { afterTest } from "./test-server.ts";
 
-/** Starts one on a free port. `maxRssKib` asks for the most memory that it has had so far. It ends with the test. */
+const PROGRAM = fileURLToPath(new URL("../../cli/bin/holdfast.cjs", import.meta.url));
+
+/** Starts one on a free port. `maxRssKib` tells the most memory that it has had so far. It ends with the test. */
 export async function startProcess(
   root: string,
   clientsFile: string,
 ): Promise<{ child: ChildProcess; url: string; maxRssKib: () => Promise<number> }> {
-  const program = `
-    const { RepositoryServer } = await import(${JSON.stringify(new URL("../src/repository-server/repository-server.ts", import.meta.url).href)});
-    const { NO_SURROUNDINGS } = await import(${JSON.stringify(new URL("../../storage/src/location.ts", import.meta.url).href)});
-    const server = await RepositoryServer.start({
-      root: process.argv[1], access: { clientsFile: process.argv[2] }, surroundings: NO_SURROUNDINGS,
-      listen: { host: "127.0.0.1", port: 0 },
-    });
-    process.on("SIGUSR2", () => process.stdout.write(JSON.stringify({ rss: process.resourceUsage().maxRSS }) + "\\n"));
-    process.stdout.write(JSON.stringify({ url: server.url }) + "\\n");
-  `;
-  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", program, root, clientsFile];
-  const child = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "inherit"] });
+  const args = ["serve", "repository", root, "--clients", clientsFile, "--listen", "127.0.0.1:0"];
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   afterTest(async () => void child.kill("SIGKILL"));
-  const answer = async (): Promise<Record<string, unknown>> => {
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
-    return JSON.parse(line.toString()) as Record<string, unknown>;
-  };
-  const { url } = await answer();
-  const maxRssKib = async (): Promise<number> => {
-    const asked = answer();
-    child.kill("SIGUSR2");
-    return Number((await asked)["rss"]);
-  };
-  return { child, url: String(url), maxRssKib };
+  const said: string[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    said.push(line);
+    const url = / at (http:\S+)/.exec(line)?.[1];
+    if (url === undefined) continue;
+    child.stderr.resume();
+    const maxRssKib = async (): Promise<number> => {
+      const status = await readFile(`/proc/${child.pid}/status`, "utf8");
+      return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
+    };
+    return { child, url, maxRssKib };
+  }
+  throw new Error(`the server does not start: ${said.join("\n")}`);
 }

@@ -23,7 +23,9 @@ export const blockingCalls: FileCalls = {
   fchmod: async (fd, mode) => fchmodSync(fd, mode),
   close: async (fd) => closeSync(fd),
   stat: async (path) => statSync(path),
-  mkdir: async (path, mode) => void mkdirSync(path, { mode }),
+  mkdir: async (path, mode) => {
+    mkdirSync(path, { mode });
+  },
   link: async (from, to) => linkSync(from, to),
   rename: async (from, to) => renameSync(from, to),
   unlink: async (path) => unlinkSync(path),

@@ -32,6 +32,8 @@ interface Thread {
   readonly worker: Worker;
   /** In the order of the answers to come. */
   readonly waiting: Waiting[];
+  /** Its first answer: until then it is slow because it starts, and another one would not be any faster. */
+  readyMs: number | undefined;
 }
 
 export class FileThreads {
@@ -78,7 +80,8 @@ export class FileThreads {
       if (idlest === undefined || thread.waiting.length < idlest.waiting.length) idlest = thread;
     }
     if (idlest === undefined) return this.#start();
-    const waitedMs = performance.now() - (idlest.waiting[0]?.sinceMs ?? Number.POSITIVE_INFINITY);
+    const { readyMs = Number.POSITIVE_INFINITY, waiting } = idlest;
+    const waitedMs = performance.now() - Math.max(readyMs, waiting[0]?.sinceMs ?? Number.POSITIVE_INFINITY);
     return waitedMs > SLOW_MS && this.#threads.length < MOST_THREADS ? this.#start() : idlest;
   }
 
@@ -104,13 +107,16 @@ export class FileThreads {
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
-    const thread: Thread = { worker, waiting: [] };
+    const thread: Thread = { worker, waiting: [], readyMs: undefined };
     const fail = (error: Error): void => {
       const at = this.#threads.indexOf(thread);
       if (at >= 0) this.#threads.splice(at, 1);
       for (const { reject } of thread.waiting.splice(0)) reject(error);
     };
-    worker.on("message", (answer: TaskAnswer) => thread.waiting.shift()?.resolve(answer));
+    worker.on("message", (answer: TaskAnswer) => {
+      thread.readyMs ??= performance.now();
+      thread.waiting.shift()?.resolve(answer);
+    });
     worker.on("error", fail);
     worker.on("exit", (code) => fail(new Error(`it ended with ${code}`)));
     worker.unref();
