@@ -17,9 +17,9 @@ import {
   filesOf,
 } from "./file-tasks.ts";
 
-/** As many as Node's pool has: most of what they do is to wait for a disk to flush. */
-const MOST_THREADS = 4;
-/** Another thread is started when each has been at something for so long: a disk is waited for. Of work alone, one does plenty. */
+/** While one waits for a disk to flush, the other works. Each takes up to 75 MiB under load. */
+const MOST_THREADS = 2;
+/** The second is started when the first has been at something for so long: a disk is waited for. Of work alone, one does plenty. */
 const SLOW_MS = 3;
 
 interface Waiting {
