@@ -1,6 +1,7 @@
 /** Sources of a configuration on the command line: captured, proven, restored, and what is wrong said. */
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -146,6 +147,59 @@ describe("sources of a configuration", () => {
     await succeed(["restore", "numbers", "-t", join(folder, "files"), "-q"]);
     expect(readdirSync(join(folder, "files")).sort()).toEqual(["capture.json", "numbers.txt"]);
     expect(readFileSync(join(folder, "files/numbers.txt"), "utf8").trim().split("\n")).toHaveLength(1000);
+  });
+
+  describe("that are kept in two repositories come back from the second", () => {
+    const away = join(folder, "main-away");
+    const restored = async (variables: Record<string, string> = {}): Promise<Ended> => {
+      rmSync(join(folder, "from-second"), { recursive: true, force: true });
+      return run(["restore", "shop", "-t", join(folder, "from-second")], { ...second, ...variables });
+    };
+    const expectWhole = (): void => {
+      const opened = new DatabaseSync(join(folder, "from-second/shop.db"), { readOnly: true });
+      expect(Object.values(opened.prepare("SELECT count(*) FROM item").get() ?? {})).toEqual([3]);
+      opened.close();
+    };
+    const packsOf = (name: string): string[] =>
+      readdirSync(join(folder, name, "data"), { recursive: true, encoding: "utf8" })
+        .filter((path) => /[0-9a-f]{64}$/.test(path))
+        .map((path) => join(folder, name, "data", path));
+
+    test("when the first is not there", async () => {
+      renameSync(join(folder, "main"), away);
+      const { code, stderr } = await restored();
+      renameSync(away, join(folder, "main"));
+      expect([code, stderr]).toEqual([0, expect.stringContaining("main is passed over")]);
+      expectWhole();
+    });
+
+    test("when the first has no snapshot of it, or has lost what it needs", async () => {
+      cpSync(join(folder, "main"), away, { recursive: true });
+      for (const pack of packsOf("main")) {
+        chmodSync(pack, 0o600);
+        writeFileSync(pack, "");
+      }
+      const damaged = await restored();
+      rmSync(join(folder, "main/snapshots"), { recursive: true });
+      mkdirSync(join(folder, "main/snapshots"));
+      const empty = await restored();
+      rmSync(join(folder, "main"), { recursive: true });
+      renameSync(away, join(folder, "main"));
+      for (const { code, stderr } of [damaged, empty]) {
+        expect([code, stderr]).toEqual([0, expect.stringContaining("main is passed over")]);
+      }
+      expectWhole();
+    });
+
+    test("and when none has it, what is wrong with the first is said", async () => {
+      renameSync(join(folder, "main"), away);
+      renameSync(join(folder, "second"), `${away}-2`);
+      const { code, stderr } = await restored();
+      renameSync(away, join(folder, "main"));
+      renameSync(`${away}-2`, join(folder, "second"));
+      expect(code).toBe(10);
+      expect(stderr.trim().split("\n").at(-2)).toContain(join(folder, "main"));
+    });
   });
 });
 

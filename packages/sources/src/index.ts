@@ -46,6 +46,7 @@ export { journalFolder } from "./journal/journal-folder.ts";
 export { capturesOf } from "./journal/journal-needs.ts";
 export { type JournalBackup, type JournalPush, type PushedJournal, pushJournal } from "./journal/push-journal.ts";
 export { StoredJournal } from "./journal/stored-journal.ts";
+export { type CaptureCopy, openCapturedCopies } from "./snapshot/captured-copies.ts";
 export { openCaptured } from "./snapshot/captured-snapshot.ts";
 export { type PlannedCapture, plannedCapture } from "./snapshot/planned-capture.ts";
 export { type CapturedSource, givenCapture } from "./snapshot/given-capture.ts";

@@ -11,14 +11,13 @@ import {
   loadIndex,
   withIndexBeside,
 } from "@holdfast/engine";
-import { STORAGE_ERRORS, parseLocation } from "@holdfast/storage";
+import { parseLocation } from "@holdfast/storage";
 import type { CommandContext } from "../context.ts";
 import { otherCount, repositoryLocation } from "../repository-location.ts";
 import { type HeldLock, type PreparedSession, type Session, holdLock, prepareSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
+import { COPY_PATIENCE_MS, isRepositoryFailure } from "./repository-failure.ts";
 
-/** How long a call is repeated while another copy is at hand: a short cut in the line is no reason to change over. */
-const PATIENCE_MS = 60_000;
 /** Once a copy is ready, the others are waited for no longer than this. */
 const GRACE_MS = 10_000;
 const LOOK_MS = 50;
@@ -180,7 +179,7 @@ async function openCopy(
     nth: Math.max(0, nth),
     whileOpening,
     use: "reads",
-    patienceMs: isAlone ? undefined : PATIENCE_MS,
+    patienceMs: isAlone ? undefined : COPY_PATIENCE_MS,
   });
   closing.push(() => prepared.close());
   const session = await prepared.open();
@@ -238,14 +237,4 @@ async function findInCopy(
     if (isHoldfastError(error, "ENGINE_ID_AMBIGUOUS")) return undefined;
     throw error;
   }
-}
-
-/** Kinds of errors of places that are the user's to mend: another copy would do no better. */
-const NOT_OF_THE_PLACE: ReadonlySet<string> = new Set(["invalid-input", "unsupported", "internal"]);
-
-/** Whether an error tells of the repository or its place, so that another copy may do better. */
-function isRepositoryFailure(error: unknown): boolean {
-  if (!isHoldfastError(error)) return false;
-  if (error.kind === "corrupt" || error.kind === "locked" || error.code === "ENGINE_NO_REPOSITORY") return true;
-  return error.code in STORAGE_ERRORS && !NOT_OF_THE_PLACE.has(error.kind);
 }

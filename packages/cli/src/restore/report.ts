@@ -52,7 +52,7 @@ export function reportChange({ from, to, reason }: CopyChange, output: Output): 
 }
 
 /** What copies had lost and others gave, and how to mend them. */
-export function tellDamages({ damages }: RestoreResult, output: Output): void {
+export function tellDamages({ damages }: Pick<RestoreResult, "damages">, output: Output): void {
   for (const { location, packs, blobs } of damages) {
     output.warn(
       `${displayPath(location)} has lost ${plural(blobs, "blob")} of what was restored, in ${plural(packs.length, "pack")}; they came from another copy`,

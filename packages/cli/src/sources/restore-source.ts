@@ -1,22 +1,22 @@
 /** `holdfast restore` of a source of the configuration. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { messageOf } from "@holdfast/base";
 import type { RestoreReport } from "@holdfast/sources";
 import type { CommandContext } from "../context.ts";
 import { cliError } from "../errors.ts";
 import { EXIT } from "../exit.ts";
 import { safeText } from "../output/safe-text.ts";
 import { formatLocalTime } from "../output/units.ts";
-import { withSession } from "../repository-session.ts";
 import { shortId } from "../snapshot-json.ts";
-import { findCapture } from "./captured-source.ts";
+import { CaptureCopies } from "./capture-copies.ts";
 import type { MeantSources } from "./meant-sources.ts";
 import { RESTORE_OF_SOURCES, refuseOptions } from "./refuse-options.ts";
 import { repositoriesOf } from "./source-repositories.ts";
 import { sourceRun } from "./source-run.ts";
 import { untilOption } from "./until-option.ts";
 
-/** One source, from the first of its repositories. */
+/** One source, from the first of its repositories that has it; the others stand by. */
 export async function restoreSource(
   context: CommandContext,
   { configuration, sources }: MeantSources,
@@ -31,31 +31,35 @@ export async function restoreSource(
   const form = options.text("as") ?? (target === undefined ? undefined : "folder");
   const until = untilOption(options);
   const settings = givenSettings(options.list("set"));
-  const [repository] = await repositoriesOf(context, configuration, source);
-  if (repository === undefined) throw cliError("CLI_SOURCE_NOWHERE", { name: source.name });
-  const report = await withSource(configuration, source, sourceRun(context, host), (opened) =>
-    withSession(
-      repository,
-      (session) =>
-        session.locked("look", async (signal): Promise<RestoreReport> => {
-          const choice = { id: options.text("snapshot"), host, until, signal };
-          const { stored, tree, recovery } = await findCapture(session, opened, choice);
-          output.message(
-            `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
-          );
-          return opened.source.restore(tree, {
-            ...(form === undefined ? {} : { form }),
-            ...(target === undefined ? {} : { folder: resolve(target) }),
-            settings,
-            ...(recovery === undefined ? {} : { recovery }),
-            overwrite: options.flag("replace"),
-            signal,
-            onStep: (step) => output.message(`  ${step}`),
-            onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
-          });
-        }),
-      { use: "reads" },
-    ),
+  const { signal } = context;
+  const repositories = await repositoriesOf(context, configuration, source, (name, error) =>
+    output.warn(`${name} is passed over: ${messageOf(error)}`, { during: "open" }),
+  );
+  const report = await withSource(
+    configuration,
+    source,
+    sourceRun(context, host),
+    async (opened): Promise<RestoreReport> => {
+      const copies = new CaptureCopies(repositories, opened);
+      try {
+        const { stored, tree, recovery } = await copies.find({ id: options.text("snapshot"), host, until, signal });
+        output.message(
+          `restoring ${source.name}: snapshot ${shortId(stored.id)} of ${formatLocalTime(stored.snapshot.timeNs)}`,
+        );
+        return await opened.source.restore(tree, {
+          ...(form === undefined ? {} : { form }),
+          ...(target === undefined ? {} : { folder: resolve(target) }),
+          settings,
+          ...(recovery === undefined ? {} : { recovery }),
+          overwrite: options.flag("replace"),
+          signal,
+          onStep: (step) => output.message(`  ${step}`),
+          onWarning: ({ message }) => output.warn(safeText(message), { during: "restore", item: source.name }),
+        });
+      } finally {
+        await copies.close();
+      }
+    },
   );
   if (output.settings.json) {
     const { restored, place, remaining } = report;

@@ -205,7 +205,13 @@ describe("content", () => {
     const file = await author.file("f", [...pieces, ...pieces.slice(0, 9)]);
     await author.finish();
     const bytes = await bytesOf(dumpFile(author.repository, author.index, file, { signal }));
-    expect(sha(bytes)).toBe(sha(Buffer.concat([...pieces, ...pieces.slice(0, 9)])));
+    const whole = Buffer.concat([...pieces, ...pieces.slice(0, 9)]);
+    expect(sha(bytes)).toBe(sha(whole));
+    const [first] = pieces as [Buffer];
+    for (const offset of [1, first.length - 1, first.length, whole.length - 1, whole.length, whole.length + 1]) {
+      const rest = await bytesOf(dumpFile(author.repository, author.index, file, { signal, offset }));
+      expect(sha(rest), `from ${offset}`).toBe(sha(whole.subarray(offset)));
+    }
   });
 
   test("that is not in the index is thrown, or its file is left out", async () => {

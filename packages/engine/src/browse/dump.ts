@@ -37,6 +37,12 @@ interface Entry {
 /** Pieces smaller than this are joined before they are handed on. */
 const PIECE_BYTES = 64 * 1024;
 
+export interface DumpOptions {
+  readonly signal: AbortSignal;
+  /** Where to begin, in bytes; what lies before it is not read. Default: 0. */
+  readonly offset?: number;
+}
+
 /**
  * The content of a file node. Later blobs are loaded while earlier ones are taken, some 20 MB ahead.
  * @throws ENGINE_BLOB_MISSING and other damage, and what the backend throws; on abort the signal's reason
@@ -45,13 +51,25 @@ export async function* dumpFile(
   repository: Repository,
   index: BlobIndex,
   node: TreeNode,
-  { signal }: { signal: AbortSignal },
+  { signal, offset = 0 }: DumpOptions,
 ): AsyncGenerator<Uint8Array> {
+  const content = node.content ?? [];
+  let first = 0;
+  let left = offset;
+  for (; left > 0 && first < content.length; first++) {
+    const length = plainBytes(index, content[first] as Id);
+    if (length > left) break;
+    left -= length;
+  }
   const reader = new BlobSequenceReader(repository, index);
   const wanted = async function* (): AsyncGenerator<Wanted<never>> {
-    for (const blob of node.content ?? []) yield { blob };
+    for (const blob of content.slice(first)) yield { blob };
   };
-  for await (const piece of reader.read(wanted(), { signal })) if ("bytes" in piece) yield piece.bytes;
+  for await (const piece of reader.read(wanted(), { signal })) {
+    if (!("bytes" in piece)) continue;
+    yield left === 0 ? piece.bytes : piece.bytes.subarray(left);
+    left = 0;
+  }
 }
 
 /**

@@ -3,9 +3,11 @@ import { isHoldfastError } from "@holdfast/base";
 import {
   type BlobIndex,
   BlobReader,
+  type CopyDamage,
   type PathTarget,
   type Repository,
   Restore,
+  type RestoreOptions,
   type Snapshot,
   type SpotCheckResult,
   type TreeNode,
@@ -19,59 +21,74 @@ import { FACTS_FILE, MAX_FACTS_BYTES, type StoredFacts, decodeFacts } from "../c
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 
-interface Parts {
+export interface SnapshotParts {
   readonly repository: Repository;
   readonly index: BlobIndex;
   readonly snapshot: Snapshot;
 }
 
+/** Where else a folder is restored from when this repository fails. */
+export type ExtractCopies = Pick<RestoreOptions, "standby" | "copy" | "onChange">;
+
 /** @throws SOURCES_DAMAGED when the snapshot holds no capture, and what reading the repository throws */
-export async function openCaptured(parts: Parts, options: CallOptions): Promise<CapturedTree> {
-  const [path] = parts.snapshot.paths;
-  const trees = new TreeReader(new BlobReader(parts.repository, parts.index));
-  const snapshot = new CapturedSnapshot(parts, trees, path ?? "/");
+export async function openCaptured(parts: SnapshotParts, options: CallOptions): Promise<CapturedTree> {
+  const snapshot = new CapturedSnapshot(parts);
   return Object.assign(snapshot, { facts: await snapshot.readFacts(options) });
 }
 
-class CapturedSnapshot implements Omit<CapturedTree, "facts"> {
-  readonly #parts: Parts;
+/** A capture as one repository has it. */
+export class CapturedSnapshot implements Omit<CapturedTree, "facts"> {
+  readonly #parts: SnapshotParts;
   readonly #trees: TreeReader;
   readonly #root: string;
 
-  constructor(parts: Parts, trees: TreeReader, root: string) {
+  constructor(parts: SnapshotParts) {
     this.#parts = parts;
-    this.#trees = trees;
-    this.#root = root;
+    this.#trees = new TreeReader(new BlobReader(parts.repository, parts.index));
+    this.#root = parts.snapshot.paths[0] ?? "/";
   }
 
   async list(folder: string | undefined, options: CallOptions): Promise<readonly CapturedEntry[]> {
-    const found = await this.#find(folder, options);
+    const found = await this.find(folder, options);
     if (found.kind !== "tree") throw this.#damaged(folder, "it is no folder");
     const nodes = await this.#trees.load(found.id, options);
     const prefix = folder === undefined ? "" : `${folder}/`;
     return nodes.map(({ name, type, size }) => ({ path: prefix + name, type: entryType(type), sizeBytes: size }));
   }
 
-  async *read(path: string, options: CallOptions): AsyncGenerator<Uint8Array> {
+  /** @param options `offset`: where to begin, in bytes */
+  async *read(path: string, options: CallOptions & { readonly offset?: number }): AsyncGenerator<Uint8Array> {
     yield* dumpFile(this.#parts.repository, this.#parts.index, await this.#file(path, options), options);
   }
 
-  async extract(path: string | undefined, folder: string, { signal, only }: ExtractOptions): Promise<void> {
-    const found = await this.#find(path, { signal });
+  async extract(path: string | undefined, folder: string, options: ExtractOptions): Promise<void> {
+    await this.extractFound(await this.find(path, options), folder, options);
+  }
+
+  /**
+   * @param found by `find`, in this repository or in another that has the same
+   * @returns what was damaged in one repository and came from another
+   * @throws SOURCES_DAMAGED
+   */
+  async extractFound(
+    found: PathTarget,
+    folder: string,
+    { signal, only, ...copies }: ExtractOptions & ExtractCopies,
+  ): Promise<readonly CopyDamage[]> {
     const root = found.kind === "tree" ? found.id : found.node;
     const { repository, index } = this.#parts;
     const paths = only === undefined ? {} : { paths: only };
-    const options = { target: folder, verify: true, sparse: true, signal, ...paths };
+    const options = { target: folder, verify: true, sparse: true, signal, ...paths, ...copies };
     const restore = new Restore(repository, index, root, options);
-    const { problems, problemCounts } = await restore.run();
+    const { problems, problemCounts, damages } = await restore.run();
     const [first] = problems;
-    if (first === undefined) return;
+    if (first === undefined) return damages;
     const count = Object.values(problemCounts).reduce((sum, each) => sum + each, 0);
     throw this.#damaged(first.path, `${first.reason}${count > 1 ? ` (and ${count - 1} more)` : ""}`);
   }
 
   async spotCheck(path: string, { signal, ...options }: SpotCheckRequest): Promise<SpotCheckResult> {
-    const found = await this.#find(path, { signal });
+    const found = await this.find(path, { signal });
     if (found.kind !== "tree") throw this.#damaged(path, "it is no folder");
     const { repository, index } = this.#parts;
     return spotCheck(repository, { ...options, index, tree: found.id, signal });
@@ -87,12 +104,13 @@ class CapturedSnapshot implements Omit<CapturedTree, "facts"> {
   }
 
   async #file(path: string, options: CallOptions): Promise<TreeNode> {
-    const found = await this.#find(path, options);
+    const found = await this.find(path, options);
     if (found.kind === "tree" || found.node.type !== "file") throw this.#damaged(path, "it is no file");
     return found.node;
   }
 
-  async #find(path: string | undefined, options: CallOptions): Promise<PathTarget> {
+  /** What lies at a path of the capture; its own folder without one. @throws SOURCES_DAMAGED when it is not there */
+  async find(path: string | undefined, options: CallOptions): Promise<PathTarget> {
     const whole = path === undefined ? this.#root : `${this.#root}/${path}`;
     try {
       return await resolvePath(this.#trees, this.#parts.snapshot.tree, whole, options);
