@@ -214,6 +214,31 @@ describe.skipIf(!HAS_MARIADB)("binary logs", () => {
     expect(other.sql("SELECT User FROM mysql.user WHERE User IN ('later', 'holdfast-replay')")).toBe("later");
   });
 
+  test("bring a server that was quiet to a time at which its log went on, and to no place behind its end", async () => {
+    const second = Math.floor(Date.now() / 1000) + 1;
+    await sleep(second * 1000 + 100 - Date.now());
+    const quiet = async (): Promise<unknown> => {
+      await followed();
+      await lab.push(DUMP, { format: binlogFormat, files: await files() });
+      const recovery = {
+        journal: await lab.journal(DUMP),
+        until: parseRecoveryTarget(new Date(second * 1000).toISOString()),
+      };
+      return source("dumped").prove(dumped, { scratch: lab.newFolder(), recovery, ...silent });
+    };
+    await expect(quiet()).rejects.toMatchObject({ code: "SOURCES_JOURNAL_GAP" });
+    server.sql("FLUSH BINARY LOGS");
+    expect(isProven((await quiet()) as Awaited<ReturnType<NonNullable<Source["prove"]>>>)).toBe(true);
+
+    const [name, position] = server.sql("SHOW MASTER STATUS").split("\t");
+    const recovery = {
+      journal: await lab.journal(DUMP),
+      until: parseRecoveryTarget(`binlog:${name}:${Number(position) + 1}`),
+    };
+    const behind = source("dumped").prove(dumped, { scratch: lab.newFolder(), recovery, ...silent });
+    await expect(behind).rejects.toMatchObject({ code: "SOURCES_JOURNAL_GAP" });
+  });
+
   test("that end before the time that is asked for are refused; so is what a capture cannot reach", async () => {
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     const recovery = { journal: await lab.journal(DUMP), until: parseRecoveryTarget(soon) };
