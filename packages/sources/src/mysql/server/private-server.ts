@@ -153,7 +153,7 @@ export class ServerFolder {
         ...alike(traits),
         ...ISOLATED[traits.product],
         // What was prepared has the log that it has.
-        ...(accounts === "own" ? SMALL : []),
+        ...(accounts === "own" ? [...SMALL, ...ACCOUNT_PLUGINS[traits.product]] : []),
         ...(accounts === "none" ? ["--skip-grant-tables"] : []),
         ...(administrator === undefined ? [] : [`--init-file=${administrator.script}`]),
         ...more,
@@ -261,6 +261,12 @@ const COMMON = [
 
 /** Less to write when an empty server is made. */
 const SMALL = ["--innodb-log-file-size=32M"];
+
+/** Ways to log in that a server must load before accounts can have them; it starts without those that are not installed. */
+const ACCOUNT_PLUGINS: Readonly<Record<Product, readonly string[]>> = {
+  MariaDB: ["auth_ed25519", "auth_pam", "auth_gssapi", "auth_parsec"].map((name) => `--plugin-load-add=${name}`),
+  MySQL: [],
+};
 
 const ISOLATED: Readonly<Record<Product, readonly string[]>> = {
   MariaDB: [
