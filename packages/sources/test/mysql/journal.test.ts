@@ -1,5 +1,5 @@
 /** Point in time: binary logs of a real server in the journal of a repository, and restores to times, ids and places in them. */
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -158,6 +158,10 @@ describe.skipIf(!HAS_MARIADB)("binary logs", () => {
     writeFileSync(join(folder, torn.name), whole.subarray(0, events.at(-3)));
     const shorter = await binlogFormat.examine(join(folder, torn.name), { signal });
     expect(shorter.isPartial).toBe(true);
+    // As in the folder of who was interrupted, and went on with what the server still had.
+    const next = all.at(-1) as (typeof all)[number];
+    copyFileSync(next.path, join(folder, next.name));
+    expect((await binlogFormat.examine(join(folder, torn.name), { signal })).isPartial).toBe(true);
     await lab.push(cut, { format: binlogFormat, files: [...all.filter(({ name }) => name !== torn.name), shorter] });
     const need = binlogFormat.neededFrom(dumped.facts) as NonNullable<ReturnType<typeof binlogFormat.neededFrom>>;
     const { gaps } = await binlogFormat.reach(await lab.journal(cut), need, { signal });
