@@ -46,10 +46,9 @@ export async function planReplay(
     until,
     read: (name) => journal.read(place.stream, name, options),
   });
+  const lost = gaps[0] === undefined ? "" : `, after which ${gaps[0].first} is missing`;
   if (found === undefined) {
-    const [first] = gaps;
-    const why = first === undefined ? "" : `, after which ${first.first} is missing`;
-    throw gap(`it ends with ${last.name}:${last.sizeBytes}${why}, before that; \`latest\` goes as far as it does`);
+    throw gap(`it ends with ${last.name}:${last.sizeBytes}${lost}, before that; \`latest\` goes as far as it does`);
   }
   const { at, position } = found;
   const startPosition = place.position;
@@ -59,7 +58,8 @@ export async function planReplay(
     throw gap(`the capture is of a later moment: ${name}:${startPosition}`);
   }
   const used = files.slice(0, at + 1);
-  return { stream: place.stream, files: used, startPosition, stopPosition: position, end: `${name}:${end}` };
+  const after = until.kind === "latest" ? lost : "";
+  return { stream: place.stream, files: used, startPosition, stopPosition: position, end: `${name}:${end}${after}` };
 }
 
 interface Search {
