@@ -120,7 +120,7 @@ export class EtcdSource implements Source {
     const own = Object.fromEntries(memberSettings.keyof().options.map((name) => [name, this.#settings[name]]));
     const settings = restoreSettings(memberSettings, { ...own, ...options.settings }, this.#title);
     const { data } = settings;
-    if (data === undefined) throw this.#unusable("`data` does not name the folder to be made");
+    if (data === undefined) throw this.#unusable("`data` does not name the folder to be made: give --set data=FOLDER");
     const tool = await SnapshotTool.find(this.#programs, settings);
     return makeDataFolder(captured, { ...options, overwrite, data, settings, tool });
   }

@@ -84,7 +84,7 @@ export class OpenldapSource implements Source {
     const own = { data: this.#settings.data, tools: this.#settings.tools };
     const place = openldapSettings.pick({ data: true, tools: true });
     const { data, tools } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
-    if (data === undefined) throw this.#unusable("`data` does not name the folder to fill");
+    if (data === undefined) throw this.#unusable("`data` does not name the folder to fill: give --set data=FOLDER");
     return restoreDirectory(captured, {
       data,
       tools: new SlapTools(this.#tools.programs, tools),

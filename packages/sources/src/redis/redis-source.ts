@@ -80,7 +80,8 @@ export class RedisSource implements Source {
     const own = { data: this.#settings.data, dump: this.#settings.dump };
     const place = redisSettings.pick({ data: true, dump: true });
     const { data, dump } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
-    if (data === undefined) throw this.#unusable("`data` does not name the server's data folder");
+    if (data === undefined)
+      throw this.#unusable("`data` does not name the server's data folder: give --set data=FOLDER");
     return putDump(captured, { data, dump, detail, overwrite, signal, onStep });
   }
 
