@@ -50,6 +50,15 @@ describe("reportFailure", () => {
     );
   });
 
+  test("a message of several lines stays so, and none of them passes for one of ours", async () => {
+    const error = new Error("two problems:\nholdfast: \u001b[2J\nhint: none");
+    expect((await reported(error, false)).split("\n").slice(0, 3)).toEqual([
+      "holdfast: two problems:",
+      "  holdfast: \\x1b[2J",
+      "  hint: none",
+    ]);
+  });
+
   test("in JSON an exit_error", async () => {
     expect(JSON.parse(await reported(engineError("ENGINE_WRONG_PASSWORD"), true))).toMatchObject({
       message_type: "exit_error",

@@ -63,17 +63,19 @@ export function reportFailure(
   output: Output,
   { code, details, hint = hintOf(error) }: { code: number; details: boolean; hint?: string | undefined },
 ): void {
-  const message = safeText(messageOf(error));
+  const said = messageOf(error);
   if (output.settings.json) {
     output.errorJson({
       message_type: "exit_error",
       code,
-      message,
+      message: safeText(said),
       error_code: isHoldfastError(error) ? error.code : undefined,
       hint: hint === undefined ? undefined : safeText(hint),
     });
     return;
   }
+  // Such as the problems of a configuration, a line each. Indented, as some of it may be what others chose.
+  const message = said.split("\n").map(safeText).join("\n  ");
   output.error(`${output.color("31", "holdfast:")} ${message}`);
   if (hint !== undefined) output.error(`hint: ${safeText(hint)}`);
   if (details) output.error(inspect(error, { depth: 4 }).split("\n").map(safeText).join("\n"));

@@ -134,7 +134,7 @@ export class EtcdClient {
   #explained(error: unknown): unknown {
     if (!isHoldfastError(error, "SOURCES_TOOL_FAILED")) return error;
     const { source } = this.#programs.options;
-    const reason = error.message;
+    const reason = String(error.details["reason"]);
     if (
       /authentication failed|permission denied|user name is empty|invalid auth token|etcdserver: user name/.test(reason)
     ) {

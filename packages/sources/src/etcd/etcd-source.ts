@@ -23,6 +23,7 @@ import type {
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
 import { requireRoom } from "../host/room.ts";
+import { withoutVariables } from "../programs/foreign-variables.ts";
 import { Programs } from "../programs/programs.ts";
 import { EtcdClient, type EtcdCredentials, type EtcdStatus } from "./etcd-client.ts";
 import { makeDataFolder } from "./make-data-folder.ts";
@@ -45,7 +46,8 @@ export class EtcdSource implements Source {
     this.#name = name;
     this.#settings = settings;
     this.#surroundings = surroundings;
-    this.#programs = new Programs({ source: this.#title, environment: surroundings.environment });
+    const environment = withoutVariables(surroundings.environment, /^ETCD(CTL)?_/);
+    this.#programs = new Programs({ source: this.#title, environment });
   }
 
   async capture({ signal, onWarning }: CaptureOptions): Promise<Capture> {
@@ -118,7 +120,7 @@ export class EtcdSource implements Source {
     const own = Object.fromEntries(memberSettings.keyof().options.map((name) => [name, this.#settings[name]]));
     const settings = restoreSettings(memberSettings, { ...own, ...options.settings }, this.#title);
     const { data } = settings;
-    if (data === undefined) throw this.#unusable("`data` does not name the folder to be made");
+    if (data === undefined) throw this.#unusable("`data` does not name the folder to be made: give --set data=FOLDER");
     const tool = await SnapshotTool.find(this.#programs, settings);
     return makeDataFolder(captured, { ...options, overwrite, data, settings, tool });
   }

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Secret, isHoldfastError } from "@holdfast/base";
+import { Secret, isHoldfastError } from "@holdfast/base";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
 import type { ProgramCall, Programs } from "../programs/programs.ts";
@@ -35,7 +35,8 @@ export function addressOf(settings: ServerSettings, password: Secret | undefined
   if (tls?.["certificate-and-key"] !== undefined) options.set("tlsCertificateKeyFile", tls["certificate-and-key"]);
   return {
     uri: `mongodb://${account}${host}:${port}/?${options.toString()}`,
-    secrets: password === undefined ? [] : [password],
+    // A program that does not understand the address may say it.
+    secrets: password === undefined ? [] : [password, new Secret(encodeURIComponent(password.reveal()))],
   };
 }
 

@@ -21,6 +21,7 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { withoutVariables } from "../programs/foreign-variables.ts";
 import { Programs } from "../programs/programs.ts";
 import { type LdapDatabase, databasesOf } from "./config-entries.ts";
 import { parseLdif, sameName } from "./ldif.ts";
@@ -45,7 +46,8 @@ export class OpenldapSource implements Source {
     this.#name = name;
     this.#settings = settings;
     this.#surroundings = surroundings;
-    const programs = new Programs({ source: this.#title, environment: surroundings.environment });
+    const environment = withoutVariables(surroundings.environment, /^LDAP/);
+    const programs = new Programs({ source: this.#title, environment });
     this.#tools = new SlapTools(programs, settings.tools);
   }
 
@@ -82,7 +84,7 @@ export class OpenldapSource implements Source {
     const own = { data: this.#settings.data, tools: this.#settings.tools };
     const place = openldapSettings.pick({ data: true, tools: true });
     const { data, tools } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
-    if (data === undefined) throw this.#unusable("`data` does not name the folder to fill");
+    if (data === undefined) throw this.#unusable("`data` does not name the folder to fill: give --set data=FOLDER");
     return restoreDirectory(captured, {
       data,
       tools: new SlapTools(this.#tools.programs, tools),

@@ -38,7 +38,8 @@ export async function* watchedLdif(content: AsyncIterable<Uint8Array>, watch: Ld
     yield chunk;
   }
   if (entries === 0 && head.length === 0) {
-    if (!mayBeEmpty) throw broken(`the database of ${suffix} has no entry`);
+    if (!mayBeEmpty)
+      throw broken(`the database of ${suffix} has no entry; where that is meant, set may-be-empty: true`);
     onEnd({ entries, contextCsn: [] });
     return;
   }

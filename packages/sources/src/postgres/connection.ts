@@ -5,6 +5,7 @@ import { type Secret, isHoldfastError } from "@holdfast/base";
 import type { CallOptions } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { withoutVariables } from "../programs/foreign-variables.ts";
 import { type ProgramCall, Programs } from "../programs/programs.ts";
 import { type Access, Psql } from "./psql.ts";
 import type { PostgresSettings } from "./settings.ts";
@@ -89,8 +90,7 @@ export class Connection implements Access {
 
 /** Programs that see nothing of what the environment says to libpq: only the configuration counts. */
 export function postgresPrograms(source: string, { environment }: Pick<SourceSurroundings, "environment">): Programs {
-  const kept = Object.entries(environment).filter(([name]) => !name.startsWith("PG"));
-  return new Programs({ source, environment: Object.fromEntries(kept) });
+  return new Programs({ source, environment: withoutVariables(environment, /^PG/) });
 }
 
 /** A folder with the file that libpq reads the password from: variables would be seen by whoever may see the process. */

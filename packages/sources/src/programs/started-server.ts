@@ -87,6 +87,19 @@ export class StartedServer {
     return this.#why;
   }
 
+  /** Waits until it has ended by itself, as it was told to, however long that takes. @returns why it has: `exit code 0` */
+  async untilEnded({ signal }: CallOptions): Promise<string> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const stop = (): void => reject(signal.reason as Error);
+      signal.addEventListener("abort", stop, { once: true });
+      void this.#ended.then((why) => {
+        signal.removeEventListener("abort", stop);
+        resolve(why);
+      });
+    });
+  }
+
   /** Asks it to end, waits, and forces it to when it takes too long. May be called twice. */
   async end(): Promise<void> {
     if (this.#why === undefined) this.#kill(this.#endSignal);

@@ -91,7 +91,7 @@ export class RedisClient {
   #explained(error: unknown): unknown {
     if (!isHoldfastError(error, "SOURCES_TOOL_FAILED")) return error;
     const { source } = this.#programs.options;
-    const reason = error.message;
+    const reason = String(error.details["reason"]);
     if (/AUTH failed|NOAUTH|WRONGPASS|NOPERM/.test(reason)) {
       return sourcesError("SOURCES_CREDENTIALS", { source, reason }, error);
     }

@@ -20,6 +20,7 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { withoutVariables } from "../programs/foreign-variables.ts";
 import { Programs } from "../programs/programs.ts";
 import { proveDump } from "./prove-dump.ts";
 import { putDump } from "./put-dump.ts";
@@ -45,7 +46,8 @@ export class RedisSource implements Source {
     this.#name = name;
     this.#settings = settings;
     this.#surroundings = surroundings;
-    this.#programs = new Programs({ source: this.#title, environment: surroundings.environment });
+    const environment = withoutVariables(surroundings.environment, /^REDISCLI_/);
+    this.#programs = new Programs({ source: this.#title, environment });
   }
 
   async capture(options: CaptureOptions): Promise<Capture> {
@@ -78,7 +80,8 @@ export class RedisSource implements Source {
     const own = { data: this.#settings.data, dump: this.#settings.dump };
     const place = redisSettings.pick({ data: true, dump: true });
     const { data, dump } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
-    if (data === undefined) throw this.#unusable("`data` does not name the server's data folder");
+    if (data === undefined)
+      throw this.#unusable("`data` does not name the server's data folder: give --set data=FOLDER");
     return putDump(captured, { data, dump, detail, overwrite, signal, onStep });
   }
 

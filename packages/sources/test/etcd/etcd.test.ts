@@ -94,6 +94,22 @@ describe.skipIf(!hasEtcd)("with a server", () => {
       expect(report.checks[3]?.detail).toContain("same checksum as the server had");
     });
 
+    test("goes where the configuration says, whatever the environment says to etcd and its client", async () => {
+      const settings = etcdKind.settings.parse({ endpoints: [server.url], queries: [{ key: "counter", expect: 4 }] });
+      const surroundings = lab.surroundings();
+      const environment = {
+        ...surroundings.environment,
+        ETCDCTL_ENDPOINTS: "http://127.0.0.1:1",
+        ETCDCTL_CACERT: "/absent",
+        ETCD_NAME: "another",
+        ETCD_LISTEN_METRICS_URLS: "http://127.0.0.1:1",
+      };
+      const source = etcdKind.open("cluster", settings, { ...surroundings, environment });
+      await lab.capture(source, identity);
+      const { checks } = await prove(source);
+      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+    });
+
     test("a snapshot with a changed byte is not proven", async () => {
       await lab.capture(open(), identity);
       const captured = await lab.captured();

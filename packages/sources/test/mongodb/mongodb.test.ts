@@ -104,6 +104,9 @@ stat -c %a "$file" > "${told}/${name}.mode"; cat "$file" > "${told}/${name}.file
       expect(noted(`${name}.args`)).not.toContain("s3cret");
       expect(noted(`${name}.mode`).trim()).toBe("600");
     }
+    tool("mongodump", 'echo "error parsing uri: $(cat "$file")" >&2; exit 1');
+    const failing = capture({ user: "back:up", password: { env: "MONGO" } });
+    await expect(failing).rejects.toThrow("back%3Aup:***@127.0.0.1");
   });
 
   test("must be meant: its settings say that it is an experiment", () => {

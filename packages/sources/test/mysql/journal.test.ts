@@ -1,5 +1,14 @@
 /** Point in time: binary logs of a real server in the journal of a repository, and restores to times, ids and places in them. */
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -145,6 +154,10 @@ describe.skipIf(!HAS_MARIADB)("binary logs", () => {
     });
     await expect(restored).rejects.toMatchObject({ code: "SOURCES_JOURNAL_GAP" });
     expect(other.sql("SHOW DATABASES LIKE 'shop'")).toBe("");
+    const latest = { ...recovery, until: parseRecoveryTarget("latest") };
+    const report = await source("holed").prove(dumped, { scratch: lab.newFolder(), recovery: latest, ...silent });
+    const replayed = report.checks.find(({ name }) => name.includes("replayed to latest"));
+    expect(replayed?.detail).toMatch(/^bin\.000002:\d+, after which bin\.000003 is missing$/);
   });
 
   test("which were cut short in the middle are a gap, though the next file is there", async () => {
@@ -158,6 +171,10 @@ describe.skipIf(!HAS_MARIADB)("binary logs", () => {
     writeFileSync(join(folder, torn.name), whole.subarray(0, events.at(-3)));
     const shorter = await binlogFormat.examine(join(folder, torn.name), { signal });
     expect(shorter.isPartial).toBe(true);
+    // As in the folder of who was interrupted, and went on with what the server still had.
+    const next = all.at(-1) as (typeof all)[number];
+    copyFileSync(next.path, join(folder, next.name));
+    expect((await binlogFormat.examine(join(folder, torn.name), { signal })).isPartial).toBe(true);
     await lab.push(cut, { format: binlogFormat, files: [...all.filter(({ name }) => name !== torn.name), shorter] });
     const need = binlogFormat.neededFrom(dumped.facts) as NonNullable<ReturnType<typeof binlogFormat.neededFrom>>;
     const { gaps } = await binlogFormat.reach(await lab.journal(cut), need, { signal });
@@ -212,6 +229,44 @@ describe.skipIf(!HAS_MARIADB)("binary logs", () => {
     expect(notes(other)).toEqual(["captured", "between", "before 1", "before 2", "after", "after the crash"]);
     expect(other.sql("SHOW TABLES IN shop")).toBe("late\nnote");
     expect(other.sql("SELECT User FROM mysql.user WHERE User IN ('later', 'holdfast-replay')")).toBe("later");
+  });
+
+  test("bring no data folder anywhere whose server did not end as it should", async () => {
+    const tools = lab.newFolder();
+    chmodSync(tools, 0o755);
+    for (const name of ["mariadb", "mariadb-backup", "mariadb-binlog"])
+      symlinkSync(`/usr/bin/${name}`, join(tools, name));
+    writeFileSync(join(tools, "mariadbd"), '#!/bin/sh\n/usr/sbin/mariadbd "$@"\nexit 3\n', { mode: 0o755 });
+    const recovery = { journal: await lab.journal(PHYSICAL), until: parseRecoveryTarget("latest") };
+    const folder = lab.newFolder();
+    const restoring = source("physical", { tools }).restore(physical, { ...silent, form: "data", folder, recovery });
+    await expect(restoring).rejects.toThrow("exit code 3");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("bring a server that was quiet to a time at which its log went on, and to no place behind its end", async () => {
+    const second = Math.floor(Date.now() / 1000) + 1;
+    await sleep(second * 1000 + 100 - Date.now());
+    const quiet = async (): Promise<unknown> => {
+      await followed();
+      await lab.push(DUMP, { format: binlogFormat, files: await files() });
+      const recovery = {
+        journal: await lab.journal(DUMP),
+        until: parseRecoveryTarget(new Date(second * 1000).toISOString()),
+      };
+      return source("dumped").prove(dumped, { scratch: lab.newFolder(), recovery, ...silent });
+    };
+    await expect(quiet()).rejects.toMatchObject({ code: "SOURCES_JOURNAL_GAP" });
+    server.sql("FLUSH BINARY LOGS");
+    expect(isProven((await quiet()) as Awaited<ReturnType<NonNullable<Source["prove"]>>>)).toBe(true);
+
+    const [name, position] = server.sql("SHOW MASTER STATUS").split("\t");
+    const recovery = {
+      journal: await lab.journal(DUMP),
+      until: parseRecoveryTarget(`binlog:${name}:${Number(position) + 1}`),
+    };
+    const behind = source("dumped").prove(dumped, { scratch: lab.newFolder(), recovery, ...silent });
+    await expect(behind).rejects.toMatchObject({ code: "SOURCES_JOURNAL_GAP" });
   });
 
   test("that end before the time that is asked for are refused; so is what a capture cannot reach", async () => {

@@ -71,12 +71,11 @@ describe.skipIf(!hasLdap)("with a server", () => {
       lab.remove();
     });
 
-    const open = (settings: Record<string, unknown> = {}) =>
-      openldapKind.open(
-        "people",
-        openldapKind.settings.parse({ config: server.config, ...settings }),
-        lab.surroundings(),
-      );
+    const open = (settings: Record<string, unknown> = {}, variables: Record<string, string> = {}) =>
+      openldapKind.open("people", openldapKind.settings.parse({ config: server.config, ...settings }), {
+        ...lab.surroundings(),
+        environment: { ...process.env, ...variables },
+      });
 
     test("takes each database with data here, says where replication was, and proves without what lies elsewhere", async () => {
       const { warnings } = await lab.capture(open(), identity);
@@ -101,6 +100,13 @@ describe.skipIf(!hasLdap)("with a server", () => {
       });
       expect(report.checks.map(({ passed }) => passed)).toEqual([true, true, true, true, true, false, false]);
       expect(report.checks[5]?.detail).toBe("21 entries, where 3 was expected");
+    });
+
+    test("finds all that a query asks for, whatever the limits of other clients are", async () => {
+      const source = open({ queries: [{ base: SUFFIX, expect: 21 }] }, { LDAPSIZELIMIT: "1" });
+      const proving = { scratch: lab.newFolder(), signal: never, onStep: () => {} };
+      const { checks } = await source.prove(await lab.captured(), proving);
+      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
     });
 
     test("is not restored into a folder that is in use or not empty; replaced, what is there is kept", async () => {

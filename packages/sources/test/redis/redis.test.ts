@@ -110,6 +110,18 @@ describe.skipIf(!hasRedis)("with a server", () => {
       expect(statSync(join(folder, "users.acl")).mode & 0o777).toBe(0o600);
     });
 
+    test("takes no password from the environment", async () => {
+      const surroundings = lab.surroundings();
+      const environment = { ...surroundings.environment, REDISCLI_AUTH: PASSWORD };
+      const queries = [{ command: ["HGET", "h:7", "a"], database: 17, expect: 7 }];
+      const settings = redisKind.settings.parse({ socket: server.socket, queries });
+      const source = redisKind.open("cache", settings, { ...surroundings, environment });
+      await expect(lab.capture(source, identity)).rejects.toMatchObject({ code: "SOURCES_CREDENTIALS" });
+      const proving = { scratch: lab.newFolder(), signal: never, onStep: () => {} };
+      const { checks } = await source.prove(await lab.captured(), proving);
+      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+    });
+
     test("a proof fails where a key is missing, and where the server does not load the dump", async () => {
       const captured = await lab.captured();
       const prove = (source: ReturnType<typeof open>) =>

@@ -148,7 +148,8 @@ class DumpCapture {
     }
     const databases = await this.#contents();
     const accounts = this.#accounts.map(({ name }) => name);
-    yield this.#file(CONTENTS_FILE, oneChunk(encodeContents({ databases, accounts })));
+    const { largestStatementBytes } = this.#scanner;
+    yield this.#file(CONTENTS_FILE, oneChunk(encodeContents({ databases, accounts, largestStatementBytes })));
   }
 
   facts(): CaptureFacts {
@@ -226,6 +227,7 @@ class DumpCapture {
       return {
         name,
         tables: Object.fromEntries(tables),
+        sequences: before.sequences.filter((sequence) => now.sequences.includes(sequence)),
         views: [...before.views],
         brokenViews: broken.filter(({ database }) => database === name).map((view) => view.name),
         ...same("routines"),

@@ -14,6 +14,8 @@ const CONTENTS = z.object({
       name: z.string().min(1),
       /** Rows of each table, as they went by in the dump. */
       tables: z.record(z.string(), count),
+      /** Absent in captures from before they were compared. */
+      sequences: z.array(z.string()).optional(),
       views: z.array(z.string()),
       /** Views that did not work when they were dumped. */
       brokenViews: z.array(z.string()),
@@ -24,6 +26,8 @@ const CONTENTS = z.object({
     }),
   ),
   accounts: z.array(z.string()),
+  /** What a server must take at once to load it; absent in captures from before it was looked at. */
+  largestStatementBytes: count.optional(),
 });
 
 export type Contents = z.infer<typeof CONTENTS>;

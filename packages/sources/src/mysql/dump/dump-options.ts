@@ -39,9 +39,15 @@ export function mainDumpArguments({ server, isLocked, hasBinaryLog, withHistory,
   ];
 }
 
+const CODE = {
+  routines: ["--routines", "--triggers", "--skip-events"],
+  events: ["--events", "--skip-triggers"],
+  /** In the place of those that are there. */
+  triggers: ["--triggers", "--add-drop-trigger"],
+} as const;
+
 /** Code without rows: what is made after the rows are there. */
-export function codeDumpArguments(server: Version, what: "routines" | "events", database: string): string[] {
-  const which = what === "routines" ? ["--routines", "--triggers", "--skip-events"] : ["--events", "--skip-triggers"];
+export function codeDumpArguments(server: Version, what: keyof typeof CODE, database: string): string[] {
   return [
     ...ALWAYS,
     "--no-data",
@@ -49,7 +55,7 @@ export function codeDumpArguments(server: Version, what: "routines" | "events", 
     "--no-create-db",
     "--skip-lock-tables",
     ...(server.product === "MySQL" ? ["--set-gtid-purged=OFF"] : []),
-    ...which,
+    ...CODE[what],
     "--",
     database,
   ];

@@ -72,6 +72,10 @@ export class DumpScanner {
   #preambleBytes = 0;
   #isComplete = false;
   #isTail = false;
+  /** Bytes before those that are scanned now, and where the statement began, counted from the beginning of the dump. */
+  #passed = 0;
+  #statementAt = 0;
+  #largestStatement = 0;
 
   #place: Place = "text";
   #isEscaped = false;
@@ -120,6 +124,11 @@ export class DumpScanner {
     return this.#rows;
   }
 
+  /** How long the longest statement is, in bytes: a server that takes less cannot load the dump. */
+  get largestStatementBytes(): number {
+    return this.#largestStatement;
+  }
+
   #scan(bytes: Uint8Array, isEnd: boolean): DumpPart[] {
     const parts: DumpPart[] = [];
     let from = 0;
@@ -143,6 +152,7 @@ export class DumpScanner {
       if (!isEnd && (isComment ? end === -1 && available < MAX_COMMENT_BYTES : available < HEAD_BYTES)) {
         give(at);
         this.#rest = bytes.slice(at);
+        this.#passed += at;
         return parts;
       }
       const head = Buffer.from(bytes.subarray(at, end === -1 ? bytes.length : end)).toString("utf8");
@@ -162,10 +172,12 @@ export class DumpScanner {
         give(at);
         this.#isTail = true;
       }
+      this.#statementAt = this.#passed + at;
       this.#beginStatement(head);
       at = this.#through(bytes, at);
     }
     give(bytes.length);
+    this.#passed += bytes.length;
     return parts;
   }
 
@@ -265,14 +277,15 @@ export class DumpScanner {
       if (byte === OPEN) {
         if (this.#depth++ === 0) this.#counted++;
       } else if (byte === CLOSE) this.#depth--;
-      else if (byte === SEMICOLON) this.#endStatement();
+      else if (byte === SEMICOLON) this.#endStatement(at);
       else if (byte === NEWLINE && this.#isBetween) return at;
     }
     return at;
   }
 
-  #endStatement(): void {
+  #endStatement(at: number): void {
     this.#isBetween = true;
+    this.#largestStatement = Math.max(this.#largestStatement, this.#passed + at - this.#statementAt);
     if (this.#table === undefined) return;
     const rows = this.#rows.get(this.#databases[(this.#begun - 1) % this.#databases.length] ?? "");
     rows?.set(this.#table, (rows.get(this.#table) ?? 0) + this.#counted);

@@ -92,6 +92,9 @@ export async function compareContents(
       ...[...tables.keys()]
         .filter((name) => !now.tables.includes(name))
         .map((name) => `the table ${name} is not there`),
+      ...(dumped.sequences ?? [])
+        .filter((name) => !now.sequences.includes(name))
+        .map((name) => `the sequence ${name} is not there`),
       ...dumped.views.filter((name) => !now.views.includes(name)).map((name) => `the view ${name} is not there`),
       ...(["routines", "triggers", "events"] as const)
         .filter((what) => dumped[what] !== undefined && dumped[what] !== now[what])

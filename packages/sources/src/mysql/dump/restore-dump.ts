@@ -6,7 +6,7 @@ import { sourcesError } from "../../errors.ts";
 import type { RestoredAccounts } from "../server/accounts.ts";
 import type { Connection } from "../server/connection.ts";
 import { capturedVersion, compareVersions, toolFor } from "../server/flavour.ts";
-import { type Inventory, isEmptyDatabase, takeInventory } from "../server/inventory.ts";
+import { type DatabaseContent, type Inventory, isEmptyDatabase, takeInventory } from "../server/inventory.ts";
 import { type ServerFacts, serverFacts } from "../server/server-facts.ts";
 import { literal } from "../server/sql-text.ts";
 import { type Contents, readContents } from "./contents.ts";
@@ -14,9 +14,12 @@ import { type DumpDetail, readDumpDetail } from "./detail.ts";
 import { planReplay } from "../journal/plan-replay.ts";
 import { replay } from "../journal/replay.ts";
 import { loadDump } from "./load-dump.ts";
-import { setAside, stampOf } from "./set-aside.ts";
+import { formerName, setAside, stampOf } from "./set-aside.ts";
 
 const MAX_SHOWN = 5;
+/** What max_allowed_packet can be: multiples of the one, at most the other. */
+const PACKET_STEP = 1024;
+const MAX_PACKET_BYTES = 1024 ** 3;
 
 /**
  * @param databases which of the captured ones; all of them when it is `undefined`
@@ -44,24 +47,27 @@ export async function restoreDump(
   }
   if (full.length > 0)
     await connection.tools.versionFor(toolFor(server.version.product, "dump"), server.version, { signal });
+  await requireTaken(connection, contents, { signal });
   const remaining: string[] = [];
-  const stamp = stampOf(new Date());
-  for (const name of full) {
-    onStep(`setting aside what is in ${name}`);
-    const content = there.get(name) as NonNullable<ReturnType<typeof there.get>>;
-    const former = await setAside(connection, server.version, { name, content, stamp }, { signal });
-    remaining.push(
-      `What was in the database ${name} is now in ${former}, its events disabled: drop it when nobody needs it.`,
-    );
-  }
   let accounts: RestoredAccounts | undefined;
   try {
+    const stamp = stampOf(new Date());
+    for (const name of full) {
+      const content = there.get(name) as DatabaseContent;
+      const former = await formerName(connection, { name, stamp }, { signal });
+      onStep(`setting aside what is in ${name}, as ${former}`);
+      await setAside(connection, server.version, { name, content, former }, { signal });
+      remaining.push(
+        `What was in the database ${name} is now in ${former}, its events disabled: drop it when nobody needs it.`,
+      );
+    }
     accounts = await loadDump(connection, captured, { databases, onStep, signal, withAccounts: asked === undefined });
     if (plan !== undefined && recovery !== undefined) {
       const { product } = server.version;
       await replay(connection, recovery.journal, plan, { product, temporary, onStep, signal });
     }
   } catch (error) {
+    if (signal.aborted) for (const message of remaining) onWarning({ code: "set-aside", message });
     signal.throwIfAborted();
     throw remaining.length === 0 ? error : withRemaining(error, remaining, source);
   }
@@ -89,6 +95,22 @@ async function requireReplayable(
     by: "its event scheduler runs, and would change what is restored before it is brought to its time",
     how: "Run SET GLOBAL event_scheduler = OFF there, and ON again afterwards.",
   });
+}
+
+/**
+ * Whether the server takes statements that are as long as the longest of the dump; it only hangs up on one that is longer.
+ * @throws SOURCES_UNSUPPORTED
+ */
+async function requireTaken(
+  connection: Connection,
+  { largestStatementBytes = 0 }: Contents,
+  options: CallOptions,
+): Promise<void> {
+  const [row] = await connection.query("SELECT @@GLOBAL.max_allowed_packet", options);
+  const needed = Math.min(MAX_PACKET_BYTES, (Math.floor(largestStatementBytes / PACKET_STEP) + 2) * PACKET_STEP);
+  if (Number(row?.[0]) >= needed) return;
+  const reason = `the server takes statements of ${row?.[0]} bytes at most, and the dump has one of ${largestStatementBytes}; run SET GLOBAL max_allowed_packet = ${needed} there, and set it back afterwards`;
+  throw sourcesError("SOURCES_UNSUPPORTED", { source: connection.tools.source, what: "loading the dump", reason });
 }
 
 function chosen(captured: readonly string[], asked: readonly string[] | undefined, source: string): readonly string[] {

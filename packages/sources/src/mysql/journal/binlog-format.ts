@@ -14,7 +14,7 @@ import type {
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
 import { binlogFolder, binlogName, binlogStream, nextBinlog, parseBinlogName, placeIn } from "./binlog-names.ts";
-import { EVENT, BinlogWalk, gtidListOf, gtidOf, noteNewest } from "./binlog-walk.ts";
+import { type BinlogEvent, BinlogWalk, EVENT, beginsGroup, gtidListOf, gtidOf, noteNewest } from "./binlog-walk.ts";
 
 /** How far files of this process were gone through, as they only grow. */
 const MAX_KNOWN = 256;
@@ -25,6 +25,8 @@ interface Known {
   /** The last event was one after which nothing comes. */
   readonly isClosed: boolean;
   readonly end: number;
+  /** The newest ids up to there. */
+  readonly reached: Map<number, bigint>;
 }
 
 class BinlogFormat implements JournalFormat {
@@ -37,8 +39,9 @@ class BinlogFormat implements JournalFormat {
     if (name === undefined) throw notJournal(path, "binary logs are called as in mariadb-bin.000123");
     const { ino, size, mtimeNs } = await stat(path, { bigint: true });
     const known = await this.#walk(path, { inode: Number(ino), size: Number(size) }, { signal });
-    // Whoever writes them, the server or a client that reads from it, begins a file when the one before is whole.
-    const isFinished = known.isClosed || (await hasContent(join(dirname(path), nextBinlog(name))));
+    // A server that was killed closes none; and who was interrupted while he followed it may have gone on with a later one.
+    const isFinished =
+      known.isClosed || (await isFollowed(join(dirname(path), nextBinlog(name)), known.reached, signal));
     return {
       path,
       name: binlogName(name),
@@ -105,7 +108,7 @@ class BinlogFormat implements JournalFormat {
   async #walk(path: string, { inode, size }: { inode: number; size: number }, { signal }: CallOptions): Promise<Known> {
     const before = this.#known.get(path);
     const goesOn = before !== undefined && before.inode === inode && before.end <= size;
-    let known: Known = goesOn ? before : { inode, serverId: -1, isClosed: false, end: 0 };
+    let known: Known = goesOn ? before : { inode, serverId: -1, isClosed: false, end: 0, reached: new Map() };
     if (size > known.end) {
       const walk = new BinlogWalk(known.end);
       try {
@@ -115,11 +118,13 @@ class BinlogFormat implements JournalFormat {
           highWaterMark: 1024 * 1024,
           signal,
         })) {
-          for (const { type, serverId, end } of walk.push(chunk as Uint8Array)) {
+          for (const event of walk.push(chunk as Uint8Array)) {
+            const { type, serverId, end } = event;
             if (type === EVENT.encryption)
               throw new Error("it is encrypted: follow the server instead, which sends it in the clear");
             const isClosed = type === EVENT.rotate || type === EVENT.stop;
-            known = { inode, serverId: type === EVENT.format ? serverId : known.serverId, isClosed, end };
+            noteReached(known.reached, event);
+            known = { ...known, serverId: type === EVENT.format ? serverId : known.serverId, isClosed, end };
           }
         }
       } catch (error) {
@@ -159,14 +164,22 @@ async function joins(
   options: CallOptions,
 ): Promise<boolean> {
   const reached = new Map<number, bigint>();
-  for await (const event of eventsOf(journal.read(stream, name, options))) {
-    for (const { domain, sequence } of gtidListOf(event) ?? []) noteNewest(reached, domain, sequence);
-    const gtid = gtidOf(event);
-    if (gtid !== undefined) noteNewest(reached, gtid.domain, gtid.sequence);
-  }
-  for await (const event of eventsOf(journal.read(stream, next, options))) {
+  for await (const event of eventsOf(journal.read(stream, name, options))) noteReached(reached, event);
+  return isCovered(journal.read(stream, next, options), reached);
+}
+
+function noteReached(reached: Map<number, bigint>, event: BinlogEvent): void {
+  for (const { domain, sequence } of gtidListOf(event) ?? []) noteNewest(reached, domain, sequence);
+  const gtid = gtidOf(event);
+  if (gtid !== undefined) noteNewest(reached, gtid.domain, gtid.sequence);
+}
+
+/** Whether all that was before a file is in what was reached; `false` where it does not say. */
+async function isCovered(next: AsyncIterable<Uint8Array>, reached: ReadonlyMap<number, bigint>): Promise<boolean> {
+  for await (const event of eventsOf(next)) {
     const list = gtidListOf(event);
     if (list !== undefined) return list.every(({ domain, sequence }) => (reached.get(domain) ?? -1n) >= sequence);
+    if (beginsGroup(event)) break;
   }
   return false;
 }
@@ -179,11 +192,15 @@ export async function* eventsOf(
   for await (const chunk of content) yield* walk.push(chunk);
 }
 
-async function hasContent(path: string): Promise<boolean> {
-  return stat(path).then(
-    ({ size }) => size > 0,
-    () => false,
-  );
+/** Whether the next file is there, goes on from what was reached, and says so. */
+async function isFollowed(next: string, reached: ReadonlyMap<number, bigint>, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await isCovered(createReadStream(next, { signal }) as AsyncIterable<Uint8Array>, reached);
+  } catch {
+    // What is wrong with it is said when it is looked at itself.
+    signal.throwIfAborted();
+    return false;
+  }
 }
 
 function notJournal(path: string, reason: string): Error {

@@ -34,28 +34,38 @@ export async function planReplay(
   if (last === undefined) throw gap(`the journal does not have ${place.from}, from which on it is needed`);
   const stored = await journal.files(place.stream, options);
   const until_ = parseBinlogName(last.name)?.number ?? 0;
-  const files = stored
-    .map(({ name }) => name)
-    .filter((name) => binlogFormat.isNeeded(name, place.from) && (parseBinlogName(name)?.number ?? 0) <= until_);
-  const found = await findEnd({ files, place, until, read: (name) => journal.read(place.stream, name, options) });
+  const reached = stored.filter(
+    ({ name }) => binlogFormat.isNeeded(name, place.from) && (parseBinlogName(name)?.number ?? 0) <= until_,
+  );
+  const files = reached.map(({ name }) => name);
+  const sizes = reached.map(({ sizeBytes }) => sizeBytes);
+  const found = await findEnd({
+    files,
+    sizes,
+    place,
+    until,
+    read: (name) => journal.read(place.stream, name, options),
+  });
+  const lost = gaps[0] === undefined ? "" : `, after which ${gaps[0].first} is missing`;
   if (found === undefined) {
-    const [first] = gaps;
-    const why = first === undefined ? "" : `, after which ${first.first} is missing`;
-    throw gap(`it ends with ${last.name}:${last.sizeBytes}${why}, before that; \`latest\` goes as far as it does`);
+    throw gap(`it ends with ${last.name}:${last.sizeBytes}${lost}, before that; \`latest\` goes as far as it does`);
   }
   const { at, position } = found;
   const startPosition = place.position;
-  const end = position ?? last.sizeBytes;
+  const end = position ?? sizes[at];
   const name = files[at] as string;
   if (at === 0 && position !== undefined && position < startPosition) {
     throw gap(`the capture is of a later moment: ${name}:${startPosition}`);
   }
   const used = files.slice(0, at + 1);
-  return { stream: place.stream, files: used, startPosition, stopPosition: position, end: `${name}:${end}` };
+  const after = until.kind === "latest" ? lost : "";
+  return { stream: place.stream, files: used, startPosition, stopPosition: position, end: `${name}:${end}${after}` };
 }
 
 interface Search {
   readonly files: readonly string[];
+  /** Of each file: how much of it is there. */
+  readonly sizes: readonly number[];
   readonly place: BinlogPlace;
   readonly until: RecoveryTarget;
   readonly read: (name: string) => AsyncIterable<Uint8Array>;
@@ -81,18 +91,22 @@ async function findEnd(search: Search): Promise<End | undefined> {
   }
 }
 
-/** Before the first group that is not older than this second. */
+/** Before the first group that is not older than this second; all of it where the log was closed or begun after that without one. */
 async function endAtTime({ files, place, read }: Search, second: number): Promise<End | undefined> {
+  let isPast = false;
   for (const [at, name] of files.entries()) {
     const next = files[at + 1];
     // A file that was begun before that time has nothing of it in the file before it.
     if (next !== undefined && ((await headOf(read(next))).atS ?? Infinity) < second) continue;
     for await (const event of eventsOf(read(name))) {
       const isAfter = at > 0 || event.start >= place.position;
-      if (isAfter && beginsGroup(event) && event.atS >= second) return { at, position: event.start };
+      if (!isAfter || event.atS < second) continue;
+      if (beginsGroup(event)) return { at, position: event.start };
+      // Such as a server gives its own time, and no transaction's.
+      if (event.type === EVENT.format || endsGroup(event)) isPast = true;
     }
   }
-  return undefined;
+  return isPast ? { at: files.length - 1, position: undefined } : undefined;
 }
 
 /** After the group with this id. */
@@ -117,7 +131,7 @@ async function endAfterGtid({ files, read }: Search, text: string): Promise<End 
 
 /** `binlog:bin.000004:1234`. */
 async function endAtPlace(
-  { files }: Search,
+  { files, sizes }: Search,
   until: Extract<RecoveryTarget, { kind: "position" }>,
 ): Promise<End | undefined> {
   const [, name, position] = /^(.+):(\d{1,15})$/.exec(until.text) ?? [];
@@ -125,7 +139,8 @@ async function endAtPlace(
     throw sourcesError("SOURCES_TARGET_UNCLEAR", { text: recoveryTargetText(until) });
   }
   const at = files.indexOf(name);
-  return at === -1 ? undefined : { at, position: Number(position) };
+  // What is behind the end of a file is yet to come.
+  return Number(position) > (sizes[at] ?? -1) ? undefined : { at, position: Number(position) };
 }
 
 function endsGroup(event: BinlogEvent): boolean {

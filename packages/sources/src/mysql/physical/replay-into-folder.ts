@@ -37,7 +37,8 @@ export async function replayIntoFolder(parts: Parts, { signal }: CallOptions): P
     try {
       const { product } = version;
       await replay(server.connection, recovery.journal, plan, { product, temporary: scratch, onStep, signal });
-      await server.dropAdministrator({ signal });
+      onStep("ending the private server");
+      await server.shutDown({ signal });
     } finally {
       await server.end();
     }

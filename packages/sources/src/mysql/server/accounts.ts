@@ -10,13 +10,9 @@ import { identifier, literal } from "./sql-text.ts";
 
 const ACCOUNT_LINE = "-- Account: ";
 /** Accounts that a server makes itself. */
-const OWN_ACCOUNTS: ReadonlySet<string> = new Set([
-  "mariadb.sys",
-  "mysql.sys",
-  "mysql.session",
-  "mysql.infoschema",
-  "PUBLIC",
-]);
+const OWN_ACCOUNTS: ReadonlySet<string> = new Set(["mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"]);
+/** What everybody may do, since MariaDB 10.11: no account, and written without quotes. */
+const EVERYBODY = "PUBLIC";
 
 export interface Account {
   /** As SQL quotes it: `'app'@'10.0.0.%'`; a role of MariaDB has no host. */
@@ -52,6 +48,11 @@ async function readAccount(
   options: CallOptions,
 ): Promise<Account> {
   const name = isRole ? identifier(user) : `${literal(user)}@${literal(host)}`;
+  if (isRole && user === EVERYBODY) {
+    const rows = await connection.query(`SHOW GRANTS FOR ${EVERYBODY}`, options);
+    const create = `GRANT USAGE ON *.* TO ${EVERYBODY}`;
+    return { name, create, grants: rows.map(([line]) => line ?? "").filter((line) => line !== create) };
+  }
   // MySQL prints hashes of caching_sha2_password as bytes that are no text.
   const readable = isMariaDb ? "" : "SET SESSION print_identified_with_as_hex=1;";
   const create = isRole ? "" : `SHOW CREATE USER ${name};`;

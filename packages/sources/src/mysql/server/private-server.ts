@@ -153,7 +153,7 @@ export class ServerFolder {
         ...alike(traits),
         ...ISOLATED[traits.product],
         // What was prepared has the log that it has.
-        ...(accounts === "own" ? SMALL : []),
+        ...(accounts === "own" ? [...SMALL, ...ACCOUNT_PLUGINS[traits.product]] : []),
         ...(accounts === "none" ? ["--skip-grant-tables"] : []),
         ...(administrator === undefined ? [] : [`--init-file=${administrator.script}`]),
         ...more,
@@ -233,9 +233,18 @@ export class PrivateServer {
     this.connection = connection;
   }
 
-  /** Takes the account away that `administrator` has made. @throws as a query */
-  async dropAdministrator(options: CallOptions): Promise<void> {
-    await this.connection.query(`DROP USER IF EXISTS ${literal(ADMINISTRATOR)}@'localhost'`, options);
+  /**
+   * Takes the account away that `administrator` has made, and has it write all that it has not yet written, however long that takes: what is kept of it must be whole.
+   * @throws SOURCES_TOOL_FAILED when it ended otherwise, and as a query
+   */
+  async shutDown(options: CallOptions): Promise<void> {
+    // The session keeps its rights to its end.
+    await this.connection.query(`DROP USER IF EXISTS ${literal(ADMINISTRATOR)}@'localhost'; SHUTDOWN`, options);
+    const why = await this.#server.untilEnded(options);
+    if (why === "exit code 0") return;
+    const { source } = this.connection.tools;
+    const reason = `the server that replayed the binary log did not end in order: ${why}`;
+    throw sourcesError("SOURCES_TOOL_FAILED", { tool: "the private server", source, reason });
   }
 
   async end(): Promise<void> {
@@ -261,6 +270,12 @@ const COMMON = [
 
 /** Less to write when an empty server is made. */
 const SMALL = ["--innodb-log-file-size=32M"];
+
+/** Ways to log in that a server must load before accounts can have them; it starts without those that are not installed. */
+const ACCOUNT_PLUGINS: Readonly<Record<Product, readonly string[]>> = {
+  MariaDB: ["auth_ed25519", "auth_pam", "auth_gssapi", "auth_parsec"].map((name) => `--plugin-load-add=${name}`),
+  MySQL: [],
+};
 
 const ISOLATED: Readonly<Record<Product, readonly string[]>> = {
   MariaDB: [

@@ -5,6 +5,7 @@ import type { CallOptions } from "../../contract/source.ts";
 import type { SourceSurroundings } from "../../contract/surroundings.ts";
 import { sourcesError } from "../../errors.ts";
 import { becoming, systemUser } from "../../host/system-user.ts";
+import { withoutVariables } from "../../programs/foreign-variables.ts";
 import { Programs } from "../../programs/programs.ts";
 import type { MysqlSettings } from "../settings.ts";
 import { type ToolNames, type Version, compareVersions, toolVersion } from "./flavour.ts";
@@ -26,9 +27,8 @@ export class Tools {
   readonly #path: string;
 
   constructor(source: string, settings: ToolSettings, { environment }: Pick<SourceSurroundings, "environment">) {
-    const kept = Object.entries(environment).filter(([name]) => !FOREIGN_VARIABLE.test(name));
     this.source = source;
-    this.programs = new Programs({ source, environment: Object.fromEntries(kept) });
+    this.programs = new Programs({ source, environment: withoutVariables(environment, FOREIGN_VARIABLE) });
     this.#settings = settings;
     const { tools } = settings;
     // A folder that is named is the only one: tools of two installations must not be mixed.
