@@ -26,6 +26,7 @@ export const run: RunCommand = async (context) => {
     mountPoints: view.mounts.map(({ point }) => point),
     last,
     hostname: hostname(),
+    isRoot: view.unseen.isRoot,
     today,
   });
   const ids = candidates.map(({ id }) => id);

@@ -27,9 +27,7 @@ test("a bitmap that is called alike in all disks is taken for one that lies wher
   const since = (image: string) =>
     bitmapSince(now("vda", image, "c"), before, ({ message }) => void warnings.push(message));
   expect([since("/vm/vda.qcow2"), since("/vm/vdb.qcow2")]).toEqual(["c", undefined]);
-  expect(warnings).toEqual([
-    "the disk vda is read as a whole: its image was /vm/vda.qcow2 and is /vm/vdb.qcow2",
-  ]);
+  expect(warnings).toEqual(["the disk vda is read as a whole: its image was /vm/vda.qcow2 and is /vm/vdb.qcow2"]);
 });
 
 test("a bitmap of a name of its own says whose it is, wherever its image lies now", () => {
