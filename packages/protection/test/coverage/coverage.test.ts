@@ -374,13 +374,6 @@ describe("a database is", () => {
       undefined,
     ],
     [
-      "bare beside an engine's source of another socket",
-      candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
-      { a: { kind: "docker", socket: "/run/podman/podman.sock" } },
-      "bare",
-      undefined,
-    ],
-    [
       "protected as an engine with all of its containers",
       candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
       { a: { kind: "docker", "exclude-containers": [] } },
