@@ -100,9 +100,7 @@ export async function presentImage(
   name: string,
   options: CallOptions,
 ): Promise<string | undefined> {
-  const call = { path: ["images", name, "json"], good: [404] };
-  const found = await engine.json(z.looseObject({ Id: z.string().optional() }), call, options);
-  return found.Id;
+  return (await engine.jsonIfThere(IMAGE, { path: ["images", name, "json"] }, options))?.Id;
 }
 
 async function storedJson<T>(
