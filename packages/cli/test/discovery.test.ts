@@ -102,6 +102,7 @@ describe("discover", () => {
     expect(check.stdout).toMatch(/^source sqlite-srv-shop\.db: sqlite$/m);
     const coverage = await run("--config", join(folder, "proposed.yaml"), "coverage", host, "--json");
     expect(json(coverage).entries.find(({ id }) => id === `sqlite:${shop}`)?.state).toBe("protected");
+    expect(coverage.stderr).toMatch(/the configuration names no repository/);
   });
 
   test("looks at another system that is mounted, as if it ran here", async () => {

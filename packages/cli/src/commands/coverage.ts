@@ -43,6 +43,12 @@ export const run: RunCommand = async (context) => {
     );
     if (report.isCriticalBare) output.message("something critical is not protected");
   }
+  if (configuration.repositories.size === 0) {
+    output.warn(
+      "the configuration names no repository, so that what its sources protect is stored only by runs that name one with -r",
+      { during: "coverage", item: configuration.path },
+    );
+  }
   tellHidden(context, view);
   return report.isCriticalBare ? EXIT.incomplete : EXIT.ok;
 };
