@@ -102,6 +102,7 @@ describe("discover", () => {
     expect(check.stdout).toMatch(/^source sqlite-srv-shop\.db: sqlite$/m);
     const coverage = await run("--config", join(folder, "proposed.yaml"), "coverage", host, "--json");
     expect(json(coverage).entries.find(({ id }) => id === `sqlite:${shop}`)?.state).toBe("protected");
+    expect(coverage.stderr).toMatch(/the configuration names no repository/);
   });
 
   test("looks at another system that is mounted, as if it ran here", async () => {
@@ -124,31 +125,42 @@ describe("discover", () => {
 });
 
 describe("an ordinary user", () => {
-  const asNobody = (...argv: string[]): Promise<Ended> =>
-    program("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", ...HOLDFAST, ...argv], {
-      variables: { HOME: "/nonexistent" },
-      cwd: "/",
-    });
+  const plain = { variables: { HOME: "/nonexistent" }, cwd: "/" };
+  /** How somebody without rights is had: whoever runs the tests, an account without any, or root without its power over files. */
+  const ways: readonly (readonly string[])[] = isRoot
+    ? [
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+        // Where the program lies in a folder of root alone.
+        ["unshare", "--user", "--map-user=1000", "--map-group=1000"],
+      ]
+    : [["env"]];
+  let way: readonly string[] = [];
+  const asUser = (...argv: string[]): Promise<Ended> => {
+    const [first = "", ...words] = [...way, ...HOLDFAST, ...argv];
+    return program(first, words, plain);
+  };
+  beforeAll(async () => {
+    for (way of ways) if (isInstalled(way[0] as string) && (await asUser("version")).code === 0) return;
+  });
 
-  test.skipIf(!isRoot || !isInstalled("setpriv"))(
-    "sees what they may, and is told what they may not",
-    async (context) => {
-      // The program itself must be readable by them.
-      if ((await asNobody("version")).code !== 0) context.skip();
-      const mixed = join(folder, "mixed");
-      mkdirSync(join(mixed, "shut"), { recursive: true });
-      database(join(mixed, "open.db"));
-      database(join(mixed, "shut/inner.db"));
-      chmodSync(join(mixed, "shut"), 0o700);
-      const { code, stdout, stderr } = await asNobody("discover", mixed);
+  test("sees what they may, and is told what they may not", async () => {
+    const mixed = join(folder, "mixed");
+    mkdirSync(join(mixed, "shut"), { recursive: true });
+    database(join(mixed, "open.db"));
+    database(join(mixed, "shut/inner.db"));
+    chmodSync(join(mixed, "shut"), 0);
+    try {
+      const { code, stdout, stderr } = await asUser("discover", mixed);
       expect([code, stdout]).toEqual([0, expect.stringContaining("open.db")]);
       expect(stdout).not.toContain("inner.db");
       expect(stderr).toMatch(/a place could not be looked at, such as .*\/mixed\/shut \(EACCES\).* Run it as root/);
-      expect(json(await asNobody("discover", mixed, "--json")).hidden.places).toEqual([
+      expect(json(await asUser("discover", mixed, "--json")).hidden.places).toEqual([
         { path: join(mixed, "shut"), code: "EACCES" },
       ]);
-    },
-  );
+    } finally {
+      chmodSync(join(mixed, "shut"), 0o700);
+    }
+  });
 });
 
 describe("discover changes nothing:", () => {

@@ -26,6 +26,7 @@ export const run: RunCommand = async (context) => {
     mountPoints: view.mounts.map(({ point }) => point),
     last,
     hostname: hostname(),
+    isRoot: view.unseen.isRoot,
     today,
   });
   const ids = candidates.map(({ id }) => id);
@@ -41,6 +42,12 @@ export const run: RunCommand = async (context) => {
         : `NEW is what was not there at ${formatGivenTime(report.lastAt)}`,
     );
     if (report.isCriticalBare) output.message("something critical is not protected");
+  }
+  if (configuration.repositories.size === 0) {
+    output.warn(
+      "the configuration names no repository, so that what its sources protect is stored only by runs that name one with -r",
+      { during: "coverage", item: configuration.path },
+    );
   }
   tellHidden(context, view);
   return report.isCriticalBare ? EXIT.incomplete : EXIT.ok;

@@ -51,6 +51,8 @@ export interface CoverageInput {
   readonly mountPoints: readonly string[];
   readonly last: LastTime | undefined;
   readonly hostname: string;
+  /** Whether captures are made by root: others find their own engine of containers before that of the system. Default: true. */
+  readonly isRoot?: boolean;
   /** The day on which waivers must hold, as `2026-11-29`. */
   readonly today: string;
 }
@@ -62,6 +64,7 @@ export function coverageOf({
   mountPoints,
   last,
   hostname,
+  isRoot = true,
   today,
 }: CoverageInput): CoverageReport {
   const stored = storedPaths(configuration.sources.values(), mountPoints);
@@ -74,6 +77,7 @@ export function coverageOf({
     candidates,
     isFolder: (path: string) => names.has(path),
     hostname,
+    isRoot,
   };
   const entries = candidates.map((candidate): CoverageEntry => {
     const judgement = judge(candidate, context);

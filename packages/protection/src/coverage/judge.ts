@@ -3,7 +3,8 @@ import { isWithin } from "@holdfast/base";
 import { type Candidate, DATABASE_NAMES } from "@holdfast/sources";
 import type { Configuration } from "../configuration/schema.ts";
 import { dumpedByCommand } from "./dump-commands.ts";
-import { isSameServer } from "./same-server.ts";
+import { shortfalls } from "./shortfalls.ts";
+import { isOnThisMachine, isSameServer, isServerKind, isUsualEngine } from "./same-server.ts";
 import { type LeftOut, type StoredPaths, coverageOfPath } from "./stored-paths.ts";
 
 export type Protection = "protected" | "partly" | "bare";
@@ -26,6 +27,7 @@ export interface JudgeContext {
   readonly candidates: readonly Candidate[];
   readonly isFolder: (path: string) => boolean;
   readonly hostname: string;
+  readonly isRoot: boolean;
 }
 
 /** Kinds whose files may be copied as they are. */
@@ -41,22 +43,16 @@ export function judge(candidate: Candidate, context: JudgeContext): Judgement {
 }
 
 /** By sources of its own kind, and by commands that dump such things. */
-function byOwnKind(candidate: Candidate, { configuration, hostname }: JudgeContext): Judgement | undefined {
+function byOwnKind(candidate: Candidate, context: JudgeContext): Judgement | undefined {
   const found: Judgement[] = [];
-  for (const { name, kind, settings, hooks } of configuration.sources.values()) {
-    if (
-      kind === candidate.kind &&
-      kind !== "files" &&
-      kind !== "command" &&
-      isSameServer(candidate, settings, hostname)
-    ) {
-      const limit = limited(settings);
-      const notes = limit === undefined ? [] : [`${name} stores only a part: ${limit}`];
+  for (const { name, kind, settings, hooks } of context.configuration.sources.values()) {
+    if (kind === candidate.kind && kind !== "files" && kind !== "command" && isMeant(candidate, settings, context)) {
+      const notes = [...shortfalls(candidate, { name, settings }), ...ifOneOfSeveral(candidate, name, context)];
       // A system that is stored without /etc is none.
-      const isWhole = limit === undefined && (kind !== "system" || hasPath(settings, candidate.paths));
+      const isWhole = notes.length === 0 && (kind !== "system" || hasPath(settings, candidate.paths));
       found.push({ protection: isWhole ? "protected" : "partly", by: [name], notes, leftOutBytes: 0 });
     } else if (kind === "command") {
-      const dumped = dumpedByCommand(candidate, settings, hooks);
+      const dumped = dumpedByCommand(candidate, { settings, hooks }, (given) => isMeant(candidate, given, context));
       if (dumped === undefined) continue;
       const notes =
         dumped === "whole"
@@ -66,6 +62,35 @@ function byOwnKind(candidate: Candidate, { configuration, hostname }: JudgeConte
     }
   }
   return found.find(({ protection }) => protection === "protected") ?? found[0];
+}
+
+/** Whether a source means this candidate, and not another that it could mean as well. */
+function isMeant(candidate: Candidate, settings: unknown, { candidates, hostname, isRoot }: JudgeContext): boolean {
+  const { kind, container, isAtRest } = candidate;
+  const others = candidates.filter((other) => other.kind === kind && other.id !== candidate.id);
+  const isOfAnother = (): boolean =>
+    others.some((other) => isRunningHere(other) && isSameServer(other, settings, hostname));
+  // Its port outside of the container is not known: a source that is nobody else's may be its.
+  if (container !== undefined) return isOnThisMachine(settings, hostname) && !isOfAnother();
+  if (!isSameServer(candidate, settings, hostname)) return false;
+  if (kind === "docker") return isUsualEngine(candidate, others, settings, { isRoot });
+  return !(isAtRest === true && isServerKind(kind) && isOfAnother());
+}
+
+function isRunningHere({ container, isAtRest }: Candidate): boolean {
+  return container === undefined && isAtRest !== true;
+}
+
+/** Servers in containers cannot be told apart from outside: there must be a source for each. */
+function ifOneOfSeveral(candidate: Candidate, name: string, context: JudgeContext): string[] {
+  const { kind, container } = candidate;
+  if (container === undefined) return [];
+  const servers = context.candidates.filter((other) => other.kind === kind && other.container !== undefined);
+  const sources = [...context.configuration.sources.values()].filter(
+    (source) => source.kind === kind && isMeant(candidate, source.settings, context),
+  );
+  if (sources.length >= servers.length) return [];
+  return [`several such servers run in containers, and it is not known which of them ${name} captures`];
 }
 
 function byFiles({ id, paths, sizeBytes = 0 }: Candidate, context: JudgeContext): Judgement {
@@ -132,16 +157,6 @@ const ORDER: readonly Protection[] = ["protected", "partly", "bare"];
 
 function better(a: Judgement | undefined, b: Judgement): Judgement {
   return a === undefined || ORDER.indexOf(b.protection) < ORDER.indexOf(a.protection) ? b : a;
-}
-
-/** Settings by which a source of a database stores less than all of it. */
-function limited(settings: unknown): string | undefined {
-  const given = settings as Readonly<Record<string, unknown>>;
-  const { databases, "exclude-databases": excluded, "exclude-disks": disks, exclude } = given;
-  if (Array.isArray(databases) && databases.length > 0) return `databases ${databases.join(", ")}`;
-  if (Array.isArray(excluded) && excluded.length > 0) return `without databases ${excluded.join(", ")}`;
-  if (Array.isArray(disks) && disks.length > 0) return `without disks ${disks.join(", ")}`;
-  return Array.isArray(exclude) && exclude.includes("/etc") ? "without /etc" : undefined;
 }
 
 function hasPath(settings: unknown, paths: readonly string[]): boolean {

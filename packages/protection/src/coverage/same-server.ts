@@ -24,7 +24,7 @@ export function isSameServer(
 ): boolean {
   const source = given as Settings;
   if (kind === "vm") return isSameMachine(settings, source, paths);
-  if (!isThisMachine(source["host"], hostname) || !areEndpointsHere(source, hostname)) return false;
+  if (!isOnThisMachine(source, hostname)) return false;
   for (const name of TELLING) {
     if (differ(settings[name], source[name])) return false;
   }
@@ -35,7 +35,38 @@ export function isSameServer(
   return portOf(settings, usual) === portOf(source, usual);
 }
 
+/** Whether it is a server that is asked over a connection, and so must run. */
+export function isServerKind(kind: string): boolean {
+  return kind in USUAL_PORTS;
+}
+
+/** Whether its address, where it names one, is of this machine. */
+export function isOnThisMachine(given: unknown, hostname: string): boolean {
+  const source = given as Settings;
+  return isThisMachine(source["host"], hostname) && areEndpointsHere(source, hostname);
+}
+
+/** Sockets of engines in the order in which sources without one look for them; those of users are not among them. */
+const SYSTEM_ENGINES = ["/run/docker.sock", "/run/podman/podman.sock"];
+
+/** Whether a source of containers finds this engine: the one whose socket it names, or the first of all that there are. */
+export function isUsualEngine(
+  { settings }: Pick<Candidate, "settings">,
+  others: readonly Pick<Candidate, "settings">[],
+  given: unknown,
+  { isRoot }: { readonly isRoot: boolean },
+): boolean {
+  if ((given as Settings)["socket"] !== undefined) return true;
+  const rank = (engine: Settings): number => {
+    const at = SYSTEM_ENGINES.indexOf(normal(String(engine["socket"])));
+    return at >= 0 ? at : isRoot ? SYSTEM_ENGINES.length : -1;
+  };
+  return others.every((other) => rank(other.settings) > rank(settings));
+}
+
 function isSameMachine(settings: Settings, source: Settings, paths: readonly string[]): boolean {
+  // `qemu+ssh://host/system` is another machine's libvirt.
+  if (typeof source["uri"] === "string" && /^[^:]+:\/\/[^/]/.test(source["uri"])) return false;
   for (const name of ["libvirt", "qmp"] as const) {
     if (settings[name] !== undefined && source[name] !== undefined) return !differ(settings[name], source[name]);
   }

@@ -66,6 +66,8 @@ export interface Candidate {
   readonly command?: readonly string[];
   /** Nothing changes it now, as its server does not run: plain copies of its files are consistent. */
   readonly isAtRest?: boolean;
+  /** The id of the container that it runs in: how it is reached from outside of that is not known. */
+  readonly container?: string;
   /** It lies in what another candidate captures as it should be captured: the id of that one. */
   readonly within?: string;
 }

@@ -1,5 +1,5 @@
 /** Captures containers: their configuration, images, volumes and bind mounts. */
-import { access } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { GivenEntry } from "@holdfast/engine";
 import { captureFolder } from "../contract/capture-folder.ts";
@@ -46,6 +46,8 @@ class ContainerCapture {
   readonly #rest: RestPeriod;
   readonly #root: string;
   #consistentAtMs = Date.now();
+  #isGiven = false;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: CapturingParts, chosen: Chosen, options: CaptureOptions) {
     this.#parts = parts;
@@ -65,8 +67,17 @@ class ContainerCapture {
       paths: [this.#root],
       entries: this.#entries(),
       facts: () => this.#facts(),
-      close: () => this.#rest.end(),
+      close: () => (this.#closing ??= this.#close()),
     };
+  }
+
+  async #close(): Promise<void> {
+    try {
+      // Files are read until now, and long after they were given.
+      if (this.#isGiven && !this.#options.signal.aborted) await this.#rest.assertHeld(this.#options);
+    } finally {
+      await this.#rest.end();
+    }
   }
 
   #warn(): void {
@@ -107,18 +118,20 @@ class ContainerCapture {
   async *#composeFiles(): AsyncGenerator<GivenEntry> {
     const files = new Map<string, string>();
     for (const { labels } of this.#chosen.inventory.containers) {
-      for (const file of labels.composeFiles) files.set(join(labels.project ?? "", file), file);
+      for (const file of labels.composeFiles) files.set(join("/", folderOf(labels.project), file), file);
     }
     for (const [path, from] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      const isThere = await access(from).then(
-        () => true,
+      // Whoever makes an image gives it the labels that he likes: a folder may be anything of this machine.
+      const isFile = await stat(from).then(
+        (found) => found.isFile(),
         () => false,
       );
-      if (isThere) yield { kind: "real", path: join(this.#root, PLACES.compose, path), from };
+      if (isFile) yield { kind: "real", path: join(this.#root, PLACES.compose, path), from };
     }
   }
 
   #facts(): CaptureFacts {
+    this.#isGiven = true;
     const { engine, settings } = this.#parts;
     const { inventory, volumes, binds } = this.#chosen;
     const detail: DockerDetail = {
@@ -176,6 +189,11 @@ class ContainerCapture {
     }
     return { kind: "file", path: join(this.#root, path), content: content(), mode: 0o600 };
   }
+}
+
+/** Where files of a project lie; of one that is called as compose calls none, where those of no project do. */
+function folderOf(project = ""): string {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(project) ? project : "";
 }
 
 function isSaved(image: EngineImage, { "save-images": which }: DockerSettings): boolean {

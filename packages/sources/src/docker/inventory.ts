@@ -48,8 +48,9 @@ export async function allContainers(engine: EngineClient, options: CallOptions):
   );
   const found: NamedContainer[] = [];
   for (const { Id } of listed) {
-    const inspected = await engine.json(CONTAINER, { path: ["containers", Id, "json"] }, options);
-    found.push({ name: nameOf(inspected), inspected });
+    const inspected = await engine.jsonIfThere(CONTAINER, { path: ["containers", Id, "json"] }, options);
+    // Some live for a moment only, and are gone by now.
+    if (inspected !== undefined) found.push({ name: nameOf(inspected), inspected });
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -2,6 +2,7 @@
 import type { CallOptions, SourceWarning } from "../contract/source.ts";
 import type { Consistency } from "../contract/facts.ts";
 import { sourcesError } from "../errors.ts";
+import { CONTAINER } from "./engine/answers.ts";
 import { runInside } from "./engine/run-inside.ts";
 import type { ChosenContainer } from "./inventory.ts";
 import type { Rest } from "./labels.ts";
@@ -39,6 +40,7 @@ export function planRest(
 
 export class RestPeriod {
   readonly #parts: UndoParts;
+  readonly #resting: RestPlan[] = [];
   #undo: Promise<UndoList> | undefined;
   #beginning: Promise<void> = Promise.resolve();
 
@@ -58,6 +60,25 @@ export class RestPeriod {
     await (await this.#undo)?.end();
   }
 
+  /**
+   * Services start again what was stopped, and people do. To be asked before `end`.
+   * @throws SOURCES_INTERRUPTED when a container has not stood still all the time, and as `EngineClient`
+   */
+  async assertHeld(options: CallOptions): Promise<void> {
+    const { engine } = this.#parts;
+    for (const { container, rest } of this.#resting) {
+      const { Id, State: before } = container.inspected;
+      const found = await engine.jsonIfThere(CONTAINER, { path: ["containers", Id, "json"] }, options);
+      // What is gone has written nothing.
+      if (found === undefined) continue;
+      const { Running, Paused, StartedAt } = found.State;
+      if (StartedAt === before.StartedAt && (rest === "stop" ? !Running : Paused || !Running)) continue;
+      const reason = `container ${container.name} did not stand still while its files were read, so the snapshot holds them as of no one moment`;
+      const how = `Find what starts it: where that is a service of systemd, stop and start that by the source's hooks; or label it holdfast.stop=pause. Then capture it again.`;
+      throw sourcesError("SOURCES_INTERRUPTED", { source: engine.parts.source, reason, how });
+    }
+  }
+
   async #begin(plans: readonly RestPlan[], options: CallOptions): Promise<void> {
     const busy = inOrder(plans).filter(({ container: { labels, inspected }, rest }) => {
       return (
@@ -68,7 +89,8 @@ export class RestPeriod {
     this.#undo = UndoList.open(this.#parts);
     const undo = await this.#undo;
     for (const { container } of busy) await this.#prepare(undo, container, options);
-    for (const { container, rest } of busy) {
+    for (const plan of busy) {
+      const { container, rest } = plan;
       if (rest === undefined) continue;
       options.signal.throwIfAborted();
       const { Id: id, Config } = container.inspected;
@@ -81,6 +103,7 @@ export class RestPeriod {
       const { signal } = new AbortController();
       const call = rest === "stop" ? stopCall(id, stopSeconds) : { path: ["containers", id, "pause"] };
       await this.#parts.engine.run(call, { signal });
+      this.#resting.push(plan);
     }
     options.signal.throwIfAborted();
   }

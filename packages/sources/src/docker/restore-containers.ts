@@ -28,7 +28,11 @@ export async function restoreContainers(
   const detail = partOf(whole, inspected);
   const taken = detail.containers.find(({ name }) => existing.some((each) => each.name === prefix + name));
   if (taken !== undefined) {
-    throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target: `the name of container ${prefix}${taken.name}` });
+    throw sourcesError("SOURCES_TARGET_IN_USE", {
+      target: `the name ${prefix}${taken.name}`,
+      by: "the engine has a container that is called so, and nothing was restored",
+      how: "Restore beside it with --set prefix=test_, choose others with --set containers=NAME, or rename that container first.",
+    });
   }
   const targets = await volumeTargets(parts, detail.volumes, { skipsExisting: true });
   const restored: string[] = [];
@@ -100,9 +104,7 @@ export async function presentImage(
   name: string,
   options: CallOptions,
 ): Promise<string | undefined> {
-  const call = { path: ["images", name, "json"], good: [404] };
-  const found = await engine.json(z.looseObject({ Id: z.string().optional() }), call, options);
-  return found.Id;
+  return (await engine.jsonIfThere(IMAGE, { path: ["images", name, "json"] }, options))?.Id;
 }
 
 async function storedJson<T>(

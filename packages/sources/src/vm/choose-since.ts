@@ -1,9 +1,11 @@
 /** Whether what has changed of a disk since the capture before is known. */
 import type { PreviousCapture, SourceWarning } from "../contract/source.ts";
-import { previousDisk } from "./stored-facts.ts";
+import { previousDisk, sharesBitmap } from "./stored-facts.ts";
 
 export interface DiskState {
   readonly name: string;
+  /** Where it lies. */
+  readonly image: string;
   readonly sizeBytes: number;
   readonly bitmaps: readonly BitmapState[];
 }
@@ -27,11 +29,24 @@ export function bitmapSince(
   const before = previousDisk(previous, disk.name);
   if (before?.bitmap === undefined) return undefined;
   const found = disk.bitmaps.find(({ name }) => name === before.bitmap);
-  const reason = whyNot(found, before.sizeBytes, disk.sizeBytes);
+  const reason = movedFrom(disk, previous) ?? whyNot(found, before.sizeBytes, disk.sizeBytes);
   if (reason === undefined) return before.bitmap;
   const message = `the disk ${disk.name} is read as a whole: ${reason}`;
   onWarning({ code: "bitmap-lost", message });
   return undefined;
+}
+
+/**
+ * libvirt calls the bitmaps of a checkpoint alike in all disks. When two of them have changed places, each has one of the right name
+ * that tells of the other's snapshot: so a disk must lie where it lay. `undefined` when it does.
+ */
+export function movedFrom(
+  { name, image }: Pick<DiskState, "name" | "image">,
+  previous: PreviousCapture | undefined,
+): string | undefined {
+  const before = previousDisk(previous, name);
+  if (before === undefined || before.image === image || !sharesBitmap(previous, before)) return undefined;
+  return `its image was ${before.image} and is ${image}`;
 }
 
 function whyNot(bitmap: BitmapState | undefined, formerBytes: number, nowBytes: number): string | undefined {

@@ -1,5 +1,5 @@
 /** Writes the disks of a capture as images into a folder. */
-import { mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions } from "../contract/source.ts";
@@ -44,6 +44,8 @@ export async function writeImages(captured: CapturedTree, options: WritingImages
       if (format === "qcow2") {
         const args = ["convert", "-f", "raw", "-O", "qcow2", join(fresh, `${name}.raw`), join(fresh, `${name}.qcow2`)];
         await programs.text({ tool: "qemu-img", args }, { signal });
+        // It makes files that everybody may read.
+        await chmod(join(fresh, `${name}.qcow2`), 0o600);
         await rm(join(fresh, `${name}.raw`));
       }
       written.push({ name, path: join(folder, `${name}.${format}`) });

@@ -30,7 +30,10 @@ const expression = z
   .min(1)
   .transform((text, context) => {
     try {
-      return new RegExp(text, "m");
+      const made = new RegExp(text, "m");
+      if (made.test(""))
+        context.addIssue("it matches where nothing is said: give one that only a machine that works shows");
+      return made;
     } catch {
       context.addIssue("give a regular expression of JavaScript");
       return z.NEVER;

@@ -46,3 +46,9 @@ export function previousDisk(previous: PreviousCapture | undefined, name: string
   const parsed = DETAIL.safeParse(previous?.facts.detail);
   return parsed.success ? parsed.data.disks.find((each) => each.name === name) : undefined;
 }
+
+/** Whether its bitmap is called as that of another disk of the same capture. */
+export function sharesBitmap(previous: PreviousCapture | undefined, { name, bitmap }: DiskFacts): boolean {
+  const parsed = DETAIL.safeParse(previous?.facts.detail);
+  return parsed.success && parsed.data.disks.some((each) => each.name !== name && each.bitmap === bitmap);
+}

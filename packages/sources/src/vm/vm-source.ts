@@ -168,7 +168,7 @@ export class VmSource implements Source {
       socket,
       source: this.#title,
       programs: this.#programs,
-      agent: agent === undefined || agent === "none" ? undefined : { path: agent, limitMs },
+      agent: agent === undefined || agent === "none" ? undefined : { path: agent, limitMs, source: this.#title },
       scratch: scratch ?? this.#surroundings.temporary,
       excluded,
       line: { hostname: this.#surroundings.hostname, name: this.#name },

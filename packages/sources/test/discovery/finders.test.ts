@@ -1,4 +1,5 @@
 /** What finders make of views of hosts, each a row of a table: what was seen, and what is concluded. */
+import { placesToLook } from "../../src/discovery/host/where-to-look.ts";
 import { describe, expect, test } from "vitest";
 import { type Candidate, findCandidates } from "../../src/index.ts";
 import type { HostView } from "../../src/index.ts";
@@ -324,6 +325,47 @@ describe("containers and virtual machines", () => {
     });
     const anonymous = byId(madeView({ sizes: { [`${volumes}/${"a".repeat(64)}`]: 1 } }));
     expect(anonymous["docker:/var/lib/docker"]).toMatchObject({ criticality: "normal" });
+  });
+
+  test("an engine needs its socket and the right to read its volumes, and no program", () => {
+    const sizes = { "/var/lib/docker/volumes/a": 5, "/var/lib/containers/storage/volumes/a": 5 };
+    const found = byId(madeView({ sizes, unix: [unix("/run/docker.sock")] }));
+    expect(found["docker:/var/lib/docker"]?.needs).toEqual([
+      { what: "rights", detail: "root: volumes are read from the disk of this machine" },
+    ]);
+    expect(found["docker:/var/lib/containers/storage"]?.needs).toEqual([
+      { what: "preparation", detail: "its socket: systemctl enable --now podman.socket" },
+      { what: "rights", detail: "root: volumes are read from the disk of this machine" },
+    ]);
+  });
+
+  test("an engine keeps its data where its configuration says", () => {
+    const texts = new Map([["/etc/docker/daemon.json", '{ "data-root": "/srv/docker/" }']]);
+    const view = madeView({ texts, sizes: { "/srv/docker/volumes/shop": 5 }, unix: [unix("/run/docker.sock")] });
+    expect(byId(view)["docker:/srv/docker"]).toMatchObject({ title: "Docker: shop", paths: ["/srv/docker/volumes"] });
+    const { skipPatterns } = placesToLook({
+      mounts: [],
+      users: [],
+      processes: [],
+      texts,
+      paths: [],
+      withRemote: false,
+    });
+    expect(skipPatterns).toContain("/srv/docker/overlay2");
+    const broken = madeView({
+      texts: new Map([["/etc/docker/daemon.json", "{"]]),
+      sizes: { "/var/lib/docker/volumes/a": 1 },
+    });
+    expect(byId(broken)["docker:/var/lib/docker"]).toBeDefined();
+  });
+
+  test("docker of a user has volumes too", () => {
+    const found = byId(madeView({ users: [ann], sizes: { "/home/ann/.local/share/docker/volumes/wiki": 5 } }));
+    expect(found["docker:/home/ann/.local/share/docker"]).toMatchObject({
+      title: "Docker: wiki",
+      settings: { socket: "/run/user/1000/docker.sock" },
+      needs: [{ what: "preparation" }, { what: "rights", detail: "ann, or root" }],
+    });
   });
 
   test("podman of a user has volumes too", () => {

@@ -187,6 +187,36 @@ test("processes of a made-up host are read as those of this one", async () => {
   expect([...found.keys()].filter((id) => id.startsWith("postgres:"))).toHaveLength(1);
 });
 
+test("homes on a network are somebody else's, and are not looked for: the server may be gone, or be mounted by that", async () => {
+  const root = join(base, "networked");
+  const proc = join(root, "proc");
+  const passwd = [
+    "ann:x:1000:1000::/home/ann:/bin/sh",
+    "bob:x:1001:1001::/net/bob:/bin/sh",
+    "eve:x:1002:1002::/local/eve:/bin/sh",
+  ];
+  for (const home of ["home/ann", "net/bob", "local/eve"]) {
+    mkdirSync(join(root, home), { recursive: true });
+    writeFileSync(join(root, home, "file"), "1");
+  }
+  mkdirSync(join(root, "etc"));
+  writeFileSync(join(root, "etc/passwd"), `${passwd.join("\n")}\n`);
+  mkdirSync(join(proc, "self"), { recursive: true });
+  const mounts = [
+    "1 0 8:1 / / rw - ext4 /dev/sda1 rw",
+    "2 1 0:40 / /home rw - autofs auto.home rw",
+    "3 1 0:41 / /net rw - nfs4 nas:/home rw",
+  ];
+  writeFileSync(join(proc, "self/mountinfo"), `${mounts.join("\n")}\n`);
+  const homes = async (withRemote: boolean): Promise<string[]> =>
+    [...(await discovered({ root, proc, withRemote })).values()]
+      .filter(({ category }) => category === "home")
+      .map(({ id }) => id)
+      .sort();
+  expect(await homes(false)).toEqual(["files:/local/eve"]);
+  expect(await homes(true)).toEqual(["files:/local/eve", "files:/net/bob"]);
+});
+
 function makeRepositories(folder: string): void {
   const env = {
     ...process.env,

@@ -147,6 +147,42 @@ describe.skipIf(!canRunPodman)("containers", () => {
     expect(await states()).toEqual(["running", "running"]);
   });
 
+  test.for([
+    ["started", "true", ["start"]],
+    ["started, and stopped again,", "true", ["start", "kill"]],
+    ["unpaused", "pause", ["unpause"]],
+  ] as const)(
+    "that somebody has %s while they are read fail the capture, as their files are of no one moment",
+    async ([, label, calls]) => {
+      await podman.run("one", { HostConfig: { Binds: ["data:/data"] }, Labels: { "holdfast.stop": label } });
+      const meddle = async (): Promise<void> => {
+        for (const call of calls) await podman.do("POST", `/containers/one/${call}`);
+      };
+      await expect(taken({}, meddle)).rejects.toMatchObject({
+        code: "SOURCES_INTERRUPTED",
+        message: expect.stringContaining("container one did not stand still while its files were read"),
+      });
+      expect(await podman.state("one")).toBe("running");
+    },
+  );
+
+  test("with labels that name folders, or lead out of the capture, add nothing to it", async () => {
+    const folder = lab.newFolder();
+    writeFileSync(join(folder, "secret"), "1");
+    const Labels = {
+      "com.docker.compose.project": "../../../..",
+      "com.docker.compose.project.config_files": `${folder},${join(folder, "secret")}`,
+    };
+    await podman.run("one", { Labels });
+    await capture();
+    const captured = await extracted();
+    expect(
+      readdirSync(join(captured, "compose"), { recursive: true })
+        .map(String)
+        .filter((name) => name.endsWith("secret")),
+    ).toEqual([join(folder, "secret").slice(1)]);
+  });
+
   test("of a project are stopped before what they need, and started after it", async () => {
     const compose = (service: string, needs = ""): Record<string, string> => ({
       "holdfast.stop": "true",

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { describe, expect, test } from "vitest";
 import { EngineClient } from "../../src/docker/engine/engine-client.ts";
+import { allContainers } from "../../src/docker/inventory.ts";
 
 const { signal } = new AbortController();
 
@@ -47,6 +48,30 @@ describe("an engine", () => {
       async (engine) => (await engine).json(z.array(z.unknown()), { path: ["containers", "a/../b"] }, { signal }),
     );
     expect(seen).toEqual([`/v${asked}/containers/a%2F..%2Fb`]);
+  });
+
+  test("whose containers come and go is asked only for those that are there", async () => {
+    const id = (digit: string): string => digit.repeat(64);
+    const container = {
+      Id: id("a"),
+      Name: "/stays",
+      Image: "i",
+      State: { Status: "running", Running: true },
+      Config: { Image: "i" },
+      HostConfig: {},
+      NetworkSettings: {},
+    };
+    const found = await withEngine(
+      { Version: "1", ApiVersion: "1.41" },
+      ({ url = "" }, outgoing) => {
+        if (url.includes("/containers/json")) {
+          outgoing.end(JSON.stringify(["a", "b"].map((digit) => ({ Id: id(digit), State: "running" }))));
+        } else if (url.includes(id("a"))) outgoing.end(JSON.stringify(container));
+        else outgoing.writeHead(404).end(JSON.stringify({ message: "no such container" }));
+      },
+      async (engine) => allContainers(await engine, { signal }),
+    );
+    expect(found.map(({ name }) => name)).toEqual(["stays"]);
   });
 
   test("that is too old, or none, is refused", async () => {

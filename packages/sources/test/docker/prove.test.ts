@@ -1,7 +1,7 @@
 /** Proofs of containers: copies that are started by a real Podman, and what is said where none can be. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -102,6 +102,9 @@ describe.skipIf(!canRunPodman)("a proof of containers", () => {
 
   test("removes the copy also when this process is killed", async () => {
     const temporary = lab.newFolder();
+    // What the container needs to go on.
+    mkdirSync(join(temporary, "volumes/data/_data"), { recursive: true });
+    writeFileSync(join(temporary, "volumes/data/_data/here"), "");
     const task = JSON.stringify({ socket: podman.socket, name: "shop", temporary });
     const child = spawn(process.execPath, [join(import.meta.dirname, "hold-proof.ts"), task], { stdio: "ignore" });
     for (let n = 0; n < 600 && (await podman.names()).length < 2; n++) await sleep(50);

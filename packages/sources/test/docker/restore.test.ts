@@ -74,7 +74,10 @@ describe.skipIf(!canRunPodman)("a restore of containers", () => {
 
   test("is refused where a container has the name", async () => {
     const before = await everything();
-    await expect(restore("containers")).rejects.toMatchObject({ code: "SOURCES_TARGET_NOT_EMPTY" });
+    await expect(restore("containers")).rejects.toMatchObject({
+      code: "SOURCES_TARGET_IN_USE",
+      hint: expect.stringContaining("--set prefix="),
+    });
     expect(await everything()).toEqual(before);
   });
 

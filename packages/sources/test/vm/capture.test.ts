@@ -204,7 +204,7 @@ describe.skipIf(!canRunGuests)("a machine that runs", () => {
   );
 
   test("is thawed, also when this process is killed while it is frozen", { timeout: SLOW }, async () => {
-    const { child } = await hold({ freeze: { path: guest.agent, limitMs: 10_000 } });
+    const { child } = await hold({ freeze: { source: "source web", path: guest.agent, limitMs: 10_000 } });
     await kill(child);
     let status: unknown = "frozen";
     for (let n = 0; n < 100 && status === "frozen"; n++) {

@@ -6,7 +6,7 @@ import { vmKind } from "../../src/vm/vm-kind.ts";
 
 const task = JSON.parse(process.argv[2] ?? "{}") as {
   settings?: Record<string, unknown>;
-  freeze?: { path: string; limitMs: number };
+  freeze?: { source: string; path: string; limitMs: number };
   temporary: string;
 };
 const signal = new AbortController().signal;

@@ -194,7 +194,7 @@ test(
     const restore = (settings: Record<string, unknown>) =>
       open().restore(captured, { settings, signal: never, onWarning: () => {}, onStep: () => {} });
     await expect(restore({})).rejects.toMatchObject({ code: "SOURCES_SETTINGS" });
-    await expect(restore({ images: target })).rejects.toMatchObject({ code: "SOURCES_TARGET_NOT_EMPTY" });
+    await expect(restore({ images: target })).rejects.toMatchObject({ code: "SOURCES_TARGET_IN_USE" });
     expect(existsSync(target)).toBe(false);
     const report = await restore({ images: target, name: `${domain}-copy`, format: "qcow2" });
     expect(report.restored[0]).toBe(`the domain ${domain}-copy`);

@@ -74,6 +74,7 @@ function ofServer(rule: DatabaseRule, server: Server, view: HostView): Finding {
     needs: [...rule.needs(view, server), ...(container === undefined ? [] : [REACHABLE])],
     settings: rule.settings(place, server, view),
     ...(rule.command === undefined ? {} : { command: rule.command(place) }),
+    ...(container === undefined ? {} : { container }),
   };
 }
 

@@ -46,9 +46,9 @@ function ofProcess(view: HostView, { pid, args, program, folder }: HostProcess):
     ...machine(view, name, disks),
     evidence: `process ${pid} (${program}) runs it`,
     needs: [
-      ...(isManaged ? [tool(view, "virsh")] : []),
+      tool(view, isManaged ? "virsh" : "qemu-img"),
       ...(qmp === undefined && !isManaged
-        ? [{ what: "preparation" as const, detail: "a QMP socket: start it with -qmp unix:/PATH,server,nowait" }]
+        ? [{ what: "preparation" as const, detail: "a QMP socket: start it with -qmp unix:/PATH,server=on,wait=off" }]
         : []),
       { what: "rights", detail: "root, or the user that runs it" },
     ],

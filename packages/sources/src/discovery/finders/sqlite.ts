@@ -27,7 +27,10 @@ export function findSqlite(view: HostView): Finding[] {
   for (const mark of view.marks) {
     if (mark.what !== "sqlite") continue;
     const folder = above(mark.path);
-    folders.set(folder, [...(folders.get(folder) ?? []), mark]);
+    const marks = folders.get(folder);
+    // Not copied each time: some applications keep a hundred thousand in one folder.
+    if (marks === undefined) folders.set(folder, [mark]);
+    else marks.push(mark);
   }
   return [...folders].flatMap(([folder, marks]) =>
     marks.length > MOST_BY_THEMSELVES ? ofMany(view, folder, marks) : marks.map((mark) => ofFile(view, mark)),

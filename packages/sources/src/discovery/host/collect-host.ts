@@ -9,7 +9,7 @@ import { type GitRepository, readGitRepository } from "./git-repository.ts";
 import type { HostView } from "./host-view.ts";
 import { installedPrograms } from "./installed-programs.ts";
 import { readKnownTexts } from "./known-texts.ts";
-import { type HostMount, judgedMounts, withSizes } from "./mount-natures.ts";
+import { type HostMount, judgedMounts, mountOf, withSizes } from "./mount-natures.ts";
 import { type ProcessFindings, readProcesses } from "./processes.ts";
 import { kernelText } from "./quiet-reads.ts";
 import { textOf } from "./read-start.ts";
@@ -63,7 +63,7 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
     tcp: running.tcp,
     unix: running.unix,
     mounts,
-    users: users.filter(({ home }) => existsSync(root + home)),
+    users: users.filter(({ home }) => isLookedAt(home, { mounts, paths, withRemote }) && existsSync(root + home)),
     texts,
     programs: installedPrograms(root),
     folders,
@@ -73,6 +73,18 @@ export async function collectHost(options: CollectOptions): Promise<HostView> {
     entryCount: entries,
     unseen: { isRoot, places: unseen, placeCount: unseenCount, processes: running.hidden },
   };
+}
+
+/** A server that is gone never answers, and an automounter mounts what it is asked for. */
+function isLookedAt(
+  path: string,
+  { mounts, paths, withRemote }: { mounts: readonly HostMount[]; paths: readonly string[]; withRemote: boolean },
+): boolean {
+  const nature = mountOf(path, mounts)?.nature;
+  if (nature === "pseudo" || nature === "remote") {
+    return (nature === "remote" && withRemote) || paths.some((asked) => isWithin(path, asked));
+  }
+  return true;
 }
 
 /** With `root`, what is mounted below it, and it itself. */

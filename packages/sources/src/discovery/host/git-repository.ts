@@ -2,7 +2,7 @@
  * What a git repository has that no other place has, as its own files say. git itself is not run: the configuration of somebody
  * else's repository may name programs.
  */
-import { type Dirent, readdirSync } from "node:fs";
+import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { textOf } from "./read-start.ts";
 
 export interface GitRepository {
@@ -68,7 +68,10 @@ function remoteHistory(folder: string): string[] {
 
 function files(folder: string, below: string): string[] {
   const found: string[] = [];
-  const waiting = [below];
+  // A link in the place of one of these folders may lead anywhere.
+  const parts = below.split("/");
+  const isOwn = parts.every((_, at) => isFolder(`${folder}/${parts.slice(0, at + 1).join("/")}`));
+  const waiting = isOwn ? [below] : [];
   for (let next = waiting.pop(); next !== undefined && found.length < MOST_REFS; next = waiting.pop()) {
     let entries: Dirent[] = [];
     try {
@@ -82,4 +85,12 @@ function files(folder: string, below: string): string[] {
     }
   }
   return found;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

@@ -13,8 +13,6 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   etcdctl: "etcd-client",
   slapcat: "slapd",
   mongodump: "mongo-tools",
-  docker: "docker-cli",
-  podman: "podman",
   virsh: "libvirt-clients",
   "qemu-img": "qemu-utils",
 };

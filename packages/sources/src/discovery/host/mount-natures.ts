@@ -48,6 +48,18 @@ export function judgedMounts(text: string): Omit<HostMount, "totalBytes" | "used
   return [...mounts.values()];
 }
 
+/** What a path lies on: the mount point nearest above it. */
+export function mountOf<Mount extends Pick<HostMount, "point">>(
+  path: string,
+  mounts: readonly Mount[],
+): Mount | undefined {
+  const around = mounts.filter(({ point }) => isWithin(path, point));
+  return around.reduce<Mount | undefined>(
+    (a, b) => (a !== undefined && a.point.length > b.point.length ? a : b),
+    undefined,
+  );
+}
+
 /** With sizes of file systems that hold data here; what is remote may hang, and is not asked. */
 export function withSizes(mounts: ReturnType<typeof judgedMounts>, root: string): HostMount[] {
   return mounts.map((mount) => {

@@ -1,6 +1,7 @@
 /** Where a walk begins, and what it leaves out. Pure. */
 import { isWithin } from "@holdfast/base";
 import { PatternSet, REPRODUCIBLE_IN_HOMES, REPRODUCIBLE_NAMES, escapePattern } from "@holdfast/engine";
+import { dockerFolder } from "./docker-folder.ts";
 import type { HostMount } from "./mount-natures.ts";
 import type { HostProcess } from "./processes.ts";
 import type { HostUser } from "./users.ts";
@@ -16,11 +17,9 @@ const OF_THE_SYSTEM = [
   ...["dpkg", "apt", "rpm", "snapd", "lxcfs", "containerd", "systemd/coredump", "ucf", "command-not-found"].map(
     (name) => `/var/lib/${name}`,
   ),
-  ...["overlay2", "image", "buildkit", "tmp", "aufs", "devicemapper", "btrfs", "zfs", "fuse-overlayfs"].map(
-    (name) => `/var/lib/docker/${name}`,
-  ),
   "/var/lib/containers/storage/overlay*",
   "/home/*/.local/share/containers/storage/overlay*",
+  ...layersOf("/home/*/.local/share/docker"),
 ];
 const ANYWHERE = [...REPRODUCIBLE_NAMES, "lost+found", ".Trash-*"];
 
@@ -42,13 +41,24 @@ interface Facts {
   readonly withRemote: boolean;
 }
 
+/** What Docker has beside volumes. */
+function layersOf(folder: string): string[] {
+  return ["overlay2", "image", "buildkit", "tmp", "aufs", "devicemapper", "btrfs", "zfs", "fuse-overlayfs"].map(
+    (name) => `${folder}/${name}`,
+  );
+}
+
 /** What was asked for is walked through whatever it is; below it, and without it, only what holds data of this machine. */
 export function placesToLook({ mounts, users, processes, texts, paths, withRemote }: Facts): Places {
   const people = users.filter(({ isPerson }) => isPerson).map(({ home }) => home);
   const inHomes = ["/home/*", ...people.filter((home) => home !== "/").map(escapePattern)].flatMap((home) =>
     REPRODUCIBLE_IN_HOMES.map((path) => `${home}/${path}`),
   );
-  const skipPatterns = [...(paths.length === 0 ? OF_THE_SYSTEM : []), ...ANYWHERE, ...inHomes];
+  const skipPatterns = [
+    ...(paths.length === 0 ? [...OF_THE_SYSTEM, ...layersOf(escapePattern(dockerFolder(texts)))] : []),
+    ...ANYWHERE,
+    ...inHomes,
+  ];
   const skipped = PatternSet.parse(skipPatterns);
   const points = mounts
     .filter(({ nature }) => nature === "local" || (withRemote && nature === "remote"))

@@ -95,6 +95,8 @@ export class Slicer {
   }
 
   #look(path: string, name: string, totals: MutableRow, above: PendingFolder): void {
+    // What is mounted may belong to a server that is gone: nobody who asks it for anything gets an answer.
+    if (this.#boundaries.has(path)) return;
     let stat: Stats | undefined;
     try {
       stat = lstatSync(fsPath(this.#real(path)), { throwIfNoEntry: false });
@@ -104,7 +106,7 @@ export class Slicer {
     if (stat === undefined) return;
     const type = stat.mode & S_IFMT;
     if (type === S_IFDIR) {
-      if (this.#boundaries.has(path) || this.#skipped.matches(path)) return;
+      if (this.#skipped.matches(path)) return;
       this.#stack.push({ path, row: above.row, isPlain: above.isPlain || name === ".git" });
       return;
     }
@@ -135,9 +137,10 @@ export class Slicer {
   }
 
   /** A name alone may be anybody's; this looks one step further. */
-  #holds({ what }: FolderMark, path: string): boolean {
-    if (what !== "etcd-data") return true;
-    return lstatSync(fsPath(this.#real(`${path}/member/snap`)), { throwIfNoEntry: false })?.isDirectory() === true;
+  #holds({ what, detail }: FolderMark, path: string): boolean {
+    const inner = what === "etcd-data" ? "member/snap" : detail === ".git" ? ".git" : undefined;
+    if (inner === undefined) return true;
+    return lstatSync(fsPath(this.#real(`${path}/${inner}`)), { throwIfNoEntry: false })?.isDirectory() === true;
   }
 
   #isCache(path: string): boolean {
@@ -175,8 +178,8 @@ export class Slicer {
 
   #note(path: string, error: unknown): void {
     const code = systemCode(error) ?? "unknown";
-    // It has gone meanwhile.
-    if (code === "ENOENT") return;
+    // It has gone meanwhile, or a single file is mounted there.
+    if (code === "ENOENT" || code === "ENOTDIR") return;
     this.#unseenCount++;
     if (this.#unseen.length < MOST_UNSEEN) this.#unseen.push({ path, code });
   }

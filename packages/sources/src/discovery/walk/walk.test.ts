@@ -126,6 +126,17 @@ describe("sizes", () => {
     expect(folders.of("/link")).toBeUndefined();
   });
 
+  test("leave what is mounted alone: not even its own data is asked for, as a server that is gone never answers", () => {
+    make({ "data/a": "123", "data/mounted": "12345" });
+    expect(look({ boundaries: ["/data/mounted"] }).folders.of("/")).toMatchObject({ files: 1, bytes: 3 });
+  });
+
+  test("a single file that is mounted is no folder that could not be looked at", () => {
+    make({ "etc/hosts": "123" });
+    const { unseen } = new Slicer(settings()).run([{ path: "/etc/hosts", row: "/etc/hosts", isPlain: false }], 10);
+    expect(unseen).toEqual([]);
+  });
+
   test("are the same however many threads and slices there are", async () => {
     for (let n = 0; n < 300; n++) make({ [`d${n % 17}/e${n % 5}/f${n}`]: "x".repeat(n) });
     const { folders } = await walk(["/"], settings(), { threads: 3, signal });
@@ -220,6 +231,14 @@ describe("what is found", () => {
       "small.img": "x",
     });
     expect(marks()).toEqual(["disk-image /a.qcow2 (qcow2)", "disk-image /b.vmdk (vmdk)", "disk-image /c.img (raw)"]);
+  });
+
+  test("no git repository behind a link, which may lead anywhere", () => {
+    make({ "a/.git/config": "", "outside/config": "" });
+    mkdirSync(join(root, "b"));
+    symlinkSync(join(root, "outside"), join(root, "b/.git"));
+    make({ "c/.git": "gitdir: /elsewhere\n" });
+    expect(marks()).toEqual(["git /a (.git)"]);
   });
 
   test("nothing inside of what is known as a whole, whose size is counted", () => {

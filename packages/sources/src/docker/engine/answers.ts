@@ -48,6 +48,7 @@ export const CONTAINER = z.looseObject({
     Running: z.boolean(),
     Paused: z.boolean().default(false),
     ExitCode: z.int().default(0),
+    StartedAt: z.string().default(""),
     Health: z.looseObject({ Status: z.string() }).nullish(),
   }),
   Config: z.looseObject({

@@ -12,6 +12,7 @@ import { VERSION } from "./answers.ts";
 /** All that is used is in this one; engines that no longer know it are asked in the oldest that they know. */
 const API = "1.41";
 const OLDEST = "1.24";
+const NOT_THERE = 404;
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 const MAX_MESSAGE_CHARS = 500;
 
@@ -75,7 +76,19 @@ export class EngineClient {
 
   /** @throws SOURCES_TOOL_FAILED when it answers with an error, or not as it should; SOURCES_TOO_LONG, and as `open` */
   async json<T>(schema: z.ZodType<T>, call: EngineCall, options: CallOptions): Promise<T> {
-    const answer = await this.#send(call, options);
+    return this.#parsed(schema, call, await this.#send(call, options), options);
+  }
+
+  /** `undefined` when there is no such thing. @throws as `json` */
+  async jsonIfThere<T>(schema: z.ZodType<T>, call: EngineCall, options: CallOptions): Promise<T | undefined> {
+    const answer = await this.#send({ ...call, good: [NOT_THERE] }, options);
+    if (answer.status !== NOT_THERE) return this.#parsed(schema, call, answer, options);
+    answer.end();
+    answer.body.destroy();
+    return undefined;
+  }
+
+  async #parsed<T>(schema: z.ZodType<T>, call: EngineCall, answer: Answer, options: CallOptions): Promise<T> {
     try {
       const text = (await this.#bytes(call, answer.body)).toString("utf8");
       const parsed = schema.safeParse(JSON.parse(text));

@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
+import { sourcesError } from "../../errors.ts";
 import { type JsonObject, JsonLines } from "../json-lines.ts";
 
 /** Has the agent drop what it has of a line that somebody began before us. */
@@ -70,6 +71,8 @@ export class GuestAgent {
 }
 
 export interface AgentPlace {
+  /** For messages: `source web`. */
+  readonly source: string;
   readonly path: string;
   /** How long the agent may take for an answer, and to freeze. */
   readonly limitMs: number;
@@ -79,13 +82,14 @@ export interface AgentPlace {
  * Freezes the file systems of the guest while `work` runs, and thaws them whatever happens. When freezing takes too long, it is
  * thawed, and `work` runs all the same: without an agent a machine is captured as after a power cut.
  * @returns with what `work` gave, how many file systems were frozen, or why none
- * @throws what `work` throws, and Error when thawing failed
+ * @throws what `work` throws, and SOURCES_TOOL_FAILED when thawing failed
  */
 export async function whileFrozen<T>(
-  { path, limitMs }: AgentPlace,
+  place: AgentPlace,
   work: () => Promise<T>,
   { signal }: CallOptions,
 ): Promise<{ readonly result: T; readonly frozen: number; readonly reason?: string }> {
+  const { path, limitMs } = place;
   let agent: GuestAgent | undefined;
   let frozen: number | undefined;
   let reason: string | undefined;
@@ -103,13 +107,13 @@ export async function whileFrozen<T>(
   } finally {
     agent?.close();
     // The freeze may have come about although its answer did not.
-    if (agent !== undefined) await thaw({ path, limitMs });
+    if (agent !== undefined) await thaw(place);
   }
   return { result, frozen: frozen ?? 0, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Thaws, and tries again when that fails; nothing ends it but its own limits. @throws Error */
-export async function thaw({ path, limitMs }: AgentPlace): Promise<void> {
+/** Thaws, and tries again when that fails; nothing ends it but its own limits. @throws SOURCES_TOOL_FAILED */
+export async function thaw({ source, path, limitMs }: AgentPlace): Promise<void> {
   const { signal } = new AbortController();
   for (let tries = 1; ; tries++) {
     let agent: GuestAgent | undefined;
@@ -118,10 +122,15 @@ export async function thaw({ path, limitMs }: AgentPlace): Promise<void> {
       await agent.execute("guest-fsfreeze-thaw", limitMs, { signal });
       return;
     } catch (error) {
-      if (tries === THAW_TRIES) throw error;
+      if (tries === THAW_TRIES) throw stillFrozen(source, error);
       await sleep(THAW_PAUSE_MS);
     } finally {
       agent?.close();
     }
   }
+}
+
+function stillFrozen(source: string, error: unknown): Error {
+  const reason = `its file systems may still be frozen, so that whatever writes in it waits: ${messageOf(error)}. Look at the guest now: thaw it there (fsfreeze --unfreeze MOUNTPOINT), or restart it`;
+  return sourcesError("SOURCES_TOOL_FAILED", { tool: "the guest agent", source, reason }, error);
 }

@@ -2,7 +2,9 @@
 import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "@holdfast/base";
 import type { CallOptions, ProofEvidence } from "../../contract/source.ts";
+import { lastLines } from "../../programs/last-lines.ts";
 import type { Programs } from "../../programs/programs.ts";
 import { StartedServer } from "../../programs/started-server.ts";
 import type { MachineShape } from "../moment.ts";
@@ -89,8 +91,16 @@ export class StartedMachine {
     return this.#whileItRuns(agentAnswers(join(this.#options.sockets, "agent"), { signal }));
   }
 
-  console(expression: RegExp, { signal }: CallOptions): Promise<string> {
-    return this.#whileItRuns(this.#console.until(expression, { signal }));
+  /** Waits for it on the console. @throws why it does not come, with what the console showed last */
+  async console(expression: RegExp, { signal }: CallOptions): Promise<string> {
+    try {
+      return await this.#whileItRuns(this.#console.until(expression, { signal }));
+    } catch (error) {
+      const said = lastLines(this.#console.text);
+      const seen =
+        said === "" ? "nothing came over the serial console (Linux: console=ttyS0)" : `the last was: ${said}`;
+      throw new Error(`${messageOf(error)}; ${seen}`, { cause: error });
+    }
   }
 
   port({ signal }: CallOptions): Promise<string> {

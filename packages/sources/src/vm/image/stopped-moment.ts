@@ -127,7 +127,7 @@ async function sinceOf(
   previous: PreviousCapture | undefined,
 ): Promise<string | undefined> {
   // No other format keeps bitmaps.
-  if (format !== "qcow2") return bitmapSince({ name, sizeBytes: 0, bitmaps: [] }, previous, onWarning);
+  if (format !== "qcow2") return bitmapSince({ name, image: path, sizeBytes: 0, bitmaps: [] }, previous, onWarning);
   const call = { tool: "qemu-img", args: ["info", "--output=json", "-f", format, path], how: HOW };
   const text = await programs.text(call, { signal }).catch((error: unknown) => {
     signal.throwIfAborted();
@@ -140,7 +140,7 @@ async function sinceOf(
     inconsistent: each.flags.includes("in-use"),
     busy: false,
   }));
-  return bitmapSince({ name, sizeBytes: info["virtual-size"], bitmaps }, previous, onWarning);
+  return bitmapSince({ name, image: path, sizeBytes: info["virtual-size"], bitmaps }, previous, onWarning);
 }
 
 async function requireImage(path: string, source: string): Promise<void> {

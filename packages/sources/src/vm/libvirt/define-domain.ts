@@ -18,14 +18,18 @@ export interface Defining extends CallOptions {
   readonly format: string;
 }
 
-/** @throws SOURCES_TARGET_RUNNING, SOURCES_TARGET_NOT_EMPTY when there is such a domain, and as `Virsh.run` */
+/** @throws SOURCES_TARGET_RUNNING, SOURCES_TARGET_IN_USE when there is such a domain, and as `Virsh.run` */
 export async function refusePresentDomain(virsh: Virsh, name: string, options: CallOptions): Promise<void> {
   // Nothing of libvirt's words is searched for: a list that has it not is certain.
   const names = async (which: string): Promise<string[]> =>
     (await virsh.run(["list", which, "--name"], options)).split("\n").map((line) => line.trim());
   const target = `the domain ${name}`;
   if ((await names("--state-running")).includes(name)) throw sourcesError("SOURCES_TARGET_RUNNING", { target });
-  if ((await names("--all")).includes(name)) throw sourcesError("SOURCES_TARGET_NOT_EMPTY", { target });
+  if ((await names("--all")).includes(name)) {
+    const how = "Give the copy another one with --set name=NAME, or rename or undefine that domain first.";
+    const by = "libvirt has a domain that is called so, and nothing was restored";
+    throw sourcesError("SOURCES_TARGET_IN_USE", { target: `the name ${name}`, by, how });
+  }
 }
 
 /** @returns what a person has to look at */

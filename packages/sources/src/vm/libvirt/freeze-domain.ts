@@ -2,6 +2,7 @@
 import { messageOf } from "@holdfast/base";
 import { withinLimit } from "../../content/time-limit.ts";
 import type { CallOptions, SourceWarning } from "../../contract/source.ts";
+import { sourcesError } from "../../errors.ts";
 import type { JobOf } from "./backup-job.ts";
 
 export interface Freezing extends JobOf, CallOptions {
@@ -40,10 +41,12 @@ export async function whileDomainFrozen<T>(
 }
 
 /** Also when freezing failed: it may have come about all the same. Then nobody hears of it when this fails too. */
-async function thawDomain({ virsh, domain }: JobOf, frozen: number): Promise<void> {
+async function thawDomain({ virsh, domain, source }: Freezing, frozen: number): Promise<void> {
   try {
     await virsh.run(["domfsthaw", domain], { signal: new AbortController().signal });
   } catch (error) {
-    if (frozen > 0) throw error;
+    if (frozen === 0) return;
+    const reason = `the file systems of its guest may still be frozen, so that whatever writes in it waits: ${messageOf(error)}. Thaw it now: virsh domfsthaw ${domain}; else restart the guest`;
+    throw sourcesError("SOURCES_TOOL_FAILED", { tool: "virsh", source, reason }, error);
   }
 }

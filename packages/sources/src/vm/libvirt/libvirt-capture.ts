@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { messageOf } from "@holdfast/base";
 import type { CallOptions, PreviousCapture } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
+import { movedFrom } from "../choose-since.ts";
 import { Closing } from "../closing.ts";
 import type { MachineFile, Moment, MomentDisk } from "../moment.ts";
 import { NbdConnection } from "../nbd/nbd-connection.ts";
@@ -180,12 +181,16 @@ export class LibvirtCapture {
       const before = previousDisk(previous, disk.name);
       const isMarked = since !== undefined && before?.bitmap === since;
       // A checkpoint does not tell of what was cut off and came back as zeros.
-      const isKnown = isMarked && before.sizeBytes === disk.sizeBytes;
-      if (isMarked && !isKnown) {
-        const message = `the disk ${disk.name} is read as a whole: it had ${before.sizeBytes} bytes and has ${disk.sizeBytes}`;
-        onWarning({ code: "bitmap-lost", message });
+      const reason = !isMarked
+        ? undefined
+        : before.sizeBytes === disk.sizeBytes
+          ? movedFrom({ name: disk.name, image: disk.path ?? "" }, previous)
+          : `it had ${before.sizeBytes} bytes and has ${disk.sizeBytes}`;
+      if (reason !== undefined) {
+        onWarning({ code: "bitmap-lost", message: `the disk ${disk.name} is read as a whole: ${reason}` });
       }
-      return { ...disk, scratch: join(this.#folder, `overlay${n}`), since: isKnown ? since : undefined };
+      const scratch = join(this.#folder, `overlay${n}`);
+      return { ...disk, scratch, since: isMarked && reason === undefined ? since : undefined };
     });
     const marked = checkpoint !== undefined && disks.some(({ format }) => format === "qcow2");
     const xml = [backupXml(join(this.#folder, "nbd"), planned), ...(marked ? [checkpointXml(checkpoint, disks)] : [])];

@@ -145,7 +145,8 @@ class LiveCapture {
         file: `${prefix}f${n}`,
         path: join(folder, `overlay${n}`),
         job: `${prefix}j${n}`,
-        bitmap: device.keepsBitmaps ? bitmap : undefined,
+        // Not the same in each: disks may change places.
+        bitmap: device.keepsBitmaps && bitmap !== undefined ? `${bitmap}-${n}` : undefined,
         since: since === undefined ? undefined : { bitmap: since, copy: `${prefix}b${n}` },
       };
     });

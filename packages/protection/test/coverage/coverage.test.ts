@@ -1,57 +1,13 @@
 /** What a configuration does for candidates: each row is a candidate, sources, and what comes out. */
 import type { Candidate } from "@holdfast/sources";
 import { describe, expect, test } from "vitest";
-import { parseConfiguration } from "../configuration/parse.ts";
-import type { Configuration, SourceConfiguration } from "../configuration/schema.ts";
-import { type CoverageEntry, type CoverageInput, coverageOf } from "./coverage.ts";
-import { decodeLastTimes, encodeLastTimes, nextTime, scopeOf } from "./last-time.ts";
+import { parseConfiguration } from "../../src/configuration/parse.ts";
+import type { Configuration } from "../../src/configuration/schema.ts";
+import type { CoverageEntry, CoverageInput } from "../../src/coverage/coverage.ts";
+import { decodeLastTimes, encodeLastTimes, nextTime, scopeOf } from "../../src/coverage/last-time.ts";
+import { type Sources, candidate, configuration, covered } from "./given.ts";
 
-function candidate(id: string, changes: Partial<Candidate> = {}): Candidate {
-  const [kind = "", path = ""] = id.split(/:(.*)/s);
-  return {
-    id,
-    category: kind === "files" ? "data" : kind === "sqlite" ? "sqlite" : "database",
-    kind,
-    title: id,
-    paths: path.startsWith("/") ? [path.replace(/#.*/, "")] : [],
-    sizeBytes: 100,
-    growth: undefined,
-    confidence: "certain",
-    evidence: "",
-    criticality: "critical",
-    reason: "",
-    needs: [],
-    settings: {},
-    ...changes,
-  };
-}
-
-/** Of kinds that this build may lack: only coverage reads them. */
-function configuration(
-  sources: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-  waivers: Configuration["waivers"] = [],
-): Configuration {
-  const all = Object.entries(sources).map(([name, { kind, hooks, ...settings }]): [string, SourceConfiguration] => [
-    name,
-    { name, kind: String(kind), tags: [], hooks: hooks as never, settings },
-  ]);
-  return {
-    path: "/etc/holdfast/holdfast.yaml",
-    repositories: new Map(),
-    sources: new Map(all),
-    waivers,
-    scratch: undefined,
-  };
-}
-
-const covered = (input: Partial<CoverageInput> & Pick<CoverageInput, "candidates" | "configuration">) =>
-  coverageOf({ folders: [], mountPoints: [], last: undefined, hostname: "db1", today: "2026-11-29", ...input });
-
-function stateOf(
-  one: Candidate,
-  sources: Parameters<typeof configuration>[0],
-  more: Partial<CoverageInput> = {},
-): CoverageEntry {
+function stateOf(one: Candidate, sources: Sources, more: Partial<CoverageInput> = {}): CoverageEntry {
   const { entries } = covered({
     candidates: [one, ...(more.candidates ?? [])],
     configuration: configuration(sources),
@@ -64,15 +20,7 @@ function stateOf(
 const files = (paths: string[], exclude: string[] = []) => ({ kind: "files", paths, exclude });
 
 describe("files are", () => {
-  test.for<
-    [
-      what: string,
-      one: Candidate,
-      sources: Parameters<typeof configuration>[0],
-      state: string,
-      note: RegExp | undefined,
-    ]
-  >([
+  test.for<[what: string, one: Candidate, sources: Sources, state: string, note: RegExp | undefined]>([
     ["bare without a source", candidate("files:/srv"), {}, "bare", undefined],
     [
       "protected by a source of the same folder",
@@ -215,15 +163,7 @@ describe("a database is", () => {
   const redis = candidate("redis:/var/lib/redis", { settings: { host: "127.0.0.1", port: 6379 } });
   const sqlite = candidate("sqlite:/srv/a.db", { settings: { path: "/srv/a.db" } });
 
-  test.for<
-    [
-      what: string,
-      one: Candidate,
-      sources: Parameters<typeof configuration>[0],
-      state: string,
-      note: RegExp | undefined,
-    ]
-  >([
+  test.for<[what: string, one: Candidate, sources: Sources, state: string, note: RegExp | undefined]>([
     ["protected by its kind", postgres, { a: { kind: "postgres", port: 5432 } }, "protected", undefined],
     ["protected by its kind without any address", postgres, { a: { kind: "postgres" } }, "protected", undefined],
     [
@@ -392,6 +332,97 @@ describe("a database is", () => {
       undefined,
     ],
     [
+      "partly protected beside a server of its kind while it does not run itself",
+      { ...postgres, isAtRest: true },
+      { a: { kind: "postgres" } },
+      "partly",
+      /does not run, and a captures it only while it does/,
+    ],
+    [
+      "protected by a dump of its own port",
+      second,
+      { a: { kind: "command", capture: ["pg_dumpall", "--port=5433"] } },
+      "protected",
+      /taken at its word/,
+    ],
+    [
+      "bare beside a dump of another port",
+      second,
+      { a: { kind: "command", capture: ["pg_dumpall", "-p", "5432"] } },
+      "bare",
+      undefined,
+    ],
+    [
+      "bare beside a dump of the usual port",
+      second,
+      { a: { kind: "command", capture: ["pg_dumpall"] } },
+      "bare",
+      undefined,
+    ],
+    [
+      "bare beside a dump of another host",
+      postgres,
+      { a: { kind: "command", capture: ["pg_dumpall", "-hdb2"] } },
+      "bare",
+      undefined,
+    ],
+    [
+      "bare beside a dump of another socket",
+      mysql,
+      { a: { kind: "command", capture: ["sh", "-c", "mysqldump -A -S /run/other.sock"] } },
+      "bare",
+      undefined,
+    ],
+    [
+      "protected as an engine with all of its containers",
+      candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
+      { a: { kind: "docker", "exclude-containers": [] } },
+      "protected",
+      undefined,
+    ],
+    [
+      "partly protected as an engine of which only some containers are captured",
+      candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
+      { a: { kind: "docker", containers: ["web"], "exclude-containers": [] } },
+      "partly",
+      /only a part: containers web/,
+    ],
+    [
+      "partly protected as an engine of which only some projects are captured",
+      candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
+      { a: { kind: "docker", projects: ["shop"], "exclude-containers": [] } },
+      "partly",
+      /only a part: projects shop/,
+    ],
+    [
+      "partly protected as an engine of which containers are left out",
+      candidate("docker:/var/lib/docker", { settings: { socket: "/var/run/docker.sock" } }),
+      { a: { kind: "docker", "exclude-containers": ["db"] } },
+      "partly",
+      /without containers db/,
+    ],
+    [
+      "partly protected as a machine that has more disks than its source",
+      candidate("vm:web", { paths: ["/vm/web.img", "/vm/data.img"], settings: {}, isAtRest: true }),
+      { a: { kind: "vm", disks: [{ path: "/vm/web.img" }] } },
+      "partly",
+      /a does not name the disk \/vm\/data.img/,
+    ],
+    [
+      "partly protected as a machine that runs, by its images alone",
+      candidate("vm:web", { paths: ["/vm/web.img"], settings: { libvirt: "web" } }),
+      { a: { kind: "vm", disks: [{ path: "/vm/web.img" }] } },
+      "partly",
+      /a reads its images only while it does not run/,
+    ],
+    [
+      "bare beside the machine of that name on another host",
+      candidate("vm:web", { settings: { libvirt: "web" } }),
+      { a: { kind: "vm", libvirt: "web", uri: "qemu+ssh://root@other/system" } },
+      "bare",
+      undefined,
+    ],
+    [
       "protected as the machine of that name",
       candidate("vm:web", { title: "web", settings: { libvirt: "web" } }),
       { a: { kind: "vm", libvirt: "web" } },
@@ -413,8 +444,8 @@ describe("a database is", () => {
       undefined,
     ],
     [
-      "protected as a machine with one of its disks",
-      candidate("vm:web", { paths: ["/vm/web.img"], settings: { qmp: "/run/x" } }),
+      "protected as a machine that does not run, by its images",
+      candidate("vm:web", { paths: ["/vm/web.img"], settings: { qmp: "/run/x" }, isAtRest: true }),
       { a: { kind: "vm", disks: [{ path: "/vm/web.img" }] } },
       "protected",
       undefined,
