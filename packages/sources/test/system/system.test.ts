@@ -25,6 +25,7 @@ import { readReport } from "../../src/system/capture/read-report.ts";
 import { inRoot } from "../../src/system/proof/namespaces.ts";
 import { systemKind } from "../../src/system/system-kind.ts";
 import { SourceLab, sourceConformance } from "../../src/testing/index.ts";
+import { HOSTILE_JSON, HOSTILE_LINES, withReport } from "./changed-report.ts";
 import { canMakeSystems, inSystem, makeBase, makeHost, unpack } from "./made-host.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -214,6 +215,77 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     const before = fingerprint(root);
     await expect(runRebuild(root, folderOfRebuild, "--yes")).rejects.toThrow(/was bookworm, and this is trixie/);
     expect(fingerprint(root)).toEqual(before);
+  });
+
+  test("whose report was changed by somebody else is rebuilt without the lines that are none, which are named", async () => {
+    const tree = await captured();
+    const honest = await readReport(tree, { signal: never });
+    const texts = Object.entries(HOSTILE_LINES).map(([file, lines]): [string, string] => {
+      return [file, `${honest.get(file) ?? ""}${lines.join("\n")}\n`];
+    });
+    const folderOfRebuild = join(scratchFolder(), "rebuild");
+    const options = { ...silent, form: "rebuild", folder: folderOfRebuild, signal: never };
+    const { remaining } = await open().restore(
+      withReport(tree, { ...Object.fromEntries(texts), ...HOSTILE_JSON }),
+      options,
+    );
+    expect(remaining.filter((line) => line.startsWith("Lines of the report")).join("\n")).toMatch(
+      /users\.txt, .*groups\.txt, .*architectures\.txt/,
+    );
+    expect(remaining.join("\n")).not.toMatch(/\p{C}(?<!\n)/u);
+
+    const root = join(scratchFolder(), "root");
+    unpack(base, root);
+    await runRebuild(root, folderOfRebuild, "--yes", "--simulate-packages");
+    expect(existsSync(join(root, "pwned"))).toBe(false);
+    const users = readFileSync(join(root, "etc/passwd"), "utf8");
+    expect(users.match(/^(alice|bob|appd):/gm)).toHaveLength(3);
+    expect(users).not.toMatch(/pwned|^root2|^team2|^-n|^big/m);
+    expect(
+      inSystem(root, "dpkg-statoverride --list; dpkg --print-foreign-architectures; dpkg-divert --list"),
+    ).not.toMatch(/pwned|nobody-has-this|local diversion of (?!\/usr\/bin\/who )/);
+    // What a person would copy from the script's comments runs nothing either.
+    expect(readFileSync(join(folderOfRebuild, "rebuild.sh"), "utf8")).not.toMatch(
+      /(mkfs|sfdisk|cryptsetup)[^\n]*(pwned|\.\.)/,
+    );
+  });
+
+  test.for([
+    ["os.txt", 'VERSION_CODENAME=--customize-hook=touch\nARCHITECTURE="amd64"\n'],
+    ["os.txt", 'VERSION_CODENAME=bookworm\nARCHITECTURE="$(x)"\n'],
+    ["packages.txt", "--help amd64 1 installed\n"],
+    ["packages.txt", "apt $(x) 1 installed\n"],
+    ["disks.json", "{"],
+    ["disks.json", '{"blockdevices":[{"path":1}]}'],
+    ["network-addresses.json", "{}"],
+  ])("whose report cannot be meant is refused: %s %s", async ([file = "", text = ""]) => {
+    const tree = withReport(await captured(), { [file]: text });
+    const folderOfRebuild = join(scratchFolder(), "rebuild");
+    const rebuild = open().restore(tree, { ...silent, form: "rebuild", folder: folderOfRebuild, signal: never });
+    await expect(rebuild).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+    const proof = open({ prove: {} }).prove(tree, { ...silent, scratch: scratchFolder(), signal: never });
+    await expect(proof).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+  });
+
+  test("whose file of passwords is a link takes no passwords of the machine that writes the rebuild", async () => {
+    const root = join(scratchFolder(), "linked");
+    mkdirSync(join(root, "var/lib/dpkg"), { recursive: true });
+    mkdirSync(join(root, "etc"));
+    const own = join(scratchFolder(), "shadow");
+    writeFileSync(own, "root:$6$of$this-machine:1::::::\n");
+    symlinkSync(own, join(root, "etc/shadow"));
+    writeFileSync(join(root, "etc/os-release"), "VERSION_CODENAME=bookworm\n");
+    writeFileSync(join(root, "var/lib/dpkg/status"), readFileSync(join(original, "var/lib/dpkg/status")));
+    writeFileSync(join(root, "var/lib/dpkg/arch"), "amd64\n");
+    const target = join(scratchFolder(), "rebuild");
+    const settings = { root, "package-files": "none" };
+    await open(settings).restore(await capture(settings), {
+      ...silent,
+      form: "rebuild",
+      folder: target,
+      signal: never,
+    });
+    expect(readFileSync(join(target, "data/shadow"), "utf8")).toBe("");
   });
 
   test("with packages that no repository has is not proven, until they are left to a person", async () => {

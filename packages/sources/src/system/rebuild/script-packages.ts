@@ -91,8 +91,7 @@ packages() {
   : > "$STATE/other-version.txt"; : > "$STATE/unavailable.txt"
   # Owners, modes and places that the administrator has chosen hold from the first unpacking on.
   if [ -s "$DATA/statoverride" ]; then cat "$DATA/statoverride" > /var/lib/dpkg/statoverride; fi
-  while read -r path target; do
-    [ -n "$path" ] || continue
+  while IFS= read -r path && IFS= read -r target; do
     # A package that is there already has its file under the first name; a copy, as without it the machine might not work.
     if [ -e "$path" ] && [ ! -e "$target" ]; then cp -a "$path" "$target"; fi
     dpkg-divert --quiet --local --no-rename --add --divert "$target" "$path"
