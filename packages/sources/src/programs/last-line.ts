@@ -17,7 +17,7 @@ export async function lastLineOf(output: AsyncIterable<Uint8Array>): Promise<str
       line = next.slice(0, MAX_CHARS);
     }
   };
-  for await (const chunk of output) take(decoder.write(chunk as Buffer));
+  for await (const chunk of output) take(decoder.write(chunk));
   take(`${decoder.end()}\n`);
   return last.trim().replaceAll(/\p{C}/gu, " ");
 }

@@ -312,6 +312,52 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     expect(isUnmounted()).toBe(true);
   });
 
+  test("with a package that cannot be installed gets all others, those of lost versions in the newest, and says so", async () => {
+    const changed = join(scratchFolder(), "changed");
+    execFileSync("cp", ["-a", original, changed]);
+    // Repositories of this machine alone: one package needs another that nobody has any more, one is there in a newer version only.
+    inSystem(changed, OWN_REPOSITORY);
+    const settings = { root: changed, prove: { base } };
+    const tree = await capture(settings);
+    const scratch = scratchFolder();
+    const report = await open(settings).prove(tree, { ...silent, scratch, signal: never });
+    expect(failed(report).map((line) => line.split(":")[0])).toEqual(["packages"]);
+    const detail = (name: string): string | undefined => report.checks.find((check) => check.name === name)?.detail;
+    expect(detail("packages")).toMatch(/2 of \d+ .*needs-lost all .*lost all|2 of \d+ .*lost all .*needs-lost all/);
+    expect(detail("versions of packages")).toMatch(/1 of another version/);
+    expect(report.checks.find(({ name }) => name === "files")).toMatchObject({ passed: true });
+    const root = join(scratch, "root");
+    const shown = inSystem(root, "dpkg-query -W -f '${Package} ${Version}\\n' moved-on kept rsync");
+    expect(shown).toMatch(/^kept 1.0\nmoved-on 2.0\nrsync /m);
+    const notes = (name: string): string => readFileSync(join(root, "var/lib/holdfast-rebuild", name), "utf8");
+    expect(notes("unavailable.txt")).toBe("lost all 1.0\n");
+    expect(notes("not-installed.txt")).toBe("needs-lost all 1.0\n");
+    expect(notes("other-version.txt")).toBe("moved-on all 1.0 2.0\n");
+  });
+
+  test("runs scripts of packages in a root that they cannot leave, with no device and no setting of this machine", async () => {
+    const root = join(scratchFolder(), "root");
+    unpack(base, root);
+    const attempts = {
+      "makes a device": "mknod /tmp/disk b 7 0",
+      "mounts all devices": "mkdir /tmp/all && mount -t devtmpfs none /tmp/all",
+      "mounts settings of the kernel": "mkdir /tmp/k && mount -t sysfs none /tmp/k",
+      "names a program for core dumps": "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern",
+      "asks the kernel for something": "printf '' > /proc/sysrq-trigger",
+      "takes another root": "chroot / true",
+      "changes the clock": 'date -s "$(date)"',
+    };
+    const script = Object.entries(attempts).map(([what, how]) => `( ${how} ) > /dev/null 2>&1 && echo '${what}'`);
+    const programs = new Programs({ source: "test", environment: process.env });
+    const words = [
+      "/bin/sh",
+      "-c",
+      [...script, "echo at work", "chown 42:42 /tmp && chmod 2755 /tmp && id -u"].join("\n"),
+    ];
+    const call = inRoot({ root, rebuild: scratchFolder(), proxies: [] }, words);
+    expect(await programs.text(call, { signal: never })).toBe("at work\n0\n");
+  });
+
   test("is not proven where it does not fit, and nothing is written there", async () => {
     const scratch = scratchFolder();
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", scratch]);
@@ -475,6 +521,32 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     await expect(open({ root }).prove(tree, proof)).rejects.toMatchObject({ code: "SOURCES_UNSUPPORTED" });
   });
 });
+
+/** Packages that were installed from a repository in a folder, which has changed since. */
+const OWN_REPOSITORY = String.raw`
+export HOME=/root
+place=/opt/repository
+make() { # NAME VERSION FIELDS
+  mkdir -p "/tmp/$1/DEBIAN"
+  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n%s' "$1" "$2" "$3" > "/tmp/$1/DEBIAN/control"
+  dpkg-deb --build "/tmp/$1" "$4/$1.deb" > /dev/null
+}
+index() {
+  : > "$place/Packages"
+  for deb in "$place"/*.deb; do
+    { dpkg-deb --field "$deb"; printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d' ' -f1)"; } >> "$place/Packages"
+  done
+}
+mkdir -p $place /tmp/first
+make lost 1.0 '' /tmp/first; make needs-lost 1.0 'Depends: lost
+' /tmp/first; make moved-on 1.0 '' /tmp/first; make kept 1.0 '' /tmp/first
+dpkg -i /tmp/first/*.deb > /dev/null
+cp /tmp/first/needs-lost.deb /tmp/first/kept.deb $place
+make moved-on 2.0 '' $place
+index
+echo 'deb [trusted=yes] file:/opt/repository ./' > /etc/apt/sources.list.d/own.list
+rm -rf /tmp/first /tmp/lost /tmp/needs-lost /tmp/moved-on /tmp/kept
+`;
 
 function failed({ checks }: ProofReport): string[] {
   return checks.filter(({ passed }) => !passed).map(({ name, detail }) => `${name}: ${detail}`);

@@ -39,12 +39,12 @@ export function planRebuild(parts: RebuildParts): RebuildPlan {
   const layout = diskLayout(report);
   const sound = soundLines(report);
   const remaining = remainingWork(parts, sound.leftOut);
-  const sources = paths.file.filter((path) => APT.test(path) || KEYS.test(path));
-  const named = new Map(
-    sources
-      .flatMap((path) => ancestorsAndSelf(path).filter((each) => paths.file.includes(each)))
-      .map((each) => [each, each]),
-  );
+  const local = localRepositories(report);
+  const isSource = (path: string): boolean =>
+    APT.test(path) || KEYS.test(path) || local.some((folder) => path.startsWith(`${folder}/`));
+  const sources = paths.file.filter(isSource);
+  const captured = new Set(paths.file);
+  const named = new Set(sources.flatMap((path) => ancestorsAndSelf(path).filter((each) => captured.has(each))));
   const files = new Map<string, string | Uint8Array>([
     ["data/passwd", joinLines(sound.users.map((each) => each.replace(/^([^:]*):[^:]*/, "$1:x")))],
     ["data/group", joinLines(sound.groups)],
@@ -56,7 +56,7 @@ export function planRebuild(parts: RebuildParts): RebuildPlan {
     ["data/packages-held.txt", joinLines(sound.held)],
     ["data/architectures.txt", joinLines(sound.architectures)],
     ["data/https", joinLines(linesOf(report.get(REPOSITORIES) ?? "").filter((each) => each.includes(" https:")))],
-    ["data/repositories.list", nulList([...named.keys()])],
+    ["data/repositories.list", nulList([...named])],
     ["data/diversions.txt", joinLines(sound.diversions.flatMap(({ path, to }) => [path, to]))],
     ["data/statoverride", joinLines(sound.statoverride)],
     ["data/files.list", nulList(paths.file)],
@@ -82,6 +82,14 @@ export function planRebuild(parts: RebuildParts): RebuildPlan {
     ],
   ]);
   return { files, remaining };
+}
+
+/** Folders of the system itself that packages come from: they must be there before these are installed. */
+function localRepositories(report: Report): string[] {
+  return linesOf(report.get(REPOSITORIES) ?? "").flatMap((line) => {
+    const folder = /^deb (?:\[[^\]]*\] )?(?:file|copy):(?:\/\/)?(\/\S*)/.exec(line)?.[1]?.replace(/\/+$/, "") ?? "";
+    return folder === "" ? [] : [folder];
+  });
 }
 
 /** Real interfaces: those that virtual machines and containers make come and go. */

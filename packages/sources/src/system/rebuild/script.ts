@@ -128,11 +128,16 @@ finish
 step "done"
 other=$(wc -l < "$STATE/other-version.txt")
 gone=$(wc -l < "$STATE/unavailable.txt")
+failed=$(wc -l < "$STATE/not-installed.txt")
 if [ "$other" -gt 0 ]; then echo "$other packages have another version than they had, see $STATE/other-version.txt"; fi
 if [ "$gone" -gt 0 ]; then
   echo "$gone packages are in no repository, and are MISSING, see $STATE/unavailable.txt:"
   head -n 20 "$STATE/unavailable.txt"
 fi
+if [ "$failed" -gt 0 ]; then
+  echo "$failed packages cannot be installed, and are MISSING, see $STATE/not-installed.txt; apt-get install says why:"
+  head -n 20 "$STATE/not-installed.txt"
+fi
 echo "What remains to be done is in $HERE/remaining.txt. Then start the machine anew."
-if [ "$gone" -gt 0 ]; then exit 3; fi
+if [ "$((gone + failed))" -gt 0 ]; then exit 3; fi
 `;
