@@ -465,12 +465,16 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     expect(secrets.map(({ path }) => path)).toEqual(
       expect.arrayContaining([
         "files/etc/app/tls.any",
+        "files/etc/fstab",
+        "files/etc/openvpn/static.any",
         "files/etc/shadow",
         "files/etc/ssh/ssh_host_ed25519_key",
         "files/opt/app/.env",
         "files/root/.ssh/id_ed25519",
         "files/var/spool/cron/crontabs/alice",
         "report/crontabs.txt",
+        "report/fstab.txt",
+        "report/repositories.txt",
       ]),
     );
     const mode = (path: string): number => statSync(join(target, path)).mode & 0o777;
