@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { HoldfastError } from "@holdfast/base";
 import { ENGINE_ERRORS, engineError } from "@holdfast/engine";
+import { protectionError } from "@holdfast/protection";
 import { storageError } from "@holdfast/storage";
 import { describe, expect, test } from "vitest";
 import { EXIT_CODES } from "./definitions/global-options.ts";
@@ -48,6 +49,12 @@ describe("reportFailure", () => {
     expect(await reported(cliError("CLI_USAGE", { problem: "no\u001b[2J", help: "holdfast help" }), false)).toBe(
       "holdfast: no\\x1b[2J\nhint: See `holdfast help`.\n",
     );
+  });
+
+  test("what is wrong with a configuration, each on a line of its own", async () => {
+    const problems = "/x.yaml:1:1: no\u001b[2J\n/x.yaml:2:1: nor this";
+    const error = protectionError("PROTECTION_CONFIG_INVALID", { path: "/x.yaml", problems });
+    expect(await reported(error, false)).toContain("be used:\n/x.yaml:1:1: no\\x1b[2J\n/x.yaml:2:1: nor this\n");
   });
 
   test("in JSON an exit_error", async () => {

@@ -57,13 +57,20 @@ export function exitCodeOf(error: unknown): number {
   return isHoldfastError(error) ? (OF_CODE[error.code] ?? OF_KIND[error.kind]) : EXIT.failure;
 }
 
+/** On one line, except for a configuration: each of its problems begins with the place that editors jump to. */
+function shownMessage(error: unknown): string {
+  const message = messageOf(error);
+  if (!isHoldfastError(error, "PROTECTION_CONFIG_INVALID")) return safeText(message);
+  return message.split("\n").map(safeText).join("\n");
+}
+
 /** Prints why a run failed: the message and the next step; as JSON an `exit_error`. With `details` also where it arose. */
 export function reportFailure(
   error: unknown,
   output: Output,
   { code, details, hint = hintOf(error) }: { code: number; details: boolean; hint?: string | undefined },
 ): void {
-  const message = safeText(messageOf(error));
+  const message = shownMessage(error);
   if (output.settings.json) {
     output.errorJson({
       message_type: "exit_error",

@@ -18,7 +18,10 @@ const BY_PLACE: readonly (readonly [RegExp, string])[] = [
   [/^\/etc\/apt\/sources\.list(\.d\/.*)?$/, "addresses may hold passwords"],
   [/^\/etc\/(kubernetes\/.*\.conf|rancher\/.*\.yaml)$/, "keys of clusters"],
   [/^\/etc\/(bind\/.*|rndc)\.key$/, "keys of name servers"],
-  [/^\/etc\/(.*\/)?\.?(htpasswd|htdigest|smbcredentials|credentials|secrets|rsyncd\.secrets)$/, "passwords by its name"],
+  [
+    /^\/etc\/(.*\/)?\.?(htpasswd|htdigest|smbcredentials|credentials|secrets|rsyncd\.secrets)$/,
+    "passwords by its name",
+  ],
   [/\/\.env(\.[^/]+)?$/, "variables, among them passwords"],
   [/\.(p12|pfx|jks|kdbx|gpg\.key|secret|password)$/, "keys or passwords by its name"],
   [/^\/etc\/(ssl|pki\/tls)\/private\/./, "private keys"],
