@@ -21,6 +21,7 @@ import type {
 } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
 import { sourcesError } from "../errors.ts";
+import { lastLineOf } from "../programs/last-line.ts";
 import { Programs } from "../programs/programs.ts";
 import { lookAt } from "../proofs/look-at.ts";
 import type { CommandSettings } from "./settings.ts";
@@ -69,6 +70,7 @@ export class CommandSource implements Source {
     }
     const { restore } = this.#settings;
     if (restore === undefined) throw new Error("there is no such form without a command");
+    await this.#programs.require(restore[0] as string);
     // The command needs the files only while it runs, unless somebody wants to keep them.
     const passing = await mkdtemp(join(this.#temporary, "restore-"));
     try {
@@ -87,6 +89,8 @@ export class CommandSource implements Source {
 
   async prove(captured: CapturedTree, { scratch, signal, onStep }: ProveOptions): Promise<ProofReport> {
     const beganMs = performance.now();
+    // That it is not there says nothing of the copy.
+    if (this.#settings.prove !== undefined) await this.#programs.require(this.#settings.prove[0] as string);
     onStep("restoring to a temporary folder");
     await captured.extract(undefined, scratch, { signal });
     const detail = "every byte read again and compared";
@@ -96,7 +100,7 @@ export class CommandSource implements Source {
     onStep(`running ${prove[0]}`);
     const proven = await lookAt(prove[0] as string, { signal }, async () => ({
       passed: true,
-      detail: lastLine(await this.#runOn(captured, prove, scratch, { signal })),
+      detail: await this.#runOn(captured, prove, scratch, { signal }),
     }));
     return { checks: [restored, proven], usableAfterMs: proven.passed ? performance.now() - beganMs : undefined };
   }
@@ -144,6 +148,7 @@ export class CommandSource implements Source {
     if (!isFolder) throw sourcesError("SOURCES_SETTINGS", { source: this.#title, reason: `${folder} is no folder` });
   }
 
+  /** @returns what it printed last */
   async #runOn(
     captured: CapturedTree,
     words: readonly string[],
@@ -154,10 +159,7 @@ export class CommandSource implements Source {
     const variables = { ...this.#settings.variables, HOLDFAST_FOLDER: folder };
     const call = { tool: words[0] as string, args: words.slice(1), variables };
     const input = typeof output === "string" ? captured.read(output, options) : undefined;
-    return this.#programs.text(call, { ...options, ...(input === undefined ? {} : { input }) });
+    // Such programs may print a line for each row or file.
+    return lastLineOf(this.#programs.stream(call, { ...options, ...(input === undefined ? {} : { input }) }));
   }
-}
-
-function lastLine(text: string): string {
-  return (text.trim().split("\n").at(-1) ?? "").replaceAll(/\p{C}/gu, " ").slice(0, 500);
 }

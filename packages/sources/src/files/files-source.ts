@@ -1,5 +1,5 @@
 /** Files and folders of this machine, with the databases among them as they were at one moment. */
-import { lstat, readdir, realpath } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, systemCode } from "@holdfast/base";
 import { type GivenEntry, Selection, displayPath } from "@holdfast/engine";
@@ -25,7 +25,7 @@ import { Programs } from "../programs/programs.ts";
 import { databaseCopier } from "./copy-database.ts";
 import { fileEntries } from "./file-entries.ts";
 import { findDatabases } from "./find-databases.ts";
-import { putBack, refuseOccupied } from "./place.ts";
+import { placeOf, putBack, refuseOccupied } from "./place.ts";
 import { proveFiles } from "./prove-files.ts";
 import { type FilesSettings, selectionRules } from "./settings.ts";
 import { FrozenPaths } from "./snapshots/frozen.ts";
@@ -138,7 +138,7 @@ export class FilesSource implements Source {
     await frozen.verify();
   }
 
-  /** Links in the paths are followed once, here: what is restored must not depend on where they lead by then. */
+  /** Links on the way to the paths are followed once, here. */
   async #presentPaths({ onWarning }: CaptureOptions): Promise<string[]> {
     const present: string[] = [];
     for (const path of this.#settings.paths) {
@@ -149,8 +149,7 @@ export class FilesSource implements Source {
           const message = `${path} is empty: is what should be mounted there not mounted?`;
           onWarning({ code: "empty-path", message });
         }
-        const above = await realpath(join(path, ".."));
-        present.push(path === "/" ? path : join(above, path.slice(path.lastIndexOf("/") + 1)));
+        present.push(await placeOf(path));
       } catch (error) {
         const reason = systemCode(error) === "ENOENT" ? "it is not there" : messageOf(error);
         onWarning({ code: "missing-path", message: `${path} cannot be read: ${reason}` });

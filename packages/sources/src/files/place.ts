@@ -1,10 +1,18 @@
 /** Puts restored files back where they were. */
-import { lstat, readdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, readdir, realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { systemCode } from "@holdfast/base";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions } from "../contract/source.ts";
 import { sourcesError } from "../errors.ts";
+
+/**
+ * Where a path is, without links on the way to it: what is restored must not depend on where they lead by then.
+ * @throws what `node:fs` throws
+ */
+export async function placeOf(path: string): Promise<string> {
+  return path === "/" ? path : join(await realpath(dirname(path)), basename(path));
+}
 
 /** @throws SOURCES_TARGET_NOT_EMPTY for the first of the paths at which something is */
 export async function refuseOccupied(paths: readonly string[]): Promise<void> {

@@ -1,12 +1,13 @@
 /** Proves files: restores a sample aside, compares it with the snapshot and the live files, and opens the databases among them. */
 import { lstat, mkdtemp, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Selection, displayPath, listFolder } from "@holdfast/engine";
+import { Selection, displayPath, listFolder, lstatNs } from "@holdfast/engine";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CallOptions, ProofCheck, ProofReport, ProveOptions } from "../contract/source.ts";
 import { lookAt, type Seen } from "../proofs/look-at.ts";
 import { COMPANIONS } from "../sqlite/files.ts";
 import { runTask } from "../sqlite/run-task.ts";
+import { placeOf } from "./place.ts";
 import { type FilesSettings, selectionRules } from "./settings.ts";
 
 /** So many databases are opened, the first ones. */
@@ -67,42 +68,95 @@ export async function proveFiles(
   return { checks, usableAfterMs: isUsable ? performance.now() - beganMs : undefined };
 }
 
-/** In the folders of the sample. What was made or changed after the capture, is excluded, or is of no interest to a backup is passed over. */
-async function lookForMissing(
-  { captured, root, paths, settings }: ProveFilesParts,
-  sampled: readonly string[],
-  { signal }: CallOptions,
-): Promise<Seen> {
-  const selection = new Selection(selectionRules(settings));
-  const takenAtMs = Date.parse(captured.facts.consistentAt);
-  const named = new Set(paths);
+/**
+ * In the folders of the sample, those of the paths, and empty ones in them, as a mount point is whose disk was missing. What was made or
+ * changed after the capture, is excluded, or is of no interest to a backup is passed over.
+ */
+async function lookForMissing(parts: ProveFilesParts, sampled: readonly string[], options: CallOptions): Promise<Seen> {
+  const { paths, settings } = parts;
+  const seen = { missing: [] as string[], compared: 0, folders: 0, selection: new Selection(selectionRules(settings)) };
   const folders = new Set(sampled.map((path) => dirname(path)).filter((folder) => isBelow(folder, paths)));
-  const missing: string[] = [];
-  let compared = 0;
-  for (const folder of folders) {
-    signal.throwIfAborted();
-    let names: string[];
-    try {
-      names = selection.withoutTagged(folder, listFolder(folder));
-    } catch {
-      // The folder is gone, or nobody may look into it: the sample says what became of its files.
-      continue;
-    }
-    const stored = new Set((await captured.list(`${root}${folder}`, { signal })).map(({ path }) => basename(path)));
-    for (const name of names) {
-      const path = join(folder, name);
-      if (stored.has(name) || named.has(path) || selection.excludesPath(path)) continue;
-      if (await wasThere(path, takenAtMs, { selection, isCompanion: isCompanion(name, stored) }))
-        missing.push(displayPath(path));
-    }
-    compared += names.length;
+  for (const folder of new Set([...paths, ...folders])) await lookInFolder(parts, folder, seen, options);
+  for (const path of await absentPaths(parts)) {
+    if (isFolder(path)) await compareFolder(parts, { folder: path, stored: new Set() }, seen);
+    else if (await wasThere(path, Date.parse(parts.captured.facts.consistentAt), { ...seen, isCompanion: false }))
+      seen.missing.push(displayPath(path));
   }
-  const detail = `${compared} entries in ${folders.size} folders`;
+  const { missing, compared } = seen;
+  const detail = `${compared} entries in ${seen.folders} folders`;
   const shown =
     missing.length === 0
       ? ""
       : `; missing: ${missing.slice(0, MAX_SHOWN).join(", ")}${missing.length > MAX_SHOWN ? ` and ${missing.length - MAX_SHOWN} more` : ""}`;
   return { passed: missing.length === 0, detail: detail + shown };
+}
+
+/** What is found on the way. */
+interface Looked {
+  readonly missing: string[];
+  compared: number;
+  folders: number;
+  readonly selection: Selection;
+}
+
+async function lookInFolder(
+  parts: ProveFilesParts,
+  folder: string,
+  seen: Looked,
+  { signal }: CallOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (!isFolder(folder)) return;
+  const { captured, root } = parts;
+  const entries = await captured.list(`${root}${folder === "/" ? "" : folder}`, { signal });
+  await compareFolder(parts, { folder, stored: new Set(entries.map(({ path }) => basename(path))) }, seen);
+  for (const { path, type } of entries) {
+    if (type !== "folder") continue;
+    const inner = join(folder, basename(path));
+    signal.throwIfAborted();
+    if (!isFolder(inner) || (await captured.list(path, { signal })).length > 0) continue;
+    if (seen.selection.oneFileSystem && lstatNs(inner).deviceId !== lstatNs(folder).deviceId) continue;
+    await compareFolder(parts, { folder: inner, stored: new Set() }, seen);
+  }
+}
+
+async function compareFolder(
+  { captured, paths }: ProveFilesParts,
+  { folder, stored }: { folder: string; stored: ReadonlySet<string> },
+  seen: Looked,
+): Promise<void> {
+  const { selection } = seen;
+  const takenAtMs = Date.parse(captured.facts.consistentAt);
+  let names: string[];
+  try {
+    names = selection.withoutTagged(folder, listFolder(folder));
+  } catch {
+    // The folder is gone, or nobody may look into it: the sample says what became of its files.
+    return;
+  }
+  for (const name of names) {
+    const path = join(folder, name);
+    if (stored.has(name) || paths.includes(path) || selection.excludesPath(path)) continue;
+    if (await wasThere(path, takenAtMs, { selection, isCompanion: isCompanion(name, stored) }))
+      seen.missing.push(displayPath(path));
+  }
+  seen.compared += names.length;
+  seen.folders += 1;
+}
+
+/** Paths of the settings that are there, and were not when it was captured. */
+async function absentPaths({ settings, paths }: ProveFilesParts): Promise<string[]> {
+  const there = await Promise.all(settings.paths.map((path) => placeOf(path).catch(() => undefined)));
+  return there.filter((path) => path !== undefined && !paths.includes(path)) as string[];
+}
+
+/** Not what a link leads to. */
+function isFolder(path: string): boolean {
+  try {
+    return lstatNs(path).type === "dir";
+  } catch {
+    return false;
+  }
 }
 
 function isBelow(folder: string, paths: readonly string[]): boolean {

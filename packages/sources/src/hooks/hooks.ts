@@ -7,6 +7,7 @@ import { withinLimit } from "../content/time-limit.ts";
 import { commandLine, duration } from "../contract/setting-types.ts";
 import type { CallOptions, Capture, CaptureOptions, Source } from "../contract/source.ts";
 import type { SourceSurroundings } from "../contract/surroundings.ts";
+import { lastLineOf } from "../programs/last-line.ts";
 import { Programs } from "../programs/programs.ts";
 
 export const hookSettings = z.strictObject({
@@ -112,7 +113,7 @@ class Hooks {
       setting: "hooks.time-limit",
     };
     const call = { tool: words[0] as string, args: words.slice(1), variables: this.#variables };
-    await withinLimit(limit, (signal) => this.#programs.text(call, { signal }), options);
+    await withinLimit(limit, (signal) => lastLineOf(this.#programs.stream(call, { signal })), options);
   }
 }
 

@@ -6,9 +6,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 /**
  * Reads lines until the other end of the pipe is gone. Then it becomes the command, with the last whole line as its input, unless that
- * line has sent it away.
+ * line has sent it away. A service manager that ends a unit asks all of its processes to end, this one as well, and the main one may be
+ * gone already: what is frozen is thawed nevertheless, so neither this nor the command takes such a request.
  */
-const WAIT = `last=
+const WAIT = `trap '' TERM INT HUP
+last=
 while IFS= read -r line; do
   last=$line
   [ "$line" = done ] && exit

@@ -6,10 +6,12 @@ import { sourcesError } from "../errors.ts";
 import type { SqliteAnswer, SqliteTask } from "./tasks.ts";
 
 const ENTRY = workerEntry("./sqlite.worker", import.meta.url);
-/** SQLite's numbers, of which only the low byte counts. */
+/** SQLite's numbers, of which mostly only the low byte counts. */
 const SQLITE_PERM = 3;
 const SQLITE_BUSY = 5;
 const SQLITE_READONLY = 8;
+/** SQLITE_READONLY_ROLLBACK: beside it lies the journal of a writer that was killed, and only who may write can undo what that began. */
+const SQLITE_READONLY_ROLLBACK = 776;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 
@@ -47,6 +49,11 @@ export async function runTask<K extends SqliteTask["kind"]>(
 }
 
 function failed({ code = 0, message }: Extract<SqliteAnswer, { kind: "failed" }>, source: string): Error {
+  if (code === SQLITE_READONLY_ROLLBACK) {
+    const reason =
+      "a writer was cut off in the middle, and its journal lies there: open the database once with its program";
+    return sourcesError("SOURCES_UNREACHABLE", { source, reason });
+  }
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_CANTOPEN:

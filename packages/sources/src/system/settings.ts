@@ -9,6 +9,7 @@ const DEFAULT_PATHS: readonly string[] = [
   "/usr/local",
   "/opt",
   "/var/spool/cron",
+  "/var/spool/at",
   "/var/lib/dpkg",
   "/var/lib/apt/extended_states",
   "/var/lib/rpm",

@@ -103,6 +103,24 @@ describe("a command source", () => {
     expect(report.usableAfterMs).toBeUndefined();
   });
 
+  test("however much restore and proof print, they run to their end", async () => {
+    await capture({ capture: ["seq", "10"], output: "numbers" });
+    const folder = lab.newFolder();
+    const words = ["sh", "-c", `yes | head -c 20000000; echo; echo the last line; echo done > "${folder}/done"`];
+    const source = open({ capture: ["seq", "10"], restore: words, prove: words });
+    await source.restore(await lab.captured(), { ...silent, form: "command", signal: never });
+    expect(readdirSync(folder)).toEqual(["done"]);
+    const { checks } = await source.prove(await lab.captured(), { ...silent, scratch: lab.newFolder(), signal: never });
+    expect(checks[1]).toMatchObject({ passed: true, detail: "the last line" });
+  });
+
+  test("a proof whose program is not there says so, and nothing of the copy", async () => {
+    await capture({ capture: ["seq", "10"] });
+    const source = open({ capture: ["seq", "10"], prove: ["no-such-program-here"] });
+    const proof = source.prove(await lab.captured(), { ...silent, scratch: lab.newFolder(), signal: never });
+    await expect(proof).rejects.toMatchObject({ code: "SOURCES_TOOL_MISSING" });
+  });
+
   test("a snapshot that holds no capture is refused", async () => {
     const files = commandKind.open("x", commandKind.settings.parse({ folder: lab.folder }), lab.surroundings());
     const bare = await files.capture({ signal: never, onWarning: () => {} });

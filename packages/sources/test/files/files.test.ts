@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -225,6 +226,31 @@ describe("a files source", () => {
     const lacking = await prove();
     expect(lacking.checks[1]).toMatchObject({ passed: false, detail: expect.stringContaining("wanted") });
     expect(lacking.usableAfterMs).toBeUndefined();
+  });
+
+  test("is not proven when a path, or a folder in it, was empty or absent because its disk was not mounted", async () => {
+    const place = lab.newFolder();
+    const [mounted, absent, inner] = [join(place, "mounted"), join(place, "absent"), join(home, "inner")];
+    for (const folder of [mounted, inner]) mkdirSync(folder);
+    put("x");
+    const disks = ["a", "b", "c"].map((name) => join(place, name));
+    for (const disk of disks) {
+      mkdirSync(disk);
+      writeFileSync(join(disk, `of ${disk.at(-1)}`), "x");
+    }
+    const settings = { paths: [home, mounted, absent] };
+    const { warnings } = await capture(settings);
+    expect(warnings.map(({ code }) => code).sort()).toEqual(["empty-path", "missing-path"]);
+    expect((await prove(settings)).checks.every(({ passed }) => passed)).toBe(true);
+    // As a mount does, this brings files that are older than the snapshot.
+    for (const [n, at] of [mounted, absent, inner].entries()) {
+      const disk = disks[n] as string;
+      renameSync(disk, at);
+      const { checks } = await prove(settings);
+      expect(checks[1]).toMatchObject({ passed: false, detail: expect.stringContaining(`of ${disk.at(-1)}`) });
+      renameSync(at, disk);
+      if (at !== absent) mkdirSync(at);
+    }
   });
 
   test("is proven where live files were changed and removed since", async () => {

@@ -1,7 +1,7 @@
 /** Commands around a capture, with a source of kind `command` between them. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -87,13 +87,15 @@ describe("hooks around a capture", () => {
     await expect(capture({ after: ["sh", "-c", "exit 4"] })).rejects.toThrow(/exit code 4/);
   });
 
-  test("thaw also when this process is killed in the middle", async () => {
-    const thawed = join(folder, "thawed");
-    const from = (path: string): string => JSON.stringify(join(import.meta.dirname, "../../src", path));
-    const script = join(folder, "capture.ts");
-    writeFileSync(
-      script,
-      `import { commandKind } from ${from("command/command-kind.ts")};
+  test.for(["this process is killed", "a service manager first asks all of its processes to end"])(
+    "thaw also when %s in the middle",
+    async (how) => {
+      const thawed = join(folder, "thawed");
+      const from = (path: string): string => JSON.stringify(join(import.meta.dirname, "../../src", path));
+      const script = join(folder, "capture.ts");
+      writeFileSync(
+        script,
+        `import { commandKind } from ${from("command/command-kind.ts")};
       import { hookSettings, withHooks } from ${from("hooks/hooks.ts")};
       const settings = commandKind.settings.parse({ capture: ["sh", "-c", "echo begun; sleep 300"] });
       const surroundings = { environment: process.env, hostname: "x", temporary: ${JSON.stringify(folder)}, secret: undefined };
@@ -101,15 +103,32 @@ describe("hooks around a capture", () => {
       const source = withHooks(commandKind.open("db", settings, surroundings), hooks, { ...surroundings, name: "db" });
       const capture = await source.capture({ signal: new AbortController().signal, onWarning() {} });
       for await (const entry of capture.entries) for await (const chunk of entry.content) process.stdout.write(chunk);`,
-    );
-    const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
-    // The capture is in its middle, and goes on for long.
-    const [said] = (await once(child.stdout, "data")) as [Uint8Array];
-    expect(Buffer.from(said).toString()).toBe("begun\n");
-    expect(existsSync(thawed)).toBe(false);
-    child.kill("SIGKILL");
-    await once(child, "close");
-    for (let n = 0; n < 500 && !existsSync(thawed); n++) await sleep(20);
-    expect(existsSync(thawed)).toBe(true);
-  });
+      );
+      const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+      // The capture is in its middle, and goes on for long.
+      const [said] = (await once(child.stdout, "data")) as [Uint8Array];
+      expect(Buffer.from(said).toString()).toBe("begun\n");
+      expect(existsSync(thawed)).toBe(false);
+      if (how.startsWith("a service")) for (const pid of watchdogsOf(child.pid)) process.kill(pid, "SIGTERM");
+      child.kill("SIGKILL");
+      await once(child, "close");
+      for (let n = 0; n < 500 && !existsSync(thawed); n++) await sleep(20);
+      expect(existsSync(thawed)).toBe(true);
+    },
+  );
 });
+
+/** Processes that wait for another to be gone. */
+function watchdogsOf(parent: number | undefined): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = pids.filter((pid) => {
+    try {
+      const isChild = readFileSync(`/proc/${pid}/status`, "utf8").includes(`\nPPid:\t${parent}\n`);
+      return isChild && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("while IFS= read -r line");
+    } catch {
+      return false;
+    }
+  });
+  expect(found).toHaveLength(1);
+  return found.map(Number);
+}

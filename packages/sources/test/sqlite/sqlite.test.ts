@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   openSync,
   readFileSync,
@@ -140,6 +141,22 @@ describe("a sqlite source", () => {
     const former = /is now (\S+):/.exec(remaining[0] ?? "")?.[1] as string;
     expect(ask(former, "SELECT sum(balance) FROM account")).toBe(0);
     expect(existsSync(`${former}-wal`)).toBe(true);
+  });
+
+  test("a database whose writer was cut off is not captured, and the error says what to do", async () => {
+    const folder = lab.newFolder();
+    const cut = join(folder, "cut.db");
+    const writing = new DatabaseSync(join(folder, "live.db"));
+    const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)";
+    writing.exec(`PRAGMA cache_size = 1; CREATE TABLE t(a); INSERT INTO t ${numbers} SELECT randomblob(500) FROM n`);
+    writing.exec("BEGIN; UPDATE t SET a = randomblob(500)");
+    for (const ending of ["", "-journal"]) copyFileSync(join(folder, `live.db${ending}`), cut + ending);
+    writing.close();
+    const capturing = lab.capture(open({ path: cut }), identity);
+    await expect(capturing).rejects.toMatchObject({
+      code: "SOURCES_UNREACHABLE",
+      message: expect.stringContaining("cut off"),
+    });
   });
 
   test("an abort in the middle of a copy leaves nothing behind", async () => {

@@ -77,6 +77,7 @@ rm /etc/logrotate.d/apt
 mkdir -p /etc/app /etc/ssh /etc/network /opt/app /usr/share/app /root/.ssh /root/.cache
 printf 'iface eth0 inet dhcp\n' > /etc/network/interfaces
 printf -- '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n' > /etc/app/tls.any
+mkdir /etc/openvpn; printf -- '-----BEGIN OpenVPN Static key V1-----\n00\n' > /etc/openvpn/static.any
 printf -- '-----BEGIN OPENSSH PRIVATE KEY-----\nhost\n' > /etc/ssh/ssh_host_ed25519_key
 printf 'DB_PASSWORD=secret\n' > /opt/app/.env
 printf 'key\n' > /root/.ssh/id_ed25519

@@ -61,6 +61,44 @@ describe("drift", () => {
     ]);
   });
 
+  test("says of which file a line is, and pairs lines about one file or repository only", () => {
+    const drift = compareReports(
+      report({
+        "names.txt": "# /etc/hostname\nweb1\n# /etc/hosts\n127.0.0.1 localhost\n",
+        "conffiles.txt": "changed /etc/a 1\nchanged /etc/b 1\nmissing /etc/c\n",
+        "repositories.txt": "deb http://one/debian bookworm main\n",
+      }),
+      report({
+        "names.txt": "# /etc/hostname\nweb2\n# /etc/hosts\n127.0.0.1 localhost\n127.0.0.1 x\n",
+        "conffiles.txt": "changed /etc/a 2\nchanged /etc/c 1\n",
+        "repositories.txt": "deb http://two/debian bookworm main\n",
+      }),
+    );
+    expect(drift).toEqual([
+      {
+        topic: "conffiles.txt",
+        added: [],
+        removed: ["changed /etc/b 1"],
+        changed: [
+          { from: "changed /etc/a 1", to: "changed /etc/a 2" },
+          { from: "missing /etc/c", to: "changed /etc/c 1" },
+        ],
+      },
+      {
+        topic: "names.txt",
+        added: ["/etc/hosts: 127.0.0.1 x"],
+        removed: [],
+        changed: [{ from: "/etc/hostname: web1", to: "/etc/hostname: web2" }],
+      },
+      {
+        topic: "repositories.txt",
+        added: ["deb http://two/debian bookworm main"],
+        removed: ["deb http://one/debian bookworm main"],
+        changed: [],
+      },
+    ]);
+  });
+
   test("counts a line that is there twice, and does not pair what is not of one kind", () => {
     const [drift] = compareReports(report({ "a.txt": "x 1\nx 1\nx 2\n" }), report({ "a.txt": "x 1\nx 3\n" }));
     expect(drift).toEqual({ topic: "a.txt", added: ["x 3"], removed: ["x 1", "x 2"], changed: [] });

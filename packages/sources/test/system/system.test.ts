@@ -25,6 +25,7 @@ import { readReport } from "../../src/system/capture/read-report.ts";
 import { inRoot } from "../../src/system/proof/namespaces.ts";
 import { systemKind } from "../../src/system/system-kind.ts";
 import { SourceLab, sourceConformance } from "../../src/testing/index.ts";
+import { HOSTILE_JSON, HOSTILE_LINES, withReport } from "./changed-report.ts";
 import { canMakeSystems, inSystem, makeBase, makeHost, unpack } from "./made-host.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -216,6 +217,77 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     expect(fingerprint(root)).toEqual(before);
   });
 
+  test("whose report was changed by somebody else is rebuilt without the lines that are none, which are named", async () => {
+    const tree = await captured();
+    const honest = await readReport(tree, { signal: never });
+    const texts = Object.entries(HOSTILE_LINES).map(([file, lines]): [string, string] => {
+      return [file, `${honest.get(file) ?? ""}${lines.join("\n")}\n`];
+    });
+    const folderOfRebuild = join(scratchFolder(), "rebuild");
+    const options = { ...silent, form: "rebuild", folder: folderOfRebuild, signal: never };
+    const { remaining } = await open().restore(
+      withReport(tree, { ...Object.fromEntries(texts), ...HOSTILE_JSON }),
+      options,
+    );
+    expect(remaining.filter((line) => line.startsWith("Lines of the report")).join("\n")).toMatch(
+      /users\.txt, .*groups\.txt, .*architectures\.txt/,
+    );
+    expect(remaining.join("\n")).not.toMatch(/\p{C}(?<!\n)/u);
+
+    const root = join(scratchFolder(), "root");
+    unpack(base, root);
+    await runRebuild(root, folderOfRebuild, "--yes", "--simulate-packages");
+    expect(existsSync(join(root, "pwned"))).toBe(false);
+    const users = readFileSync(join(root, "etc/passwd"), "utf8");
+    expect(users.match(/^(alice|bob|appd):/gm)).toHaveLength(3);
+    expect(users).not.toMatch(/pwned|^root2|^team2|^-n|^big/m);
+    expect(
+      inSystem(root, "dpkg-statoverride --list; dpkg --print-foreign-architectures; dpkg-divert --list"),
+    ).not.toMatch(/pwned|nobody-has-this|local diversion of (?!\/usr\/bin\/who )/);
+    // What a person would copy from the script's comments runs nothing either.
+    expect(readFileSync(join(folderOfRebuild, "rebuild.sh"), "utf8")).not.toMatch(
+      /(mkfs|sfdisk|cryptsetup)[^\n]*(pwned|\.\.)/,
+    );
+  });
+
+  test.for([
+    ["os.txt", 'VERSION_CODENAME=--customize-hook=touch\nARCHITECTURE="amd64"\n'],
+    ["os.txt", 'VERSION_CODENAME=bookworm\nARCHITECTURE="$(x)"\n'],
+    ["packages.txt", "--help amd64 1 installed\n"],
+    ["packages.txt", "apt $(x) 1 installed\n"],
+    ["disks.json", "{"],
+    ["disks.json", '{"blockdevices":[{"path":1}]}'],
+    ["network-addresses.json", "{}"],
+  ])("whose report cannot be meant is refused: %s %s", async ([file = "", text = ""]) => {
+    const tree = withReport(await captured(), { [file]: text });
+    const folderOfRebuild = join(scratchFolder(), "rebuild");
+    const rebuild = open().restore(tree, { ...silent, form: "rebuild", folder: folderOfRebuild, signal: never });
+    await expect(rebuild).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+    const proof = open({ prove: {} }).prove(tree, { ...silent, scratch: scratchFolder(), signal: never });
+    await expect(proof).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+  });
+
+  test("whose file of passwords is a link takes no passwords of the machine that writes the rebuild", async () => {
+    const root = join(scratchFolder(), "linked");
+    mkdirSync(join(root, "var/lib/dpkg"), { recursive: true });
+    mkdirSync(join(root, "etc"));
+    const own = join(scratchFolder(), "shadow");
+    writeFileSync(own, "root:$6$of$this-machine:1::::::\n");
+    symlinkSync(own, join(root, "etc/shadow"));
+    writeFileSync(join(root, "etc/os-release"), "VERSION_CODENAME=bookworm\n");
+    writeFileSync(join(root, "var/lib/dpkg/status"), readFileSync(join(original, "var/lib/dpkg/status")));
+    writeFileSync(join(root, "var/lib/dpkg/arch"), "amd64\n");
+    const target = join(scratchFolder(), "rebuild");
+    const settings = { root, "package-files": "none" };
+    await open(settings).restore(await capture(settings), {
+      ...silent,
+      form: "rebuild",
+      folder: target,
+      signal: never,
+    });
+    expect(readFileSync(join(target, "data/shadow"), "utf8")).toBe("");
+  });
+
   test("with packages that no repository has is not proven, until they are left to a person", async () => {
     const changed = join(scratchFolder(), "changed");
     execFileSync("cp", ["-a", original, changed]);
@@ -238,6 +310,52 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
       "1 would get another version",
     );
     expect(isUnmounted()).toBe(true);
+  });
+
+  test("with a package that cannot be installed gets all others, those of lost versions in the newest, and says so", async () => {
+    const changed = join(scratchFolder(), "changed");
+    execFileSync("cp", ["-a", original, changed]);
+    // Repositories of this machine alone: one package needs another that nobody has any more, one is there in a newer version only.
+    inSystem(changed, OWN_REPOSITORY);
+    const settings = { root: changed, prove: { base } };
+    const tree = await capture(settings);
+    const scratch = scratchFolder();
+    const report = await open(settings).prove(tree, { ...silent, scratch, signal: never });
+    expect(failed(report).map((line) => line.split(":")[0])).toEqual(["packages"]);
+    const detail = (name: string): string | undefined => report.checks.find((check) => check.name === name)?.detail;
+    expect(detail("packages")).toMatch(/2 of \d+ .*needs-lost all .*lost all|2 of \d+ .*lost all .*needs-lost all/);
+    expect(detail("versions of packages")).toMatch(/1 of another version/);
+    expect(report.checks.find(({ name }) => name === "files")).toMatchObject({ passed: true });
+    const root = join(scratch, "root");
+    const shown = inSystem(root, "dpkg-query -W -f '${Package} ${Version}\\n' moved-on kept rsync");
+    expect(shown).toMatch(/^kept 1.0\nmoved-on 2.0\nrsync /m);
+    const notes = (name: string): string => readFileSync(join(root, "var/lib/holdfast-rebuild", name), "utf8");
+    expect(notes("unavailable.txt")).toBe("lost all 1.0\n");
+    expect(notes("not-installed.txt")).toBe("needs-lost all 1.0\n");
+    expect(notes("other-version.txt")).toBe("moved-on all 1.0 2.0\n");
+  });
+
+  test("runs scripts of packages in a root that they cannot leave, with no device and no setting of this machine", async () => {
+    const root = join(scratchFolder(), "root");
+    unpack(base, root);
+    const attempts = {
+      "makes a device": "mknod /tmp/disk b 7 0",
+      "mounts all devices": "mkdir /tmp/all && mount -t devtmpfs none /tmp/all",
+      "mounts settings of the kernel": "mkdir /tmp/k && mount -t sysfs none /tmp/k",
+      "names a program for core dumps": "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern",
+      "asks the kernel for something": "printf '' > /proc/sysrq-trigger",
+      "takes another root": "chroot / true",
+      "changes the clock": 'date -s "$(date)"',
+    };
+    const script = Object.entries(attempts).map(([what, how]) => `( ${how} ) > /dev/null 2>&1 && echo '${what}'`);
+    const programs = new Programs({ source: "test", environment: process.env });
+    const words = [
+      "/bin/sh",
+      "-c",
+      [...script, "echo at work", "chown 42:42 /tmp && chmod 2755 /tmp && id -u"].join("\n"),
+    ];
+    const call = inRoot({ root, rebuild: scratchFolder(), proxies: [] }, words);
+    expect(await programs.text(call, { signal: never })).toBe("at work\n0\n");
   });
 
   test("is not proven where it does not fit, and nothing is written there", async () => {
@@ -347,12 +465,16 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     expect(secrets.map(({ path }) => path)).toEqual(
       expect.arrayContaining([
         "files/etc/app/tls.any",
+        "files/etc/fstab",
+        "files/etc/openvpn/static.any",
         "files/etc/shadow",
         "files/etc/ssh/ssh_host_ed25519_key",
         "files/opt/app/.env",
         "files/root/.ssh/id_ed25519",
         "files/var/spool/cron/crontabs/alice",
         "report/crontabs.txt",
+        "report/fstab.txt",
+        "report/repositories.txt",
       ]),
     );
     const mode = (path: string): number => statSync(join(target, path)).mode & 0o777;
@@ -403,6 +525,32 @@ describe.skipIf(!canMakeSystems())("a Debian system", () => {
     await expect(open({ root }).prove(tree, proof)).rejects.toMatchObject({ code: "SOURCES_UNSUPPORTED" });
   });
 });
+
+/** Packages that were installed from a repository in a folder, which has changed since. */
+const OWN_REPOSITORY = String.raw`
+export HOME=/root
+place=/opt/repository
+make() { # NAME VERSION FIELDS
+  mkdir -p "/tmp/$1/DEBIAN"
+  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n%s' "$1" "$2" "$3" > "/tmp/$1/DEBIAN/control"
+  dpkg-deb --build "/tmp/$1" "$4/$1.deb" > /dev/null
+}
+index() {
+  : > "$place/Packages"
+  for deb in "$place"/*.deb; do
+    { dpkg-deb --field "$deb"; printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(basename "$deb")" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d' ' -f1)"; } >> "$place/Packages"
+  done
+}
+mkdir -p $place /tmp/first
+make lost 1.0 '' /tmp/first; make needs-lost 1.0 'Depends: lost
+' /tmp/first; make moved-on 1.0 '' /tmp/first; make kept 1.0 '' /tmp/first
+dpkg -i /tmp/first/*.deb > /dev/null
+cp /tmp/first/needs-lost.deb /tmp/first/kept.deb $place
+make moved-on 2.0 '' $place
+index
+echo 'deb [trusted=yes] file:/opt/repository ./' > /etc/apt/sources.list.d/own.list
+rm -rf /tmp/first /tmp/lost /tmp/needs-lost /tmp/moved-on /tmp/kept
+`;
 
 function failed({ checks }: ProofReport): string[] {
   return checks.filter(({ passed }) => !passed).map(({ name, detail }) => `${name}: ${detail}`);

@@ -14,6 +14,14 @@ const BY_PLACE: readonly (readonly [RegExp, string])[] = [
   [/^\/etc\/ssh\/ssh_host_[^/]*_key$/, "private key of the machine's SSH server"],
   [/\/\.ssh\/(id_[^/.]+|identity)$/, "private SSH key"],
   [/\.keytab$/, "Kerberos keys"],
+  [/^\/etc\/fstab$/, "options may hold passwords of shares"],
+  [/^\/etc\/apt\/sources\.list(\.d\/.*)?$/, "addresses may hold passwords"],
+  [/^\/etc\/(kubernetes\/.*\.conf|rancher\/.*\.yaml)$/, "keys of clusters"],
+  [/^\/etc\/(bind\/.*|rndc)\.key$/, "keys of name servers"],
+  [
+    /^\/etc\/(.*\/)?\.?(htpasswd|htdigest|smbcredentials|credentials|secrets|rsyncd\.secrets)$/,
+    "passwords by its name",
+  ],
   [/\/\.env(\.[^/]+)?$/, "variables, among them passwords"],
   [/\.(p12|pfx|jks|kdbx|gpg\.key|secret|password)$/, "keys or passwords by its name"],
   [/^\/etc\/(ssl|pki\/tls)\/private\/./, "private keys"],
@@ -47,9 +55,9 @@ const BY_PLACE: readonly (readonly [RegExp, string])[] = [
 
 /** What is larger is no key. */
 const MAX_KEY_BYTES = 64 * 1024;
-const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----/;
+const PRIVATE_KEY = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY( BLOCK)?|OpenVPN Static key V1)-----/;
 /** Keys lie here under any name; elsewhere only files with such endings are opened. */
-const ANY_NAME = /^\/(etc\/|root\/([^/]+\/)?[^/]+$)/;
+const ANY_NAME = /^\/((usr\/local\/)?etc\/|root\/([^/]+\/)?[^/]+$)/;
 const KEY_NAME = /\.(pem|key|crt|cer)$/;
 
 /** @param path of the system @param place where that is on this machine @returns why it is secret; `undefined` when it is not */

@@ -7,7 +7,7 @@ export interface TopicDrift {
   readonly topic: string;
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Lines that begin with the same word, of which there is one before and one after. */
+  /** Lines about the same thing, of which there is one before and one after. */
   readonly changed: readonly { readonly from: string; readonly to: string }[];
 }
 
@@ -25,10 +25,10 @@ function topicDrift(topic: string, before: string | undefined, after: string | u
   const removed = without(old, now);
   const added = without(now, old);
   const changed: { from: string; to: string }[] = [];
-  const starts = countBy([...removed, ...added].map(firstWord));
+  const starts = countBy([...removed, ...added].map(subject));
   for (const from of removed) {
-    const to = added.find((line) => firstWord(line) === firstWord(from));
-    if (to !== undefined && starts.get(firstWord(from)) === 2) changed.push({ from, to });
+    const to = added.find((line) => subject(line) === subject(from));
+    if (to !== undefined && starts.get(subject(from)) === 2) changed.push({ from, to });
   }
   const paired = new Set(changed.flatMap(({ from, to }) => [from, to]));
   return {
@@ -55,13 +55,26 @@ function countBy(words: readonly string[]): Map<string, number> {
   return counts;
 }
 
-function firstWord(line: string): string {
-  return /^[^\s:=]*/.exec(line)?.[0] ?? "";
+/** What a line is about: the file or repository that it names, else its first word. */
+function subject(line: string): string {
+  const found =
+    /^(?:changed|missing|unowned) (\S+)/.exec(line) ?? /^((?:deb|deb-src) (?:\[[^\]]*\] )?\S+ \S+)/.exec(line);
+  return found?.[1] ?? /^[^\s:=]*/.exec(line)?.[0] ?? "";
+}
+
+/** Lines of several files, each behind a heading with its path, say themselves of which they are. */
+function withPlaces(lines: readonly string[]): string[] {
+  let place = "";
+  return lines.flatMap((line) => {
+    const heading = /^# (\/\S+)$/.exec(line)?.[1];
+    if (heading !== undefined) place = `${heading}: `;
+    return heading === undefined ? [place + line] : [];
+  });
 }
 
 /** A value of JSON becomes a line that says where it stands, so that it can be told without what is around it. */
 function shownLines(topic: string, text: string): string[] {
-  if (!topic.endsWith(".json")) return linesOf(text);
+  if (!topic.endsWith(".json")) return withPlaces(linesOf(text));
   try {
     return flatten(JSON.parse(text) as Json, "");
   } catch {

@@ -56,8 +56,12 @@ function nodeAt(path: string): TreeNode | undefined {
   }
 }
 
+/** Only a kernel's own administrator may set these, which a rebuild in a root of its own is not. */
+const OF_THE_KERNEL = /^(trusted\.|security\.(?!capability$))/;
+
 function attributes({ extendedAttributes }: TreeNode): string {
-  const shown = extendedAttributes.map(({ name, value }) => `${name}=${Buffer.from(value).toString("base64")}`);
+  const compared = extendedAttributes.filter(({ name }) => !OF_THE_KERNEL.test(name));
+  const shown = compared.map(({ name, value }) => `${name}=${Buffer.from(value).toString("base64")}`);
   return shown.sort().join("\n");
 }
 

@@ -25,14 +25,38 @@ export function inNamespaces(words: readonly string[]): Pick<ProgramCall, "tool"
 }
 
 /**
- * Enters a root with the file systems that programs need: no device of this machine but those without content. dpkg need not wait for
- * disks: nothing of it is to outlive a crash.
+ * What packages need of root. The scripts that run were chosen by whoever made the capture, which may be a machine that somebody else
+ * has taken over: they must not get out of the root, at devices, or at the kernel.
+ */
+const CAPABILITIES = [
+  "chown",
+  "dac_override",
+  "fowner",
+  "fsetid",
+  "kill",
+  "setgid",
+  "setuid",
+  "setpcap",
+  "setfcap",
+  "net_bind_service",
+  "audit_write",
+];
+const BOUNDED = ["-all", ...CAPABILITIES.map((name) => `+${name}`)].join(",");
+
+/**
+ * Enters a root with the file systems that programs need: no device of this machine but those without content, and of the kernel's
+ * settings none that could be changed. dpkg need not wait for disks: nothing of it is to outlive a crash.
  */
 const ENTER = String.raw`
 set -eu
-root=$1 rebuild=$2
-shift 2
+root=$1 rebuild=$2 bounded=$3
+shift 3
 mount -t proc proc "$root/proc"
+for path in sys sysrq-trigger irq bus fs; do
+  [ -e "$root/proc/$path" ] || continue
+  mount --bind "$root/proc/$path" "$root/proc/$path"
+  mount -o remount,bind,ro "$root/proc/$path"
+done
 mount -t tmpfs -o mode=755,size=16m tmpfs "$root/dev"
 for device in null zero full random urandom tty; do
   : > "$root/dev/$device"
@@ -45,7 +69,7 @@ ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mkdir -p "$root/holdfast-rebuild"
 mount --bind "$rebuild" "$root/holdfast-rebuild"
-exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb DPKG_FORCE=unsafe-io "$@"
+exec chroot "$root" /usr/bin/setpriv --bounding-set=$bounded -- /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb DPKG_FORCE=unsafe-io "$@"
 `;
 
 /** @param proxies variables for programs that load from the network @param words a program in the root, and its arguments */
@@ -53,7 +77,7 @@ export function inRoot(
   { root, rebuild, proxies }: { root: string; rebuild: string; proxies: readonly string[] },
   words: readonly string[],
 ): Pick<ProgramCall, "tool" | "args" | "how"> {
-  return inNamespaces(["/bin/sh", "-c", ENTER, "sh", root, rebuild, ...proxies, ...words]);
+  return inNamespaces(["/bin/sh", "-c", ENTER, "sh", root, rebuild, BOUNDED, ...proxies, ...words]);
 }
 
 /** Variables of the environment that lead to the network, as words for `env`. */

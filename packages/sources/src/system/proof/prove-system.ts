@@ -224,7 +224,12 @@ class Proof {
   async #simulated(other: number): Promise<{ passed: boolean; detail: string }> {
     const gone = linesOf(await this.#note("unavailable.txt"));
     const wanted = linesOf(await readFile(join(this.#rebuild, "data/packages.txt"), "utf8")).length;
-    const words = gone.map((line) => `${line.split(" ").slice(0, 2).join(" ")} is in no repository`);
+    const failed = linesOf(await this.#note("not-installed.txt"));
+    const named = (line: string): string => line.split(" ").slice(0, 2).join(" ");
+    const words = [
+      ...gone.map((line) => `${named(line)} is in no repository`),
+      ...failed.map((line) => `${named(line)} cannot be installed`),
+    ];
     const seen = judge("packages", wanted, words, [
       other === 0 ? "" : `${other} would get another version`,
       "they were not installed: their versions, marks and units were not compared",

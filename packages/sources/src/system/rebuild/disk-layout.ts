@@ -1,9 +1,30 @@
 /** The disks of a system: as data of our own, and as commands that a person may begin with. */
-import { type BlockDevice, DISKS, FSTAB, devicesIn } from "../topics/disks.ts";
+import { z } from "zod";
+import { storedJson } from "../../contract/stored-value.ts";
+import { REPORT } from "../capture/layout.ts";
+import { type BlockDevice, DISKS, FSTAB } from "../topics/disks.ts";
 import type { Report } from "../topics/collect.ts";
 import { linesOf } from "../topics/normalise.ts";
 
 const VERSION = 1;
+
+const DEVICE: z.ZodType<BlockDevice> = z.looseObject({
+  name: z.string(),
+  path: z.string(),
+  type: z.string(),
+  size: z.number().exactOptional(),
+  fstype: z.string().exactOptional(),
+  pttype: z.string().exactOptional(),
+  uuid: z.string().exactOptional(),
+  mountpoints: z.array(z.string()).exactOptional(),
+  children: z.lazy(() => z.array(DEVICE)).exactOptional(),
+});
+const DEVICES = z.looseObject({ blockdevices: z.array(DEVICE).default([]) });
+
+/** What may stand in a command that a person copies: nothing that a shell would read as more than a word. */
+const SOUND_PATH = /^\/dev\/[A-Za-z0-9][A-Za-z0-9/._+:=@-]*$/;
+const SOUND_NAME = /^[A-Za-z0-9][A-Za-z0-9._+:=@-]*$/;
+const SOUND_ID = /^[A-Za-z0-9][A-Za-z0-9-]*$/;
 
 export interface DiskLayout {
   readonly version: typeof VERSION;
@@ -15,10 +36,12 @@ export interface DiskLayout {
   readonly mounts: readonly string[];
 }
 
+/** @throws SOURCES_DAMAGED */
 export function diskLayout(report: Report): DiskLayout {
+  const disks = report.get(DISKS);
   return {
     version: VERSION,
-    disks: devicesIn(report.get(DISKS) ?? ""),
+    disks: disks === undefined ? [] : storedJson(DEVICES, Buffer.from(disks), `${REPORT}/${DISKS}`).blockdevices,
     partitionTables: partitionTables(report.get("partitions.txt") ?? ""),
     mounts: linesOf(report.get(FSTAB) ?? ""),
   };
@@ -32,35 +55,38 @@ export function layoutCommands({ disks, partitionTables: tables, mounts }: DiskL
 }
 
 function commandsOf(device: BlockDevice, tables: DiskLayout["partitionTables"], depth: number): string[] {
-  const { path, type, size = 0, fstype, pttype, children = [] } = device;
+  const { name, path, type, size = 0, fstype, pttype, children = [] } = device;
   const lines = [`${"  ".repeat(depth)}${path}: ${type}, ${size} bytes${fstype === undefined ? "" : `, ${fstype}`}`];
   const indent = "  ".repeat(depth + 1);
-  const table = tables[path];
+  const isSound = SOUND_PATH.test(path) && !path.includes("..") && SOUND_NAME.test(name);
+  const table = isSound ? tables[path] : undefined;
   if (table !== undefined) {
-    lines.push(`${indent}sfdisk ${path} <<END`, ...table.split("\n").map((line) => `${indent}${line}`), `${indent}END`);
+    const rows = table.split("\n").filter((line) => line.trim() !== "END");
+    lines.push(`${indent}sfdisk ${path} <<'END'`, ...rows.map((line) => `${indent}${line}`), `${indent}END`);
   } else if (pttype !== undefined) lines.push(`${indent}(a partition table of kind ${pttype})`);
-  const command = makingCommand(device);
+  const command = isSound ? makingCommand(device) : undefined;
   if (command !== undefined) lines.push(`${indent}${command}`);
   return [...lines, ...children.flatMap((child) => commandsOf(child, tables, depth + 1))];
 }
 
 /** What makes the content of a device anew, with the same id, so that fstab fits. */
-function makingCommand({ path, name, fstype, uuid }: BlockDevice): string | undefined {
+function makingCommand({ path, name, fstype, uuid = "" }: BlockDevice): string | undefined {
+  const id = (option: string, value = uuid): string => (SOUND_ID.test(value) ? `${option}${value} ` : "");
   switch (fstype) {
     case "ext2":
     case "ext3":
     case "ext4":
-      return `mkfs.${fstype} -U ${uuid} ${path}`;
+      return `mkfs.${fstype} ${id("-U ")}${path}`;
     case "xfs":
-      return `mkfs.xfs -m uuid=${uuid} ${path}`;
+      return `mkfs.xfs ${id("-m uuid=")}${path}`;
     case "btrfs":
-      return `mkfs.btrfs --uuid ${uuid} ${path}`;
+      return `mkfs.btrfs ${id("--uuid ")}${path}`;
     case "vfat":
-      return `mkfs.vfat -i ${(uuid ?? "").replace("-", "")} ${path}`;
+      return `mkfs.vfat ${id("-i ", uuid.replace("-", ""))}${path}`;
     case "swap":
-      return `mkswap --uuid ${uuid} ${path}`;
+      return `mkswap ${id("--uuid ")}${path}`;
     case "LVM2_member":
-      return `pvcreate --uuid ${uuid} --norestorefile ${path}   # then vgcfgrestore with files/etc/lvm/backup`;
+      return `pvcreate ${id("--norestorefile --uuid ")}${path}   # then vgcfgrestore with files/etc/lvm/backup`;
     case "crypto_LUKS":
       return `cryptsetup luksHeaderRestore ${path} --header-backup-file report/luks-headers/${name}.img`;
     case "linux_raid_member":

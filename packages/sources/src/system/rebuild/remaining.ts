@@ -5,11 +5,13 @@ import { USERS } from "../topics/accounts.ts";
 import { FLATPAK, PIP, SNAP } from "../topics/software.ts";
 import type { RebuildParts } from "./rebuild-parts.ts";
 import { installedPackages } from "./reported-packages.ts";
+import { oneLine } from "./one-line.ts";
 import { isBootPackage } from "./path-classes.ts";
 
 const SHOWN = 8;
 
-export function remainingWork({ report, paths, secrets, without }: RebuildParts): string[] {
+/** @param leftOut files of the report with lines that cannot be acted on */
+export function remainingWork({ report, paths, secrets, without }: RebuildParts, leftOut: readonly string[]): string[] {
   const boot = installedPackages(report).filter(({ name }) => isBootPackage(name));
   const said: (string | undefined)[] = [
     "Disks: rebuild.sh touches none. It has, as comments, how they were; layout.json has the same as data.",
@@ -49,9 +51,14 @@ export function remainingWork({ report, paths, secrets, without }: RebuildParts)
       linesOf(report.get(UNREAD) ?? "").map((line) => line.split(":")[0] as string),
       (names) => `The report could not tell of: ${names}; report/${UNREAD} says why.`,
     ),
+    some(
+      leftOut.map((file) => `report/${file}`),
+      (names) =>
+        `Lines of the report that make no sense on a new machine, or could do harm, were left out: see ${names}.`,
+    ),
     "This folder holds secrets, such as hashes of passwords. Remove it when the machine works.",
   ];
-  return said.filter((line) => line !== undefined);
+  return said.filter((line) => line !== undefined).map(oneLine);
 }
 
 function heldBack(paths: readonly string[], why: string): string | undefined {

@@ -1,5 +1,8 @@
 /** The steps of `rebuild.sh` that put files in place, and away what packages bring and the original did not have. */
 
+/** What a template would take for its own. */
+const D = "$";
+
 export const FILES_STEP = String.raw`
 # --- files ---------------------------------------------------------------------------------------------------------------
 
@@ -17,7 +20,7 @@ place_list() {
 aside() {
   mkdir -p "$STATE/removed$(dirname "$1")"
   mv "$1" "$STATE/removed$1"
-  echo "removed $1, which the original did not have (now in $STATE/removed)"
+  say "removed $1, which the original did not have (now in $STATE/removed)"
 }
 
 files() {
@@ -58,10 +61,10 @@ services() {
   step "services"
   for link in /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/* /etc/systemd/system/*; do
     [ -L "$link" ] || continue
-    inside=$(echo "$link" | sed 's|^/etc/systemd/system/||')
+    inside=${D}{link#/etc/systemd/system/}
     name=$(basename "$link")
-    target=$(basename "$(readlink "$link")")
-    if grep -qxF "$inside" "$DATA/unit-links.txt"; then continue; fi
+    target=$(basename -- "$(readlink "$link")")
+    if grep -qxF -e "$inside" "$DATA/unit-links.txt"; then continue; fi
     if grep -qxF -e "$name" -e "$target" "$DATA/units.txt"; then aside "$link"; fi
   done
   for link in /etc/rc[0-6S].d/[SK][0-9][0-9]*; do

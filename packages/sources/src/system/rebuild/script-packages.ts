@@ -41,7 +41,7 @@ allow_services() {
   fi
 }
 
-# choose_packages LIST: which version of each package can be had. Writes WORK/exact, WORK/newest, and adds to
+# choose_packages LIST: which version of each package can be had. Writes WORK/exact, and adds to
 # STATE/other-version.txt and STATE/unavailable.txt.
 choose_packages() {
   native=$(dpkg --print-architecture)
@@ -49,8 +49,8 @@ choose_packages() {
   : > "$WORK/offered"
   if [ -s "$WORK/names" ]; then xargs apt-cache madison < "$WORK/names" > "$WORK/offered" 2>/dev/null || true; fi
   dpkg-query -W -f '${D}{Package} ${D}{Architecture} ${D}{Version} ${D}{db:Status-Status}\n' > "$WORK/here"
-  : > "$WORK/exact"; : > "$WORK/newest"
-  awk -v native="$native" -v exact="$WORK/exact" -v newest="$WORK/newest" \
+  : > "$WORK/exact"
+  awk -v native="$native" -v exact="$WORK/exact" \
     -v other="$STATE/other-version.txt" -v gone="$STATE/unavailable.txt" '
     FILENAME ~ /offered$/ {
       if (/ Sources$/) next
@@ -63,36 +63,62 @@ choose_packages() {
     {
       name = ($2 == native || $2 == "all") ? $1 : $1 ":" $2
       if ((($1 " " $2) in here) && here[$1 " " $2] == $3) next
-      if ((name " " $3) in offered) { print name "=" $3 > exact; print name > newest }
-      else if (name in first) { print name > exact; print name > newest; print $1, $2, $3, first[name] >> other }
+      if ((name " " $3) in offered) print name "=" $3 > exact
+      else if (name in first) { print name > exact; print $1, $2, $3, first[name] >> other }
       else if (($1 " " $2) in here) print $1, $2, $3, here[$1 " " $2] >> other
       else print $1, $2, $3 >> gone
     }' "$WORK/offered" "$WORK/here" "$1"
 }
 
-# install_chosen: in these versions; when they do not fit together, the newest of each.
+# keep_possible LIST: which of these words apt could install, found by halves, to WORK/possible; the others to WORK/impossible.
+keep_possible() {
+  # Each line is a name, or a name and a version: no blanks, nothing that a shell would expand.
+  if apt_install --simulate $(cat "$1") > /dev/null 2>&1; then cat "$1" >> "$WORK/possible"; return 0; fi
+  count=$(wc -l < "$1")
+  if [ "$count" -le 1 ]; then cat "$1" >> "$WORK/impossible"; return 0; fi
+  head -n $((count / 2)) "$1" > "$1.a"
+  tail -n +$((count / 2 + 1)) "$1" > "$1.b"
+  keep_possible "$1.a"
+  keep_possible "$1.b"
+}
+
+apt_install() {
+  apt-get install -y --no-install-recommends --allow-downgrades --allow-change-held-packages \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
+# install_chosen LIST: in these versions. What cannot be had so is taken in the newest, and what cannot be installed at all must not
+# keep the others from it: it is added to STATE/not-installed.txt.
 install_chosen() {
   [ -s "$WORK/exact" ] || return 0
-  set -- -y --no-install-recommends --allow-downgrades --allow-change-held-packages \
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
-  if [ "$SIMULATE" = yes ]; then set -- "$@" --simulate; fi
-  # Each line is a name, or a name and a version: no blanks, nothing that a shell would expand.
-  if apt-get install "$@" $(cat "$WORK/exact") > "$STATE/apt.log" 2>&1; then return 0; fi
-  echo "these versions do not fit together (see $STATE/apt.log): the newest of each are taken"
-  if ! apt-get install "$@" $(cat "$WORK/newest") >> "$STATE/apt.log" 2>&1; then
+  how=--quiet
+  if [ "$SIMULATE" = yes ]; then how=--simulate; fi
+  if apt_install $how $(cat "$WORK/exact") > "$STATE/apt.log" 2>&1; then return 0; fi
+  say "not all can be installed in these versions (see $STATE/apt.log): looking for those that cannot"
+  : > "$WORK/possible"; : > "$WORK/impossible"
+  keep_possible "$WORK/exact"
+  sed 's/=.*//' "$WORK/impossible" > "$WORK/newest"
+  : > "$WORK/impossible"
+  if [ -s "$WORK/newest" ]; then keep_possible "$WORK/newest"; fi
+  awk -v native="$(dpkg --print-architecture)" '
+    FILENAME ~ /impossible$/ { impossible[$1] = 1; next }
+    { name = ($2 == native || $2 == "all") ? $1 : $1 ":" $2; if (name in impossible) print $1, $2, $3 }' \
+    "$WORK/impossible" "$1" >> "$STATE/not-installed.txt"
+  [ -s "$WORK/possible" ] || return 0
+  if apt_install $how $(cat "$WORK/possible") >> "$STATE/apt.log" 2>&1; then return 0; fi
+  say "these versions do not fit together (see $STATE/apt.log): the newest of each are taken"
+  if ! apt_install $how $(sed 's/=.*//' "$WORK/possible") >> "$STATE/apt.log" 2>&1; then
     tail -n 20 "$STATE/apt.log" >&2
-    echo "rebuild.sh: packages could not be installed; the whole of what apt said is in $STATE/apt.log" >&2
-    exit 1
+    fail "packages could not be installed; the whole of what apt said is in $STATE/apt.log"
   fi
 }
 
 packages() {
   step "packages"
-  : > "$STATE/other-version.txt"; : > "$STATE/unavailable.txt"
+  : > "$STATE/other-version.txt"; : > "$STATE/unavailable.txt"; : > "$STATE/not-installed.txt"
   # Owners, modes and places that the administrator has chosen hold from the first unpacking on.
   if [ -s "$DATA/statoverride" ]; then cat "$DATA/statoverride" > /var/lib/dpkg/statoverride; fi
-  while read -r path target; do
-    [ -n "$path" ] || continue
+  while IFS= read -r path && IFS= read -r target; do
     # A package that is there already has its file under the first name; a copy, as without it the machine might not work.
     if [ -e "$path" ] && [ ! -e "$target" ]; then cp -a "$path" "$target"; fi
     dpkg-divert --quiet --local --no-rename --add --divert "$target" "$path"
@@ -101,8 +127,8 @@ packages() {
   [ -e "$STATE/links-before" ] || find /etc -type l > "$STATE/links-before"
   deny_services
   choose_packages "$DATA/packages.txt"
-  install_chosen
-  if [ "$BOOT" = yes ]; then choose_packages "$DATA/packages-boot.txt"; install_chosen; fi
+  install_chosen "$DATA/packages.txt"
+  if [ "$BOOT" = yes ]; then choose_packages "$DATA/packages-boot.txt"; install_chosen "$DATA/packages-boot.txt"; fi
   allow_services
   [ "$SIMULATE" = yes ] || marks
 }

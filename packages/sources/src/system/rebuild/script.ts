@@ -2,6 +2,7 @@
  * `rebuild.sh`: makes a blank Debian machine what the captured one was. It is plain shell with lists beside it, so that it can be
  * read before it is run, and works without Holdfast.
  */
+import { oneLine } from "./one-line.ts";
 import { ACCOUNTS_STEP } from "./script-accounts.ts";
 import { FILES_STEP } from "./script-files.ts";
 import { PACKAGES_STEP } from "./script-packages.ts";
@@ -24,11 +25,6 @@ export function rebuildScript(facts: ScriptFacts): string {
 /** A word of the shell. */
 function quoted(text: string): string {
   return `'${oneLine(text).replaceAll("'", String.raw`'\''`)}'`;
-}
-
-/** What disks and systems call themselves must not become a line of the script. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, " ");
 }
 
 function head({ hostname, product, codename, arch, capturedAt }: ScriptFacts): string {
@@ -61,7 +57,7 @@ for argument in "$@"; do
     --replaces-original) REPLACES=yes ;;    # also machine-id, SSH host keys and host name: the original must be gone
     --simulate-packages) SIMULATE=yes ;;    # packages are not installed, it is only tried whether they could be
     --any-release) ANY=yes ;;               # on another release, too
-    *) echo "rebuild.sh: there is no option $argument" >&2; exit 2 ;;
+    *) printf 'rebuild.sh: there is no option %s\n' "$argument" >&2; exit 2 ;;
   esac
 done
 
@@ -69,8 +65,10 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 FILES=$HERE/files DATA=$HERE/data
 STATE=/var/lib/holdfast-rebuild
 
-fail() { echo "rebuild.sh: $1" >&2; exit 1; }
-step() { echo "== $1"; }
+# Names come from elsewhere: echo would take a backslash in them for more than that.
+say() { printf '%s\n' "$1"; }
+fail() { say "rebuild.sh: $1" >&2; exit 1; }
+step() { say "== $1"; }
 `;
 
 function disks(lines: readonly string[]): string {
@@ -102,7 +100,7 @@ check() {
 
 check
 if [ "$YES" = no ]; then
-  echo "This makes the machine $(cat /etc/hostname 2> /dev/null) what $ORIGINAL ($PRODUCT) was on $CAPTURED:"
+  say "This makes the machine $(cat /etc/hostname 2> /dev/null) what $ORIGINAL ($PRODUCT) was on $CAPTURED:"
   echo "  users and groups: $(wc -l < "$DATA/passwd") and $(wc -l < "$DATA/group")"
   echo "  packages: $(wc -l < "$DATA/packages.txt")"
   echo "  files and folders: $(tr -cd '\000' < "$DATA/files.list" | wc -c)"
@@ -130,11 +128,16 @@ finish
 step "done"
 other=$(wc -l < "$STATE/other-version.txt")
 gone=$(wc -l < "$STATE/unavailable.txt")
+failed=$(wc -l < "$STATE/not-installed.txt")
 if [ "$other" -gt 0 ]; then echo "$other packages have another version than they had, see $STATE/other-version.txt"; fi
 if [ "$gone" -gt 0 ]; then
   echo "$gone packages are in no repository, and are MISSING, see $STATE/unavailable.txt:"
   head -n 20 "$STATE/unavailable.txt"
 fi
+if [ "$failed" -gt 0 ]; then
+  echo "$failed packages cannot be installed, and are MISSING, see $STATE/not-installed.txt; apt-get install says why:"
+  head -n 20 "$STATE/not-installed.txt"
+fi
 echo "What remains to be done is in $HERE/remaining.txt. Then start the machine anew."
-if [ "$gone" -gt 0 ]; then exit 3; fi
+if [ "$((gone + failed))" -gt 0 ]; then exit 3; fi
 `;

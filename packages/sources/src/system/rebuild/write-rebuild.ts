@@ -1,7 +1,6 @@
 /** Writes the folder of a rebuild. */
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { systemCode } from "@holdfast/base";
 import type { CapturedTree } from "../../contract/captured-tree.ts";
 import type { CallOptions } from "../../contract/source.ts";
 import { sourcesError } from "../../errors.ts";
@@ -9,9 +8,11 @@ import { REPORT } from "../capture/layout.ts";
 import { osValue } from "../capture/os-facts.ts";
 import { FILES } from "../capture/plan-files.ts";
 import { readReport } from "../capture/read-report.ts";
+import { SystemFiles } from "../host/system-files.ts";
 import type { Report } from "../topics/collect.ts";
-import { PACKAGES } from "../topics/software.ts";
+import { OS, PACKAGES } from "../topics/software.ts";
 import { type PathsByClass, classifyFiles } from "./captured-files.ts";
+import { oneLine } from "./one-line.ts";
 import { planRebuild } from "./plan-rebuild.ts";
 import { type ReportedPackage, installedPackages } from "./reported-packages.ts";
 
@@ -49,9 +50,9 @@ export async function writeRebuild(
   await captured.extract(REPORT, join(folder, REPORT), { signal });
   await captured.extract(FILES, join(folder, FILES), { signal });
   const paths = classifyFiles(join(folder, FILES));
-  const [shadow, gshadow] = await Promise.all(
-    ["etc/shadow", "etc/gshadow"].map((name) => contentOf(join(folder, FILES, name))),
-  );
+  // A link among the captured files must not lead to the files of this machine.
+  const captive = new SystemFiles(join(folder, FILES));
+  const [shadow, gshadow] = await Promise.all(["/etc/shadow", "/etc/gshadow"].map((path) => captive.text(path)));
   const plan = planRebuild({ report, facts: captured.facts, paths, secrets: { shadow, gshadow }, without });
   for (const [name, content] of plan.files) {
     const path = join(folder, name);
@@ -71,20 +72,21 @@ function requireDebian(report: Report, source: string): void {
   if (reason !== undefined) throw sourcesError("SOURCES_UNSUPPORTED", { source, what: "a rebuild", reason });
 }
 
-/** They become words of commands. @throws SOURCES_DAMAGED */
+/** They become words of commands, also of the one that makes a blank system. @throws SOURCES_DAMAGED */
 function requireSoundNames(report: Report): void {
+  for (const name of ["ARCHITECTURE", "VERSION_CODENAME"]) {
+    const value = osValue(report, name);
+    if (/^[a-z0-9][a-z0-9.-]*$/.test(value)) continue;
+    throw sourcesError("SOURCES_DAMAGED", { what: `${REPORT}/${OS}`, reason: `'${oneLine(value)}' is no ${name}` });
+  }
   const isSound = ({ name, arch, version }: ReportedPackage): boolean =>
-    /^[a-z0-9][a-z0-9+.-]*$/.test(name) && /^[a-z0-9-]+$/.test(arch) && /^[0-9A-Za-z.+~:-]+$/.test(version);
+    /^[a-z0-9][a-z0-9+.-]*$/.test(name) &&
+    /^[a-z0-9][a-z0-9-]*$/.test(arch) &&
+    /^[0-9A-Za-z][0-9A-Za-z.+~:-]*$/.test(version);
   const wrong = installedPackages(report).find((each) => !isSound(each));
   if (wrong === undefined) return;
-  throw sourcesError("SOURCES_DAMAGED", { what: `${REPORT}/${PACKAGES}`, reason: `'${wrong.name}' is no package` });
-}
-
-async function contentOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  throw sourcesError("SOURCES_DAMAGED", {
+    what: `${REPORT}/${PACKAGES}`,
+    reason: `'${oneLine(wrong.name)}' is no package`,
+  });
 }

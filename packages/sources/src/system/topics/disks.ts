@@ -115,6 +115,7 @@ export const DISK_TOPICS: readonly Topic[] = [
     file: FSTAB,
     about: "what is to be mounted, and opened before",
     reads: { files: ["/etc/fstab", "/etc/crypttab"], normalise: withoutComments },
+    secret: "options may hold passwords of shares",
     isVital: true,
   },
   { file: "swap.txt", about: "swap space", reads: { look: swap, isLiveOnly: true }, isVital: true },

@@ -30,7 +30,13 @@ export const SOFTWARE_TOPICS: readonly Topic[] = [
   { file: MANUAL, about: "packages that were asked for", reads: { look: manual }, isVital: true },
   { file: HELD, about: "packages that are kept at their version", reads: { look: held }, isVital: true },
   { file: ARCHITECTURES, about: "architectures of packages", reads: { look: architectures }, isVital: true },
-  { file: REPOSITORIES, about: "where packages come from", reads: { look: repositories }, isVital: true },
+  {
+    file: REPOSITORIES,
+    about: "where packages come from",
+    reads: { look: repositories },
+    secret: "addresses may hold passwords",
+    isVital: true,
+  },
   { file: "repository-keys.txt", about: "keys of repositories, by hash", reads: { look: keys }, isVital: true },
   {
     file: ALTERNATIVES,
