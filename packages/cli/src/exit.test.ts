@@ -2,7 +2,6 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { HoldfastError } from "@holdfast/base";
 import { ENGINE_ERRORS, engineError } from "@holdfast/engine";
-import { protectionError } from "@holdfast/protection";
 import { storageError } from "@holdfast/storage";
 import { describe, expect, test } from "vitest";
 import { EXIT_CODES } from "./definitions/global-options.ts";

@@ -5,7 +5,11 @@ import type { CaptureFacts } from "../contract/facts.ts";
 import type { Capture, SourceWarning } from "../contract/source.ts";
 import type { Moment } from "./moment.ts";
 import { DiskReader } from "./nbd/disk-reader.ts";
+import { fewRanges, joinedRanges } from "./ranges.ts";
 import type { DiskFacts, VmDetail } from "./stored-facts.ts";
+
+/** So many stretches of a disk are kept in the facts. */
+const MOST_RECORDED = 1000;
 
 export interface CaptureOf {
   readonly name: string;
@@ -34,8 +38,10 @@ async function* entriesOf(
     const file = `disks/${name}.raw`;
     const { sizeBytes } = connection;
     let changedOnly = since !== undefined;
-    const changes =
-      since === undefined ? undefined : { since: since.snapshot, changed: await reader.changed(since.bitmap) };
+    const changed =
+      since === undefined ? [] : joinedRanges([...(await reader.changed(since.bitmap)), ...since.recorded]);
+    const changes = since === undefined ? undefined : { since: since.snapshot, changed };
+    const goesOn = since !== undefined && since.bitmap === bitmap;
     yield {
       kind: "ranged",
       path: `${folder}/${file}`,
@@ -51,7 +57,8 @@ async function* entriesOf(
     // Before the next: what was read must not be of a later moment.
     await moment.assertHeld();
     const facts = { name, file, sizeBytes, format, image, readBytes: reader.bytesRead, changedOnly };
-    disks.push({ ...facts, ...(bitmap === undefined ? {} : { bitmap }) });
+    const recorded = fewRanges(changed, MOST_RECORDED).map(({ start, end }): [number, number] => [start, end]);
+    disks.push({ ...facts, ...(bitmap === undefined ? {} : { bitmap }), ...(goesOn ? { recorded } : {}) });
   }
   for (const { name, bytes } of moment.files) {
     yield { kind: "file", path: `${folder}/${name}`, content: onePiece(bytes), mode: 0o600 };

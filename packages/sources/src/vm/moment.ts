@@ -1,5 +1,5 @@
 /** The disks of a machine as they were at one moment, while they can be read. */
-import type { Id } from "@holdfast/engine";
+import type { ByteRange, Id } from "@holdfast/engine";
 import type { NbdConnection } from "./nbd/nbd-connection.ts";
 
 export interface MomentDisk {
@@ -11,8 +11,15 @@ export interface MomentDisk {
   readonly connection: NbdConnection;
   /** Keeps from this moment on what changes; for the next capture. */
   readonly bitmap: string | undefined;
-  /** A bitmap, offered with the disk, of what has changed since a snapshot. */
-  readonly since: { readonly snapshot: Id; readonly bitmap: string } | undefined;
+  readonly since: ChangesSince | undefined;
+}
+
+export interface ChangesSince {
+  readonly snapshot: Id;
+  /** Offered with the disk: what has changed since that snapshot. */
+  readonly bitmap: string;
+  /** Where it may have changed besides, whatever the bitmap says. */
+  readonly recorded: readonly ByteRange[];
 }
 
 /** A small file that is part of the machine: its definition, its firmware's variables. */

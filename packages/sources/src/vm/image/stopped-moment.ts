@@ -13,6 +13,7 @@ import type { Moment, MomentDisk } from "../moment.ts";
 import { NbdConnection } from "../nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../nbd/protocol.ts";
 import type { ImageSettings } from "../settings.ts";
+import { changesSince } from "../stored-facts.ts";
 
 const HOW = "Install the package qemu-utils.";
 
@@ -116,7 +117,7 @@ async function offer(
     connection,
     // It goes on from where it was: what it has recorded holds for this capture too.
     bitmap: since,
-    since: since === undefined || previous === undefined ? undefined : { snapshot: previous.snapshot, bitmap: since },
+    since: since === undefined || previous === undefined ? undefined : changesSince(previous, name, since),
   };
 }
 

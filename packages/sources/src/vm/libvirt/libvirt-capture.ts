@@ -11,7 +11,7 @@ import { NbdConnection } from "../nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../nbd/protocol.ts";
 import { bitmapPrefix, newBitmap, ourPrefix } from "../qmp/names.ts";
 import { watchRoom } from "../room-watch.ts";
-import { previousDisk } from "../stored-facts.ts";
+import { changesSince, previousDisk } from "../stored-facts.ts";
 import { undoneIfKilled } from "../undo/undone-if-killed.ts";
 import { endJob, holdsFolder } from "./backup-job.ts";
 import { type PlannedDisk, backupXml, checkpointXml } from "./backup-xml.ts";
@@ -211,7 +211,7 @@ export class LibvirtCapture {
       image: path ?? "",
       connection,
       bitmap: format === "qcow2" ? checkpoint : undefined,
-      since: since === undefined || previous === undefined ? undefined : { snapshot: previous.snapshot, bitmap: name },
+      since: since === undefined || previous === undefined ? undefined : changesSince(previous, name, name),
     };
   }
 

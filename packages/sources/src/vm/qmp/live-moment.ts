@@ -17,6 +17,7 @@ import type { Moment, MomentDisk } from "../moment.ts";
 import { NbdConnection } from "../nbd/nbd-connection.ts";
 import { ALLOCATION, dirtyBitmap } from "../nbd/protocol.ts";
 import { watchRoom } from "../room-watch.ts";
+import { changesSince } from "../stored-facts.ts";
 import { undoneIfKilled } from "../undo/undone-if-killed.ts";
 import { type BlockDevice, blockDevices } from "./block-devices.ts";
 import { removeLeftovers, removeOwn } from "./leftovers.ts";
@@ -220,7 +221,7 @@ class LiveCapture {
       connection,
       bitmap,
       since:
-        since === undefined || previous === undefined ? undefined : { snapshot: previous.snapshot, bitmap: since.copy },
+        since === undefined || previous === undefined ? undefined : changesSince(previous, device.name, since.copy),
     };
   }
 

@@ -1,7 +1,8 @@
-/** A machine whose disks have changed places since the capture before: what has changed of one must not be taken for the other's. */
+/** A machine whose disks have changed places, or were put back, since the capture before: bitmaps tell of another past then. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,9 +15,10 @@ import { vmKind } from "../../src/vm/vm-kind.ts";
 
 const never = new AbortController().signal;
 const identity = { kind: "vm", name: "web" };
+const LONG_BYTES = 48 * 1024 * 1024;
 const canRun = ["qemu-system-x86_64", "qemu-nbd", "qemu-img", "qemu-io"].every((name) => hasProgram(name));
 
-describe.skipIf(!canRun)("disks that have changed places", () => {
+describe.skipIf(!canRun)("disks", () => {
   let folder: string;
   let lab: SourceLab;
   let started: ChildProcess[];
@@ -92,7 +94,7 @@ describe.skipIf(!canRun)("disks that have changed places", () => {
     }
   }
 
-  test("of a machine that runs are read as a whole, and are what they are", async () => {
+  test("that have changed places in a machine that runs are read as a whole, and are what they are", async () => {
     const child = await start("a", "b");
     await capture({ qmp: qmp(), agent: "none" });
     await shutDown(child);
@@ -103,7 +105,7 @@ describe.skipIf(!canRun)("disks that have changed places", () => {
     expect(await whichIs("virtio0", "virtio1")).toEqual(["b", "a"]);
   });
 
-  test("of a machine that does not run are read as a whole, and are what they are", async () => {
+  test("that have changed places in a machine that does not run are read as a whole, and are what they are", async () => {
     const disks = [
       { path: image("a"), name: "virtio0" },
       { path: image("b"), name: "virtio1" },
@@ -116,6 +118,41 @@ describe.skipIf(!canRun)("disks that have changed places", () => {
     renameSync(image("x"), image("b"));
     const { warnings } = await capture({ disks });
     expect(warnings.map(({ code }) => code)).toEqual(["bitmap-lost", "bitmap-lost"]);
+    expect(await whichIs("virtio0", "virtio1")).toEqual(["a", "b"]);
+  });
+
+  test("that were put back to a copy from before the machine was captured at rest are what they are now", async () => {
+    const disks = [
+      { path: image("a"), name: "virtio0" },
+      { path: image("b"), name: "virtio1" },
+    ];
+    // Longer than some chunks, so that most of it is not read again.
+    writeFileSync(join(folder, "raw"), randomBytes(LONG_BYTES));
+    execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", join(folder, "raw"), image("a")]);
+    const write = (what: string): void => {
+      execFileSync("qemu-io", ["-f", "qcow2", "-c", what, image("a")], { stdio: "ignore" });
+    };
+    const child = await start("a", "b");
+    await capture({ qmp: qmp(), agent: "none", disks });
+    await shutDown(child);
+    write("write -P 0x31 1M 64k");
+    copyFileSync(image("a"), join(folder, "copy"));
+    write("write -P 0x32 24M 64k");
+    await capture({ disks });
+    copyFileSync(join(folder, "copy"), image("a"));
+    write("write -P 0x33 40M 64k");
+    const { warnings } = await capture({ disks });
+    expect(warnings).toEqual([]);
+    expect(await whichIs("virtio0", "virtio1")).toEqual(["a", "b"]);
+    // Only what may have changed is read, in a machine that runs as well.
+    const again = await start("a", "b");
+    expect((await capture({ qmp: qmp(), agent: "none", disks })).warnings).toEqual([]);
+    expect(vmDetail((await lab.captured()).facts).disks).toMatchObject([
+      { changedOnly: true },
+      { changedOnly: true, readBytes: 0 },
+    ]);
+    expect(vmDetail((await lab.captured()).facts).disks[0]?.readBytes).toBeLessThan(LONG_BYTES / 2);
+    await shutDown(again);
     expect(await whichIs("virtio0", "virtio1")).toEqual(["a", "b"]);
   });
 });
