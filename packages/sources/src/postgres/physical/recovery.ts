@@ -52,15 +52,24 @@ interface RecoveryParts {
   readonly source: string;
 }
 
+/** What the server of a recovery is to be told, and where it has to arrive. */
+export interface PreparedRecovery {
+  readonly settings: RecoverySettings;
+  /**
+   * The place in the WAL that it must get to when it replays all there is; `undefined` where it ends earlier, or nothing is to be replayed.
+   * A segment before the end: the last record may be incomplete.
+   */
+  readonly atLeast: bigint | undefined;
+}
+
 /**
  * Writes the WAL into the data folder, and `recovery.signal`.
- * @returns what the server is to be told
  * @throws SOURCES_JOURNAL_GAP when the WAL does not lead there, as far as that can be told, SOURCES_UNSUPPORTED
  */
 export async function prepareRecovery(
   { facts, recovery, data, source }: RecoveryParts,
   options: CallOptions,
-): Promise<RecoverySettings> {
+): Promise<PreparedRecovery> {
   const { journal, until } = recovery;
   const need = walFormat.neededFrom(facts);
   const target = recoveryTargetText(until);
@@ -88,10 +97,13 @@ export async function prepareRecovery(
   }
   await writeFile(join(data, "recovery.signal"), "", { mode: 0o600 });
   return {
-    // The server runs it in the data folder.
-    restore_command: `cp "${WAL_FOLDER}/%f" "%p"`,
-    recovery_target_timeline: String(end?.timeline ?? timelineOf(need.from)),
-    ...settings,
+    settings: {
+      // The server runs it in the data folder.
+      restore_command: `cp "${WAL_FOLDER}/%f" "%p"`,
+      recovery_target_timeline: String(end?.timeline ?? timelineOf(need.from)),
+      ...settings,
+    },
+    atLeast: until.kind === "latest" && end !== undefined ? end.lsn - BigInt(segmentBytes) : undefined,
   };
 }
 
