@@ -1,6 +1,8 @@
 /** A PostgreSQL server whose WAL comes into a repository by archive_command and by `journal follow`, and out again. */
 import { type ChildProcess, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { type AddressInfo, type Server, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PostgresServer, postgresBinaries } from "@holdfast/sources/testing";
@@ -22,6 +24,7 @@ const variables = {
 
 describe.skipIf(postgresBinaries() === undefined)("the journal of a PostgreSQL server", () => {
   let server: PostgresServer;
+  let mute: Server;
   let asServer: readonly string[];
   const restored: PostgresServer[] = [];
 
@@ -58,6 +61,10 @@ describe.skipIf(postgresBinaries() === undefined)("the journal of a PostgreSQL s
       mkdirSync(join(folder, name), { recursive: true });
     server = await PostgresServer.start({ configuration: ["wal_level = replica", "archive_mode = on"] });
     const { user, host, port } = server;
+    // Takes connections, says nothing for a while, and hangs up.
+    mute = createServer((socket) => void setTimeout(() => socket.destroy(), 8_000));
+    await once(mute.listen(0, "127.0.0.1"), "listening");
+    const { port: mutePort } = mute.address() as AddressInfo;
     asServer = user === undefined ? [] : ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
     writeFileSync(join(folder, "password"), "correct horse\n");
     const source = `{ kind: postgres, method: physical, host: ${host}, port: ${port}, user: postgres, journal: { partial-every: 1s } }`;
@@ -69,6 +76,8 @@ repositories:
 sources:
   shop: ${source}
   followed: ${source}
+  outrun: ${source}
+  silent: ${source.replace(host, "127.0.0.1").replace(String(port), String(mutePort))}
   other: ${source}
 `,
     );
@@ -84,6 +93,7 @@ sources:
   afterAll(async () => {
     for (const each of restored) await each.end();
     await server.end();
+    mute.close();
   });
 
   /** Makes the server finish its segment. @returns its name */
@@ -155,6 +165,48 @@ sources:
     expect((await run("prove", "other", "--until", "latest")).code).toBe(20);
     await succeed("journal", "push", "other", paths[1] as string);
     expect((await status("other")).code).toBe(0);
+  });
+
+  test("goes on with what the server still has when it has removed what comes next, and the gap is an alarm", async () => {
+    await succeed("backup", "-q", "outrun");
+    const log: string[] = [];
+    const follow = async (isEnough: () => boolean | Promise<boolean>): Promise<void> => {
+      const child = start("journal", "follow", "outrun", "--json");
+      child.stderr?.on("data", (text: Buffer) => log.push(text.toString()));
+      await until(isEnough);
+      child.kill("SIGTERM");
+      await ended(child);
+    };
+    const newest = async (): Promise<string> => (await status("outrun")).streams[0]?.newest ?? "";
+    await follow(async () => (await newest()) !== "");
+    sql("ALTER SYSTEM SET min_wal_size = '32MB'");
+    sql("ALTER SYSTEM SET max_wal_size = '32MB'");
+    sql("SELECT pg_reload_conf()");
+    const lost = sql("SELECT pg_walfile_name(pg_current_wal_lsn())");
+    for (let n = 0; readdirSync(join(server.data, "pg_wal")).includes(lost); n++) {
+      expect(n).toBeLessThan(60);
+      finish();
+      sql("CHECKPOINT");
+      await sleep(100);
+    }
+    const here = sql("SELECT pg_walfile_name(pg_current_wal_lsn())");
+    await follow(async () => (await newest()) >= here);
+    expect(log.join("")).toMatch(/has already been removed.*Take a new backup now/s);
+    const { code, problems } = await status("outrun");
+    expect(code).toBe(3);
+    expect(problems.join()).toContain(`is missing: ${lost} to`);
+  });
+
+  test("is not told as current by a follower whose server does not answer", async () => {
+    await succeed("journal", "push", "silent", join(server.data, "pg_wal", finish()));
+    const follow = start("journal", "follow", "silent", "--json", "--heartbeat", "1s");
+    const said = { out: "", error: "" };
+    follow.stdout?.on("data", (text: Buffer) => (said.out += text.toString()));
+    follow.stderr?.on("data", (text: Buffer) => (said.error += text.toString()));
+    await until(() => said.error.includes("does not give its journal"));
+    follow.kill("SIGTERM");
+    await ended(follow);
+    expect(said.out).not.toContain("journal_push");
   });
 
   test("followed is there within seconds though no segment is full, also after the follower was killed and the server died", async () => {

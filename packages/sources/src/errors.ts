@@ -100,6 +100,11 @@ export const SOURCES_ERRORS = {
     hint: "Try again. What was stored is not lost, and the next push puts it together.",
     transient: true,
   },
+  SOURCES_JOURNAL_REMOVED: {
+    kind: "conflict",
+    message: "the server of {source} no longer has what comes next in its journal, so a part is missing: {reason}",
+    hint: "Take a new backup now: the ones before it cannot be brought beyond that part.",
+  },
   SOURCES_NO_JOURNAL_FILE: {
     kind: "not-found",
     message: "the journal in the repository has no {name}",

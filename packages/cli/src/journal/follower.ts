@@ -14,6 +14,8 @@ import { tellPush } from "./tell-push.ts";
 const LOOK_MS = 500;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A server that gave its journal for so long gives it; one that refuses does so at once. */
+const SETTLED_MS = 5_000;
 
 export interface FollowerParts {
   readonly name: string;
@@ -41,8 +43,10 @@ interface LineState {
 export class Follower {
   readonly #parts: FollowerParts;
   readonly #lines: readonly LineState[];
-  /** True while the server gives us its journal, as far as we know. */
-  #isFed = false;
+  /** Since when the server gives us its journal, as far as we know. */
+  #fedSinceMs: number | undefined;
+  /** The server cannot go on from what lies in the spool folder. */
+  #isToBeCleared = false;
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
@@ -77,19 +81,32 @@ export class Follower {
     while (!signal.aborted) {
       const beganMs = performance.now();
       try {
-        this.#isFed = true;
-        await source.follow({ spool: spoolFolder, signal });
+        const onFollowing = (): void => {
+          this.#fedSinceMs = performance.now();
+        };
+        await source.follow({ spool: spoolFolder, signal, onFollowing });
       } catch (error) {
         if (signal.aborted) return;
         if (!mayGetBetter(error)) throw error;
         this.#warn(`${name}: the server does not give its journal: ${toldError(error)}; trying again`);
+        if (isHoldfastError(error, "SOURCES_JOURNAL_REMOVED")) await this.#startAnew(signal);
       } finally {
-        this.#isFed = false;
+        this.#fedSinceMs = undefined;
       }
       if (performance.now() - beganMs > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS;
       await sleep(pauseMs, undefined, { signal }).catch(() => {});
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
     }
+  }
+
+  /** Waits until what lies there is stored and out of the way: the server would be asked for what comes next for ever. */
+  async #startAnew(signal: AbortSignal): Promise<void> {
+    this.#isToBeCleared = true;
+    while (this.#isToBeCleared && !signal.aborted) await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+  }
+
+  get #isFed(): boolean {
+    return this.#fedSinceMs !== undefined && performance.now() - this.#fedSinceMs >= SETTLED_MS;
   }
 
   /** Stores what is to be stored now, in each repository. */
@@ -100,6 +117,7 @@ export class Follower {
       if (performance.now() >= state.notBeforeMs) await this.#store(state, at, files, isLast);
     }
     const givenUp = await spool.tidy(files);
+    if (this.#isToBeCleared && (await spool.clear(files))) this.#isToBeCleared = false;
     if (givenUp > 0) {
       const lost = plural(givenUp, "file");
       this.#warn(

@@ -18,18 +18,29 @@ export async function lockSpool(folder: string): Promise<() => Promise<void>> {
     try {
       const file = await open(path, "wx", 0o600);
       try {
-        await file.writeFile(`${process.pid}\n`);
+        await file.writeFile(`${process.pid}\n${await startOf(process.pid)}\n`);
       } finally {
         await file.close();
       }
       return () => rm(path, { force: true });
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
-      const pid = Number((await readFile(path, "utf8").catch(() => "")).trim());
-      if (attempt > 0 || isAlive(pid)) throw cliError("CLI_SPOOL_TAKEN", { folder, pid, path });
+      const [holder = "", start = ""] = (await readFile(path, "utf8").catch(() => "")).split("\n");
+      const pid = Number(holder);
+      // After a restart of the machine another process may have its number.
+      const isHeld = isAlive(pid) && (start === "" || start === (await startOf(pid)));
+      if (attempt > 0 || isHeld) throw cliError("CLI_SPOOL_TAKEN", { folder, pid, path });
       await rm(path, { force: true });
     }
   }
+}
+
+/** Tells a process from others that have, or had, its number; empty where it cannot be told. */
+async function startOf(pid: number): Promise<string> {
+  const read = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
+  // The program's name, in brackets, may have anything in it; what follows has numbers only.
+  const ticks = /.*\)(?: \S+){19} (\d+)/s.exec(await read(`/proc/${pid}/stat`))?.[1];
+  return ticks === undefined ? "" : `${ticks} ${(await read("/proc/sys/kernel/random/boot_id")).trim()}`;
 }
 
 function isAlive(pid: number): boolean {

@@ -1,5 +1,5 @@
 /** The folder in which the files of a journal wait until they are stored. */
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isHoldfastError } from "@holdfast/base";
 import type { JournalFile, JournalFormat, JournalSource } from "@holdfast/sources";
@@ -81,6 +81,23 @@ export class Spool {
       for (const stored of this.#stored) stored.delete(file.name);
     }
     return givenUp.length;
+  }
+
+  /**
+   * Removes all of it once the first repository has it, so that the server is asked for what it still has.
+   * @returns whether it did
+   */
+  async clear(files: readonly JournalFile[]): Promise<boolean> {
+    if (this.missing(files, 0).length > 0) return false;
+    for (const { path } of files) await rm(path, { force: true });
+    const { folder } = this.#parts;
+    for (const name of await readdir(folder)) {
+      // Made ahead, and never filled.
+      if (name !== LOCK_FILE && (await stat(join(folder, name))).size === 0)
+        await rm(join(folder, name), { force: true });
+    }
+    for (const stored of this.#stored) stored.clear();
+    return true;
   }
 
   #has(repository: number, name: string): boolean {

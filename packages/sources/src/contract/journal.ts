@@ -87,6 +87,8 @@ export interface JournalFormat {
 export interface JournalFollowing extends CallOptions {
   /** The folder for its files; what lies in it from an earlier time is gone on with. */
   readonly spool: string;
+  /** The server has let us in, and gives what it writes from now on. */
+  readonly onFollowing?: () => void;
 }
 
 /** What a journal follows: part of a source whose kind has a journal. */
@@ -94,7 +96,8 @@ export interface JournalSource {
   /**
    * Has finished files appear in the spool folder under their names, and the one that is being written, until the signal is aborted or the
    * connection breaks; the caller begins anew.
-   * @throws SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED, SOURCES_UNREACHABLE, SOURCES_CREDENTIALS
+   * @throws SOURCES_JOURNAL_REMOVED when what comes next is gone: with an empty folder it begins with what the server still has;
+   *   SOURCES_TOOL_MISSING, SOURCES_TOOL_FAILED, SOURCES_UNREACHABLE, SOURCES_CREDENTIALS
    */
   follow(options: JournalFollowing): Promise<void>;
   /** Files of the spool folder that are needed to go on there after a pause, and so are not removed, of those that could be. */

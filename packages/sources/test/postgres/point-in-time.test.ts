@@ -214,6 +214,23 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     expect(failed(await prove("name:tidy", 4, torn))).toEqual([]);
   });
 
+  test("is not proven where the server takes broken WAL for the end of it", async () => {
+    const whole = await lab.journal(identity);
+    const { from = "" } = walFormat.neededFrom((await lab.captured()).facts) ?? {};
+    const broken: JournalReader = {
+      streams: () => whole.streams(),
+      files: (stream, options) => whole.files(stream, options),
+      async *read(stream, name, options) {
+        for await (const piece of whole.read(stream, name, options)) {
+          yield name === from ? Buffer.concat([piece.subarray(0, 40), Buffer.alloc(piece.length - 40)]) : piece;
+        }
+      },
+    };
+    const [check] = (await prove("latest", 7, broken)).checks;
+    expect(check).toMatchObject({ passed: false });
+    expect(check?.detail).toMatch(/^it ended at LSN \S+, and the WAL goes beyond/);
+  });
+
   test("a backup whose session is lost in the middle makes no snapshot, and leaves nothing behind", async () => {
     const source = open();
     const before = await lab.snapshotCount();
@@ -257,6 +274,29 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     expect(captured.facts.tools).toHaveProperty("pg_basebackup");
     const report = await source.prove(captured, { ...silent, scratch: lab.newFolder(), signal });
     expect(failed(report)).toEqual([]);
+    await lab.capture(open(), identity);
+  });
+
+  test("what was restored once is restored again from a backup of its own: its first recovery plays no part in it", async () => {
+    const former = restored.at(-1) as PostgresServer;
+    expect(readdirSync(former.data)).toContain("holdfast-wal");
+    former.sql("postgres", "INSERT INTO note VALUES ('after the first recovery')");
+    const settings = { host: former.host, port: former.port };
+    for (const transfer of ["files", "stream"]) {
+      const second = { kind: "postgres", name: `second-${transfer}` };
+      const source = open({ ...settings, transfer }, second.name);
+      await lab.capture(source, second);
+      const folder = join(lab.newFolder(), "main");
+      const recovery = { until: words("latest"), journal: await lab.journal(second) };
+      await source.restore(await lab.captured(), { ...silent, recovery, folder, signal });
+      expect(readdirSync(join(folder, "holdfast-wal"))).toEqual([]);
+      const data = join(server.folder, `again-${transfer}`);
+      renameSync(folder, data);
+      const copy = await PostgresServer.start({ data });
+      restored.push(copy);
+      for (let n = 0; n < 100 && copy.sql("postgres", "SELECT pg_is_in_recovery()") === "t"; n++) await sleep(50);
+      expect(copy.sql("postgres", "SELECT count(*) FROM note")).toBe("4");
+    }
     await lab.capture(open(), identity);
   });
 

@@ -19,7 +19,10 @@ const LAST_ID = 4_294_967_294;
  * Goes on with the newest file of the spool folder, which it takes anew; begins with the oldest that the server has.
  * @throws SOURCES_UNREACHABLE when the connection breaks, SOURCES_CREDENTIALS, SOURCES_UNSUPPORTED without a binary log, SOURCES_TOOL_FAILED
  */
-export async function followBinlog(connection: Connection, { spool, signal }: JournalFollowing): Promise<void> {
+export async function followBinlog(
+  connection: Connection,
+  { spool, signal, onFollowing }: JournalFollowing,
+): Promise<void> {
   const { tools } = connection;
   const { version, hasBinaryLog } = await serverFacts(connection, { signal });
   if (!hasBinaryLog) {
@@ -48,6 +51,7 @@ export async function followBinlog(connection: Connection, { spool, signal }: Jo
     `--result-file=${join(spool, "/")}`,
     first,
   ]);
+  onFollowing?.();
   try {
     await tools.programs.text(call, { signal });
   } catch (error) {

@@ -3,6 +3,7 @@ import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "@holdfast/base";
 import type { CallOptions } from "../../contract/source.ts";
+import { WAL_FOLDER } from "./recovery.ts";
 
 /** Folders that are made anew when the server starts: only they themselves are stored. */
 const EMPTIED: ReadonlySet<string> = new Set([
@@ -30,6 +31,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   "backup_manifest.tmp",
   "recovery.signal",
   "standby.signal",
+  WAL_FOLDER,
 ]);
 /** Caches, which the server makes again. */
 const CACHE = /^pg_internal\.init(\.|$)/;

@@ -15,7 +15,8 @@ import { PrivateCluster, type ServerUser, letThrough, serverFolder, serverUser }
 import { type PostgresTools, findTools } from "../tools.ts";
 import { POSITION, type PhysicalDetail, physicalDetailOf } from "./physical-facts.ts";
 import { chownAll, completeCluster, tablespacePlaces, writeCluster } from "./physical-restore.ts";
-import { type RecoverySettings, prepareRecovery } from "./recovery.ts";
+import { type PreparedRecovery, type RecoverySettings, prepareRecovery } from "./recovery.ts";
+import { formatLsn, parseLsn } from "./wal-names.ts";
 
 const TOOLS = ["postgres", "psql", "pg_isready"] as const;
 /** Names that the configuration of the original uses, and that a copy must not read. */
@@ -95,15 +96,15 @@ class PhysicalProof {
     const { captured, data, user } = this.#prepared;
     const { recovery, signal, scratch, onStep } = this.#options;
     const { facts } = captured;
-    let settings: RecoverySettings = {};
+    let prepared: PreparedRecovery = { settings: {}, atLeast: undefined };
     if (recovery !== undefined) {
       onStep(`bringing the WAL for ${until}`);
-      settings = await prepareRecovery({ facts, recovery, data, source: this.#parts.source }, { signal });
+      prepared = await prepareRecovery({ facts, recovery, data, source: this.#parts.source }, { signal });
     }
     for (const name of CONFIGURATION_FILES) await writeFile(join(data, name), "", { mode: 0o600 });
     await chownAll([scratch], user);
-    this.#server = await this.#start(settings);
-    return reached(this.#server, captured, { signal });
+    this.#server = await this.#start(prepared.settings);
+    return reached(this.#server, captured, prepared, { signal });
   }
 
   #start(recoverySettings: RecoverySettings): Promise<PrivateCluster> {
@@ -149,7 +150,12 @@ interface Reached {
   readonly at: string | null;
 }
 
-async function reached({ psql }: PrivateCluster, { facts }: CapturedTree, options: CallOptions): Promise<Seen> {
+async function reached(
+  { psql }: PrivateCluster,
+  { facts }: CapturedTree,
+  { atLeast }: PreparedRecovery,
+  options: CallOptions,
+): Promise<Seen> {
   const { recovering, lsn, at } = await psql.row<Reached>(
     "postgres",
     `SELECT pg_is_in_recovery() AS recovering, pg_last_wal_replay_lsn()::text AS lsn,
@@ -158,6 +164,10 @@ async function reached({ psql }: PrivateCluster, { facts }: CapturedTree, option
   );
   if (recovering) return { passed: false, detail: "it is still recovering" };
   const place = lsn ?? facts.position[POSITION.stop] ?? "";
+  // A server takes WAL that makes no sense for the end of it, and says nothing.
+  if (atLeast !== undefined && (parseLsn(place) ?? 0n) < atLeast) {
+    return { passed: false, detail: `it ended at LSN ${place}, and the WAL goes beyond ${formatLsn(atLeast)}` };
+  }
   return { passed: true, detail: `LSN ${place}${at === null ? "" : `, last transaction of ${at}`}` };
 }
 

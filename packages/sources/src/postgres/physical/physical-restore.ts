@@ -76,7 +76,7 @@ async function prepareStart(
     return ["Start the server: it recovers to the end of the backup.", archive];
   }
   onStep(`bringing the WAL for ${recoveryTargetText(recovery.until)}`);
-  const settings = await prepareRecovery({ facts, recovery, data: folder, source }, { signal });
+  const { settings } = await prepareRecovery({ facts, recovery, data: folder, source }, { signal });
   const remark = "By Holdfast, for the recovery at the first start.";
   await addSettings(folder, { ...settings, archive_mode: "off" }, remark);
   return [

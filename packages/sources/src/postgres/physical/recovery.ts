@@ -13,8 +13,24 @@ import { POSITION, stopLsnOf } from "./physical-facts.ts";
 import { walFormat, walReachOf } from "./wal-format.ts";
 import { formatLsn, parseLsn, segmentNumber, timelineOf, walFileType } from "./wal-names.ts";
 
-/** The folder in the data folder in which the server finds its WAL. */
-const WAL_FOLDER = "holdfast-wal";
+/** The folder in the data folder in which a restored server finds its WAL. No part of its own backups. */
+export const WAL_FOLDER = "holdfast-wal";
+
+/**
+ * What an earlier recovery, or the life as a standby, may have left in the configuration: another target would end this recovery somewhere
+ * else, or keep the server from starting, and the commands reach for what belongs to the original.
+ */
+const FORMER_RECOVERY: RecoverySettings = {
+  recovery_target: "",
+  recovery_target_name: "",
+  recovery_target_time: "",
+  recovery_target_xid: "",
+  recovery_target_lsn: "",
+  recovery_target_inclusive: "on",
+  recovery_min_apply_delay: "0",
+  recovery_end_command: "",
+  archive_cleanup_command: "",
+};
 
 /** Settings of the server, by name. */
 export type RecoverySettings = Readonly<Record<string, string>>;
@@ -36,15 +52,24 @@ interface RecoveryParts {
   readonly source: string;
 }
 
+/** What the server of a recovery is to be told, and where it has to arrive. */
+export interface PreparedRecovery {
+  readonly settings: RecoverySettings;
+  /**
+   * The place in the WAL that it must get to when it replays all there is; `undefined` where it ends earlier, or nothing is to be replayed.
+   * A segment before the end: the last record may be incomplete.
+   */
+  readonly atLeast: bigint | undefined;
+}
+
 /**
  * Writes the WAL into the data folder, and `recovery.signal`.
- * @returns what the server is to be told
  * @throws SOURCES_JOURNAL_GAP when the WAL does not lead there, as far as that can be told, SOURCES_UNSUPPORTED
  */
 export async function prepareRecovery(
   { facts, recovery, data, source }: RecoveryParts,
   options: CallOptions,
-): Promise<RecoverySettings> {
+): Promise<PreparedRecovery> {
   const { journal, until } = recovery;
   const need = walFormat.neededFrom(facts);
   const target = recoveryTargetText(until);
@@ -72,16 +97,21 @@ export async function prepareRecovery(
   }
   await writeFile(join(data, "recovery.signal"), "", { mode: 0o600 });
   return {
-    // The server runs it in the data folder.
-    restore_command: `cp "${WAL_FOLDER}/%f" "%p"`,
-    recovery_target_timeline: String(end?.timeline ?? timelineOf(need.from)),
-    ...settings,
+    settings: {
+      // The server runs it in the data folder.
+      restore_command: `cp "${WAL_FOLDER}/%f" "%p"`,
+      recovery_target_timeline: String(end?.timeline ?? timelineOf(need.from)),
+      ...settings,
+    },
+    atLeast: until.kind === "latest" && end !== undefined ? end.lsn - BigInt(segmentBytes) : undefined,
   };
 }
 
-/** Adds settings to a data folder, in the file that is above the others. */
+/** Adds settings to a data folder, in the file that is above the others; what an earlier recovery has left there no longer counts. */
 export async function addSettings(data: string, settings: RecoverySettings, remark: string): Promise<void> {
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoted(value)}`);
+  // In this order: an empty target after another one is taken for a second one.
+  const former = Object.entries(FORMER_RECOVERY).filter(([name]) => !Object.hasOwn(settings, name));
+  const lines = [...former, ...Object.entries(settings)].map(([name, value]) => `${name} = ${quoted(value)}`);
   await appendFile(join(data, "postgresql.auto.conf"), `\n# ${remark}\n${lines.join("\n")}\n`, { mode: 0o600 });
 }
 
@@ -92,8 +122,8 @@ function quoted(value: string): string {
 
 /** Nothing of the copied server counts for a restored one. */
 export async function removeLeftovers(data: string): Promise<void> {
-  for (const name of ["recovery.signal", "standby.signal", "postmaster.pid"])
-    await rm(join(data, name), { force: true });
+  for (const name of ["recovery.signal", "standby.signal", "postmaster.pid", WAL_FOLDER])
+    await rm(join(data, name), { recursive: true, force: true });
 }
 
 function targetSettings(until: RecoveryTarget, source: string): RecoverySettings {

@@ -10,6 +10,7 @@ import { type Connection, connectionError } from "../connection.ts";
 import type { MethodParts } from "../method.ts";
 import { type ServerFacts, TABLESPACES_QUERY, readServerFacts } from "./server-facts.ts";
 import { DATA, POSITION, type PhysicalDetail } from "./physical-facts.ts";
+import { WAL_FOLDER } from "./recovery.ts";
 import { requireReplication } from "./rights.ts";
 import { type TarMember, tarMembers } from "./tar-members.ts";
 import { parseWalHeader } from "./wal-header.ts";
@@ -85,7 +86,7 @@ class StreamReading {
       for await (const member of tarMembers(connection.programs.stream(call, this.#options))) {
         const path = `${root}/${member.path}`;
         const metadata = { mode: member.mode, mtimeNs: BigInt(member.changedAtS) * 1_000_000_000n };
-        if (member.path === "") continue;
+        if (member.path === "" || member.path.split("/")[0] === WAL_FOLDER) continue;
         if (member.type === "folder") yield { kind: "folder", path, ...metadata };
         else if (member.type === "file") yield { kind: "file", path, content: this.#content(member), ...metadata };
       }

@@ -5,7 +5,8 @@ const SEGMENT = /^[0-9A-F]{24}$/;
 const HISTORY = /^[0-9A-F]{8}\.history$/;
 /** Says where a base backup began and ended. */
 const BACKUP = /^[0-9A-F]{24}\.[0-9A-F]{8}\.backup$/;
-const TIMELINE_DIGITS = 8;
+/** So many digits of a name say the timeline. */
+export const TIMELINE_DIGITS = 8;
 const LOG_DIGITS = 16;
 const LOG_BYTES = 0x1_0000_0000;
 

@@ -62,10 +62,17 @@ const CASES: readonly Case[] = [
     gaps: ["2:5-2:5"],
   },
   {
-    what: "without its history file a timeline leads nowhere",
+    what: "without its history file a timeline leads nowhere, and the file is missing",
     files: "1:3 1:4 1:5 2:5 2:6",
     from: "1:3",
     last: "1:5",
+    gaps: ["00000002.history"],
+  },
+  {
+    what: "a timeline from before the capture needs no history file",
+    files: "1:3 1:4 2:1",
+    from: "1:3",
+    last: "1:4",
     gaps: [],
   },
   {
@@ -120,7 +127,10 @@ describe("the WAL of a journal", () => {
       segmentName(Number(timeline), BigInt(number as string), SEGMENT_BYTES),
     );
     expect(short(reach.last?.name)).toBe(last);
-    expect(reach.gaps.map((gap) => `${short(gap.first)}-${short(gap.last)}`)).toEqual(gaps);
+    const told = reach.gaps.map(({ first, last: to }) =>
+      walFileType(first) === "history" ? first : `${short(first)}-${short(to)}`,
+    );
+    expect(told).toEqual(gaps);
     if (end !== undefined) expect(reach.end?.lsn).toBe(end);
   });
 

@@ -1,6 +1,14 @@
 /** How far the WAL in a journal leads from a segment on, along timelines; by arithmetic on names alone. */
 import type { JournalGap, StoredJournalFile } from "../../contract/journal.ts";
-import { formatLsn, parseLsn, segmentName, segmentNumber, timelineOf, walFileType } from "./wal-names.ts";
+import {
+  TIMELINE_DIGITS,
+  formatLsn,
+  parseLsn,
+  segmentName,
+  segmentNumber,
+  timelineOf,
+  walFileType,
+} from "./wal-names.ts";
 
 /** Where a timeline was left for the next one. */
 export interface TimelineSwitch {
@@ -60,12 +68,29 @@ export function walReach({ segments, histories, segmentBytes }: WalFiles, from: 
   return {
     last,
     end: last === undefined ? undefined : endOf(last, segmentBytes),
-    gaps: gaps.map((gap) => ({
-      first: nameAt(gap.first),
-      last: nameAt(gap.last),
-      count: Number(gap.last - gap.first + 1n),
-    })),
+    gaps: [
+      ...gaps.map((gap) => ({
+        first: nameAt(gap.first),
+        last: nameAt(gap.last),
+        count: Number(gap.last - gap.first + 1n),
+      })),
+      ...missingHistories({ segments, histories, segmentBytes }, from).map((name) => ({
+        first: name,
+        last: name,
+        count: 1,
+      })),
+    ],
   };
+}
+
+/** Of timelines that go on after `from`, but nothing says from where: a recovery would end on the old one, and leave them out. */
+function missingHistories({ segments, histories, segmentBytes }: WalFiles, from: string): string[] {
+  const first = segmentNumber(from, segmentBytes);
+  const unknown = segments
+    .filter(({ name }) => timelineOf(name) > timelineOf(from) && segmentNumber(name, segmentBytes) >= first)
+    .filter(({ name }) => !histories.has(timelineOf(name)))
+    .map(({ name }) => `${name.slice(0, TIMELINE_DIGITS)}.history`);
+  return [...new Set(unknown)];
 }
 
 export function describeWalEnd({ timeline, lsn }: { timeline: number; lsn: bigint }): string {
