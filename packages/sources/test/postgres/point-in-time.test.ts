@@ -155,6 +155,7 @@ describe.skipIf(postgresBinaries() === undefined)("recovery to a point in time",
     const recovery = { until: words(marks["time"]?.replace(" ", "T") as string), journal: await lab.journal(identity) };
     const { remaining } = await open().restore(await lab.captured(), { ...silent, recovery, folder, signal });
     expect(remaining.join(" ")).toContain("archive_mode is off");
+    expect(remaining.join(" ")).toMatch(/no transaction after that time .* --until latest/);
     // Others must be able to pass through to it.
     const data = join(server.folder, "restored");
     renameSync(folder, data);

@@ -56,6 +56,10 @@ export async function restorePhysical(
   return { restored, place: folder, remaining };
 }
 
+/** PostgreSQL stops at a time by the first transaction that was committed after it. */
+const IDLE =
+  'If it ends with "recovery ended before configured recovery target was reached", no transaction after that time is in the journal: restore with --until latest instead.';
+
 interface Starting {
   readonly folder: string;
   readonly source: string;
@@ -81,6 +85,7 @@ async function prepareStart(
   await addSettings(folder, { ...settings, archive_mode: "off" }, remark);
   return [
     "Start the server: it replays its WAL, and takes writes when it is there. Then remove the folder holdfast-wal in it.",
+    ...(recovery.until.kind === "time" ? [IDLE] : []),
     archive,
   ];
 }
