@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandsPage } from "./document-commands.ts";
+import { configurationPage } from "./document-configuration.ts";
 import { errorsPage } from "./document-errors.ts";
 import { root } from "./workspace.ts";
 
@@ -9,6 +10,7 @@ import { root } from "./workspace.ts";
 export async function generatedPages(folder: string): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/cli.md", await commandsPage(folder)],
+    ["docs/configuration.md", await configurationPage(folder)],
     ["docs/errors.md", await errorsPage(folder)],
   ]);
 }

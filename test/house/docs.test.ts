@@ -12,7 +12,7 @@ import { seededRepository } from "./seeded-repository.ts";
 describe("generated pages", () => {
   test("are up to date (else: npm run docs)", async () => {
     const pages = await generatedPages(root);
-    expect([...pages.keys()]).toEqual(["docs/cli.md", "docs/errors.md"]);
+    expect([...pages.keys()]).toEqual(["docs/cli.md", "docs/configuration.md", "docs/errors.md"]);
     const stored = [...pages.keys()].map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
     expect(new Map(stored)).toEqual(pages);
   });
