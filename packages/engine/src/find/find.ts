@@ -84,6 +84,8 @@ export class Find {
       for (const stored of snapshots) {
         for await (const entries of walk.entriesOf(stored)) {
           yield { stored, entries };
+          // All that is left may have been read already, so that nothing else notices.
+          signal.throwIfAborted();
           if (performance.now() - breathAtMs < BREATH_MS) continue;
           await setImmediate();
           signal.throwIfAborted();

@@ -8,6 +8,8 @@ import { WAL_FOLDER } from "./recovery.ts";
 /** Folders that are made anew when the server starts: only they themselves are stored. */
 const EMPTIED: ReadonlySet<string> = new Set([
   "pg_wal",
+  // Tablespaces are captured beside the data folder.
+  "pg_tblspc",
   "pg_replslot",
   "pg_dynshmem",
   "pg_notify",
@@ -50,13 +52,15 @@ export interface DataFile {
 
 /**
  * Files and folders below a folder, in order, but without `CONTROL_FILE`. Those that go away meanwhile are passed over: the WAL says
- * what became of them.
+ * what became of them. No link is followed: whoever may write here must not have files of others read. A folder of which only itself is
+ * stored, as that of the WAL, may be one.
  * @param isTablespace it is the folder of one; otherwise it is a data folder
+ * @param onLink called for links, which are left out
  */
 export async function* dataFiles(
   root: string,
   { isTablespace }: { isTablespace: boolean },
-  { signal }: CallOptions,
+  { signal, onLink }: CallOptions & { readonly onLink: (path: string) => void },
 ): AsyncGenerator<DataFile> {
   const visit = async function* (folder: string): AsyncGenerator<DataFile> {
     signal.throwIfAborted();
@@ -66,9 +70,13 @@ export async function* dataFiles(
       const path = folder === "" ? name : `${folder}/${name}`;
       if (isLeftOut(path, name, { isTablespace, unlogged })) continue;
       const found = await lstat(join(root, path)).catch(ifAbsent);
-      if (found?.isDirectory() === true) {
+      const isOnlyItself = !isTablespace && EMPTIED.has(path);
+      if (found?.isSymbolicLink() === true) {
+        if (isOnlyItself) yield { path, isFolder: true };
+        else onLink(path);
+      } else if (found?.isDirectory() === true) {
         yield { path, isFolder: true };
-        if (isTablespace || !EMPTIED.has(path)) yield* visit(path);
+        if (!isOnlyItself) yield* visit(path);
       } else if (found?.isFile() === true) yield { path, isFolder: false };
     }
   };

@@ -29,7 +29,7 @@ const SAME_START_MS = 2_500;
 const READ_BYTES = 1024 * 1024;
 
 /** @throws as the contract says, and SOURCES_UNSUPPORTED where the files cannot be read here */
-export async function capturePhysical(parts: MethodParts, { signal }: CaptureOptions): Promise<Capture> {
+export async function capturePhysical(parts: MethodParts, { signal, onWarning }: CaptureOptions): Promise<Capture> {
   signal.throwIfAborted();
   const { settings, surroundings, source, name } = parts;
   const connection = await Connection.open(settings, surroundings, { source, needed: ["psql"] }, { signal });
@@ -48,7 +48,11 @@ export async function capturePhysical(parts: MethodParts, { signal }: CaptureOpt
     const beganAtMs = Date.now();
     const { isStandby } = connection.server;
     const started = await session.start({ isFast });
-    const reading = new PhysicalReading(parts, { session, started, folder, stream, isStandby, beganAtMs }, { signal });
+    const reading = new PhysicalReading(
+      parts,
+      { session, started, folder, stream, isStandby, beganAtMs },
+      { signal, onWarning },
+    );
     return {
       paths: [captureFolder("postgres", name)],
       entries: reading.entries(undefined),
@@ -110,16 +114,18 @@ interface Reading {
   readonly beganAtMs: number;
 }
 
+type ReadingOptions = Pick<CaptureOptions, "signal" | "onWarning">;
+
 class PhysicalReading {
   readonly #parts: MethodParts;
   readonly #reading: Reading;
-  readonly #options: CallOptions;
+  readonly #options: ReadingOptions;
   readonly #root: string;
   #ended: EndedBackup | undefined;
   #sizeBytes = 0;
   #journalFrom = "";
 
-  constructor(parts: MethodParts, reading: Reading, options: CallOptions) {
+  constructor(parts: MethodParts, reading: Reading, options: ReadingOptions) {
     this.#parts = parts;
     this.#reading = reading;
     this.#options = options;
@@ -200,7 +206,12 @@ class PhysicalReading {
     isTablespace: boolean,
   ): AsyncGenerator<GivenEntry> {
     yield { kind: "folder", path: `${this.#root}/${at}`, ...(await metadataOf(root)) };
-    for await (const { path, isFolder } of dataFiles(root, { isTablespace }, this.#options)) {
+    const { signal, onWarning } = this.#options;
+    const onLink = (path: string): void => {
+      const message = `${join(root, path)} is a link, and what it leads to is not captured: make a source of kind files of it`;
+      onWarning({ code: "link-left-out", message });
+    };
+    for await (const { path, isFolder } of dataFiles(root, { isTablespace }, { signal, onLink })) {
       const from = join(root, path);
       const to = `${at}/${path}`;
       if (isFolder) yield { kind: "folder", path: `${this.#root}/${to}`, ...(await metadataOf(from)) };
@@ -329,6 +340,7 @@ async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function metadataOf(path: string): Promise<GivenMetadata> {
   const found = await lstat(path, { bigint: true }).catch(ifAbsent);
-  if (found === undefined) return { mode: 0o700 };
+  // A link in the place of a folder allows everything, which is not meant for the folder.
+  if (found === undefined || found.isSymbolicLink()) return { mode: 0o700 };
   return { mode: Number(found.mode) & 0o7777, uid: Number(found.uid), gid: Number(found.gid), mtimeNs: found.mtimeNs };
 }
