@@ -64,6 +64,7 @@ class CapturedCopies implements Omit<CapturedTree, "facts"> {
   async *read(path: string, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
     let offset = 0;
     let attempt = new Attempt(this.#at);
+    const told = new Set<number>();
     for (;;) {
       try {
         const way = await this.#way(attempt.at);
@@ -76,7 +77,7 @@ class CapturedCopies implements Omit<CapturedTree, "facts"> {
         }
         return;
       } catch (error) {
-        this.#goOn(attempt, error, signal);
+        this.#goOn(attempt, error, { signal, told });
       }
     }
   }
@@ -110,12 +111,13 @@ class CapturedCopies implements Omit<CapturedTree, "facts"> {
   /** Does it with one copy after the other, until one can. */
   async #try<T>({ signal }: CallOptions, work: (way: Way, signal: AbortSignal) => Promise<T>): Promise<T> {
     const attempt = new Attempt(this.#at);
+    const told = new Set<number>();
     for (;;) {
       try {
         const way = await this.#way(attempt.at);
         return await work(way, signalOf(way, signal));
       } catch (error) {
-        this.#goOn(attempt, error, signal);
+        this.#goOn(attempt, error, { signal, told });
       }
     }
   }
@@ -148,8 +150,12 @@ class CapturedCopies implements Omit<CapturedTree, "facts"> {
     return way;
   }
 
-  /** Chooses another copy. @throws the error when no copy is at fault, or none is left */
-  #goOn(attempt: Attempt, error: unknown, signal: AbortSignal): void {
+  /**
+   * Chooses another copy, and tells that once of each.
+   * @param told those that have failed this call, which goes to and fro between copies that are damaged in many places
+   * @throws the error when no copy is at fault, or none is left
+   */
+  #goOn(attempt: Attempt, error: unknown, { signal, told }: CallOptions & { readonly told: Set<number> }): void {
     signal.throwIfAborted();
     const from = attempt.at;
     const isGone = this.#opened.get(from)?.copy.signal?.aborted === true;
@@ -158,6 +164,8 @@ class CapturedCopies implements Omit<CapturedTree, "facts"> {
     if (next === undefined) throw error;
     // What is damaged in one place may be all that is; a place that is out of reach has nothing else either.
     if (isGone || !isDamage(error)) this.#at = next;
+    if (told.has(from)) return;
+    told.add(from);
     const [one, other] = [this.#copies[from], this.#copies[next]] as [CaptureCopy, CaptureCopy];
     this.#tell.onChange({ from: one.location, to: other.location, reason: messageOf(error) });
   }
