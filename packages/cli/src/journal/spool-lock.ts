@@ -1,7 +1,7 @@
 /** Only one may fill a spool folder at a time. */
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "@holdfast/base";
+import { processStart, systemCode } from "@holdfast/base";
 import { cliError } from "../errors.ts";
 
 /** The name of the lock in the folder. */
@@ -37,10 +37,9 @@ export async function lockSpool(folder: string): Promise<() => Promise<void>> {
 
 /** Tells a process from others that have, or had, its number; empty where it cannot be told. */
 async function startOf(pid: number): Promise<string> {
-  const read = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
-  // The program's name, in brackets, may have anything in it; what follows has numbers only.
-  const ticks = /.*\)(?: \S+){19} (\d+)/s.exec(await read(`/proc/${pid}/stat`))?.[1];
-  return ticks === undefined ? "" : `${ticks} ${(await read("/proc/sys/kernel/random/boot_id")).trim()}`;
+  const ticks = await processStart(pid);
+  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  return ticks === undefined ? "" : `${ticks} ${boot.trim()}`;
 }
 
 function isAlive(pid: number): boolean {

@@ -16,6 +16,7 @@ import type { CommandContext } from "../context.ts";
 import { otherCount, repositoryLocation } from "../repository-location.ts";
 import { type HeldLock, type PreparedSession, type Session, holdLock, prepareSession } from "../repository-session.ts";
 import { snapshotFilter } from "../snapshot-choice.ts";
+import { copiedFrom } from "./copied-snapshot.ts";
 import { COPY_PATIENCE_MS, isRepositoryFailure } from "./repository-failure.ts";
 
 /** Once a copy is ready, the others are waited for no longer than this. */
@@ -225,10 +226,8 @@ async function findInCopy(
   const name = colon < 0 ? text : text.slice(0, colon);
   if (/^[0-9a-f]+$/.test(name)) {
     const all = await listSnapshots(session.repository, { signal, onDamaged: () => {} });
-    const same = all.filter(({ snapshot }) => snapshot.original?.startsWith(name) === true);
-    const [stored] = same;
-    const isOne = new Set(same.map(({ snapshot }) => snapshot.tree)).size === 1;
-    if (stored !== undefined && isOne) return { stored, subfolder: colon < 0 ? "" : text.slice(colon + 1) };
+    const stored = copiedFrom(all, name);
+    if (stored !== undefined) return { stored, subfolder: colon < 0 ? "" : text.slice(colon + 1) };
   }
   try {
     return await findIn(context, session, { signal });

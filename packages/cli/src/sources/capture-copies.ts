@@ -71,6 +71,7 @@ export class CaptureCopies {
     const standby = others.map((other) => this.#standby(other, choice, snapshot));
     const tree = await openCapturedCopies([first, ...standby], {
       signal: choice.signal,
+      facts: found.tree.facts,
       onChange: (change) => reportChange(change, context.output),
       onDamage: (damage) => tellDamages({ damages: [damage] }, context.output),
     });

@@ -23,6 +23,7 @@ import {
 import { cliError } from "../errors.ts";
 import { readJournal } from "../journal/read-journal.ts";
 import type { Session } from "../repository-session.ts";
+import { copiedFrom } from "../restore/copied-snapshot.ts";
 
 export interface FoundCapture {
   readonly stored: StoredSnapshot;
@@ -101,7 +102,7 @@ async function named(
   } catch (error) {
     if (!isHoldfastError(error, "ENGINE_ID_NOT_FOUND")) throw error;
     const all = await listSnapshots(repository, { signal, filter });
-    const copy = all.find(({ snapshot }) => snapshot.original?.startsWith(id) === true);
+    const copy = copiedFrom(all, id);
     if (copy === undefined) throw error;
     return copy;
   }

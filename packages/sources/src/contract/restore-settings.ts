@@ -10,14 +10,28 @@ export const NO_SETTINGS = z.strictObject({});
  * @param source for messages
  * @throws SOURCES_SETTINGS
  */
-export function restoreSettings<T>(
-  schema: z.ZodType<T>,
+export function restoreSettings<S extends z.ZodType>(
+  schema: S,
   given: Readonly<Record<string, unknown>> | undefined,
   source: string,
-): T {
+): z.infer<S> {
   const parsed = schema.safeParse(given ?? {});
   if (parsed.success) return parsed.data;
   throw sourcesError("SOURCES_SETTINGS", { source, reason: parsed.error.issues.map(sentence).join("; ") });
+}
+
+/**
+ * As `restoreSettings`, for settings that the source has as well: those count where the restore says nothing.
+ * @param own of the source; their values must be as the configuration would have them
+ */
+export function changedSettings<S extends z.ZodObject>(
+  schema: S,
+  own: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>> | undefined,
+  source: string,
+): z.infer<S> {
+  const kept = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, own[name]]));
+  return restoreSettings(schema, { ...kept, ...given }, source);
 }
 
 function sentence(issue: z.core.$ZodIssue): string {

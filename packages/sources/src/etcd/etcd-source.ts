@@ -9,7 +9,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
-import { restoreSettings } from "../contract/restore-settings.ts";
+import { changedSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -117,8 +117,7 @@ export class EtcdSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the snapshot ${SNAPSHOT_FILE}`], place, remaining: [] };
     }
-    const own = Object.fromEntries(memberSettings.keyof().options.map((name) => [name, this.#settings[name]]));
-    const settings = restoreSettings(memberSettings, { ...own, ...options.settings }, this.#title);
+    const settings = changedSettings(memberSettings, this.#settings, options.settings, this.#title);
     const { data } = settings;
     if (data === undefined) throw this.#unusable("`data` does not name the folder to be made: give --set data=FOLDER");
     const tool = await SnapshotTool.find(this.#programs, settings);

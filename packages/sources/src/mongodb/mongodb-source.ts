@@ -8,7 +8,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
-import { restoreSettings } from "../contract/restore-settings.ts";
+import { changedSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -104,8 +104,7 @@ export class MongodbSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the archive ${ARCHIVE_FILE}`], place, remaining: [] };
     }
-    const own = Object.fromEntries(serverSettings.keyof().options.map((name) => [name, this.#settings[name]]));
-    const server = restoreSettings(serverSettings, { ...own, ...options.settings }, this.#title);
+    const server = changedSettings(serverSettings, this.#settings, options.settings, this.#title);
     const { host, port } = server;
     const client = await this.#client(server, { signal });
     const there = Object.keys(await collectionsOf(client, { signal }));

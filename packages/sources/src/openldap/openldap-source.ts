@@ -8,7 +8,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
-import { restoreSettings } from "../contract/restore-settings.ts";
+import { changedSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -81,9 +81,8 @@ export class OpenldapSource implements Source {
       const remaining = ["The files are for slapadd, and not for ldapadd."];
       return { restored: databases.map(({ suffix }) => `the database ${suffix}`), place, remaining };
     }
-    const own = { data: this.#settings.data, tools: this.#settings.tools };
     const place = openldapSettings.pick({ data: true, tools: true });
-    const { data, tools } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
+    const { data, tools } = changedSettings(place, this.#settings, options.settings, this.#title);
     if (data === undefined) throw this.#unusable("`data` does not name the folder to fill: give --set data=FOLDER");
     return restoreDirectory(captured, {
       data,

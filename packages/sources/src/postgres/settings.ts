@@ -1,7 +1,7 @@
 /** What the configuration says of a source of kind `postgres`. */
 import { z } from "zod";
+import { restoreSettings } from "../contract/restore-settings.ts";
 import { absolutePath, duration, secretReference } from "../contract/setting-types.ts";
-import { sourcesError } from "../errors.ts";
 import { proofQueries } from "../proofs/queries.ts";
 import { databaseName, dumpSettings } from "./dump/dump-settings.ts";
 import { physicalSettings } from "./physical/physical-settings.ts";
@@ -78,16 +78,8 @@ export function withChanges(
   changes: Readonly<Record<string, unknown>>,
   source: string,
 ): PostgresSettings {
-  const changed: Record<string, unknown> = { ...settings };
-  for (const [name, value] of Object.entries(changes)) {
-    if (!Object.hasOwn(shape, name)) {
-      throw sourcesError("SOURCES_SETTINGS", { source, reason: `there is no setting ${name}` });
-    }
-    const parsed = shape[name as keyof typeof shape].safeParse(value);
-    if (!parsed.success) {
-      throw sourcesError("SOURCES_SETTINGS", { source, reason: `${name}: ${z.prettifyError(parsed.error)}` });
-    }
-    changed[name] = parsed.data;
-  }
-  return changed as PostgresSettings;
+  const parsed: Readonly<Record<string, unknown>> = restoreSettings(z.strictObject(shape).partial(), changes, source);
+  // What was not given has its default there.
+  const given = Object.fromEntries(Object.keys(changes).map((name) => [name, parsed[name]]));
+  return { ...settings, ...given };
 }

@@ -7,7 +7,7 @@ import type { CapturedTree } from "../contract/captured-tree.ts";
 import type { CaptureFacts } from "../contract/facts.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { restoreFiles } from "../contract/restore-files.ts";
-import { restoreSettings } from "../contract/restore-settings.ts";
+import { changedSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -77,9 +77,8 @@ export class RedisSource implements Source {
       const place = await restoreFiles(captured, { source: this.#title }, options);
       return { restored: [`the dump ${DUMP_FILE}`], place, remaining: [] };
     }
-    const own = { data: this.#settings.data, dump: this.#settings.dump };
     const place = redisSettings.pick({ data: true, dump: true });
-    const { data, dump } = restoreSettings(place, { ...own, ...options.settings }, this.#title);
+    const { data, dump } = changedSettings(place, this.#settings, options.settings, this.#title);
     if (data === undefined)
       throw this.#unusable("`data` does not name the server's data folder: give --set data=FOLDER");
     return putDump(captured, { data, dump, detail, overwrite, signal, onStep });

@@ -19,6 +19,8 @@ export interface CopiesOptions extends CallOptions {
   readonly onChange: (change: CopyChange) => void;
   /** Called for what was damaged in one copy of a folder, and came from another. */
   readonly onDamage: (damage: CopyDamage) => void;
+  /** What the capture tells, where that has been read. */
+  readonly facts?: StoredFacts;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface CopiesOptions extends CallOptions {
  */
 export async function openCapturedCopies(
   copies: readonly CaptureCopy[],
-  { signal, ...telling }: CopiesOptions,
+  { signal, facts, ...telling }: CopiesOptions,
 ): Promise<CapturedTree> {
   const captured = new CapturedCopies(copies, telling);
-  return Object.assign(captured, { facts: await captured.readFacts({ signal }) });
+  return Object.assign(captured, { facts: facts ?? (await captured.readFacts({ signal })) });
 }
 
 type Telling = Pick<CopiesOptions, "onChange" | "onDamage">;

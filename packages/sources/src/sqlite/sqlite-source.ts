@@ -11,7 +11,7 @@ import { captureFolder } from "../contract/capture-folder.ts";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { namedFolder } from "../contract/restore-files.ts";
-import { NO_SETTINGS, restoreSettings } from "../contract/restore-settings.ts";
+import { NO_SETTINGS, changedSettings, restoreSettings } from "../contract/restore-settings.ts";
 import type {
   CallOptions,
   Capture,
@@ -97,7 +97,7 @@ export class SqliteSource implements Source {
       return { restored: [`the database ${file}`], place: path, remaining: [] };
     }
     const place = sqliteSettings.pick({ path: true });
-    const { path } = restoreSettings(place, { path: this.#settings.path, ...options.settings }, this.#title);
+    const { path } = changedSettings(place, this.#settings, options.settings, this.#title);
     onStep(`writing ${path}`);
     const former = await putInPlace(captured, { file, path, overwrite, source: this.#title, signal });
     const remaining =

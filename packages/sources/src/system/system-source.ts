@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { CapturedTree } from "../contract/captured-tree.ts";
 import { chosenForm } from "../contract/forms.ts";
 import { namedFolder, restoreFiles } from "../contract/restore-files.ts";
-import { restoreSettings } from "../contract/restore-settings.ts";
+import { changedSettings } from "../contract/restore-settings.ts";
 import type {
   Capture,
   CaptureOptions,
@@ -69,9 +69,7 @@ export class SystemSource implements Source {
       const place = await restoreFiles(captured, { source }, options);
       return { restored: ["the report and all files of the capture"], place, remaining: [] };
     }
-    const own = { "without-packages": this.#settings["without-packages"] };
-    const changed = restoreSettings(REBUILD, { ...own, ...options.settings }, source);
-    const { "without-packages": without } = changed;
+    const { "without-packages": without } = changedSettings(REBUILD, this.#settings, options.settings, source);
     const folder = namedFolder(options, source);
     await requireEmptyFolder(folder, { overwrite });
     onStep(`writing the rebuild to ${folder}`);

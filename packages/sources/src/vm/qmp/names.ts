@@ -3,7 +3,7 @@
  * another still needs.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { processStart } from "@holdfast/base";
 
 const PREFIX = "hf-";
 const NAME = /^hf-(\d+)-([0-9a-z]+)-/;
@@ -25,12 +25,9 @@ export async function ownerOf(name: string): Promise<number | undefined> {
   return (await startOf(Number(pid))) === start ? Number(pid) : undefined;
 }
 
-/** When a process was started, in the system's own units: with its number, that names it for good. */
+/** With its number, that names a process for good. */
 async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The name of the program, in brackets, may hold anything.
-  const ticks = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return ticks === undefined ? undefined : Number(ticks).toString(36);
+  return (await processStart(pid))?.toString(36);
 }
 
 /** What sets bitmaps of one source in one repository apart from all others in the same disk. */
