@@ -12,8 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Ended, holdfast, temporaryFolder } from "./command-runner.ts";
+import { type Ended, ended, holdfast, startHoldfast, temporaryFolder } from "./command-runner.ts";
 
 const folder = temporaryFolder();
 const config = join(folder, "config");
@@ -267,6 +268,25 @@ describe("what is wrong", () => {
     expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("there is no configuration")]);
     const unreadable = await run(["--config", folder, "config", "check"]);
     expect([unreadable.code, unreadable.stderr]).toEqual([1, expect.stringContaining("it is no file")]);
+  });
+
+  test("a run that is ended by force leaves nothing of what its source puts aside", async () => {
+    const temporary = join(folder, "put-aside");
+    mkdirSync(temporary);
+    writeFileSync(file, configuration("  slow: { kind: command, capture: [sleep, '60'], repositories: [main] }\n"));
+    const own = { XDG_CONFIG_HOME: config, XDG_STATE_HOME: join(folder, "state"), HOME: folder, TMPDIR: temporary };
+    const child = startHoldfast(["backup", "-q", "slow"], { variables: { ...second, ...own } });
+    const outcome = ended(child);
+    const putAside = (): string[] => readdirSync(temporary).filter((name) => name.startsWith("holdfast-"));
+    for (let n = 0; n < 400 && putAside().length === 0; n++) await sleep(25);
+    expect(putAside()).toHaveLength(1);
+    // The second one leaves no time to tidy up.
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+    const { code } = await outcome;
+    writeFileSync(file, configuration());
+    expect(code).toBeGreaterThan(128);
+    expect(putAside()).toEqual([]);
   });
 
   test("a configuration without sources is nothing to back up", async () => {
