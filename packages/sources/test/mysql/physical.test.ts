@@ -1,8 +1,10 @@
 /** The kind `mysql` by the method `physical`: the files of a real server that is written to. */
-import { readdirSync, renameSync } from "node:fs";
-import { describe, expect } from "vitest";
-import { sourceConformance } from "../../src/testing/index.ts";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { SourceLab, sourceConformance, withoutPart } from "../../src/testing/index.ts";
 import { mysqlKind } from "../../src/mysql/mysql-kind.ts";
+import { FILES_FOLDER } from "../../src/mysql/physical/detail.ts";
 import { HAS_MARIADB, MariadbServer } from "./mariadb-server.ts";
 import { PASSWORD, SUM, endWriter, fingerprint, seedShop, startWriter } from "./shop.ts";
 
@@ -56,5 +58,27 @@ describe.skipIf(!HAS_MARIADB)("physical", () => {
         await server.stop();
       },
     };
+  });
+
+  test("that cannot be restored to its end leaves what was there", async () => {
+    const lab = await SourceLab.open();
+    const server = await MariadbServer.start(lab.folder);
+    try {
+      const settings = { method: "physical", socket: server.socket, user: "root" };
+      const source = mysqlKind.open("small", mysqlKind.settings.parse(settings), lab.surroundings());
+      await lab.capture(source, { kind: "mysql", name: "small" });
+      const captured = withoutPart(await lab.captured(), FILES_FOLDER);
+      const folder = join(lab.newFolder(), "data");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "mine"), "mine");
+      const { signal } = new AbortController();
+      const options = { form: "data", folder, overwrite: true, signal, onWarning: () => {}, onStep: () => {} };
+      await expect(source.restore(captured, options)).rejects.toMatchObject({ code: "SOURCES_DAMAGED" });
+      expect(readdirSync(folder)).toEqual(["mine"]);
+      expect(readdirSync(dirname(folder))).toEqual(["data"]);
+    } finally {
+      await server.stop();
+      lab.remove();
+    }
   });
 });
